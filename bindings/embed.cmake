@@ -1,0 +1,12 @@
+# Writes OUT: every file of FILES as a C array, and orr__prelude, the table of them by name.
+set(text "/* Made by bindings/embed.cmake from bindings/prelude. */\n#include \"prelude.h\"\n")
+set(table "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const unsigned char ${name}_lua[] = {${bytes}0};\n")
+  string(APPEND table "  { \"${name}\", (const char *)${name}_lua, sizeof ${name}_lua - 1 },\n")
+endforeach()
+string(APPEND text "const orr__prelude_file orr__prelude[] = {\n${table}  { 0, 0, 0 }\n};\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,77 @@
+/* HTTP client with the policy that every provider gets, over libcurl's multi interface.
+ *
+ * Policy: TLS verified, or pinned to a certificate; connections reused; a redirect of a safe request is
+ * followed within its origin (at most 10), any other 3xx is an answer like every status; time and size
+ * caps; safe requests are tried again (up to 3 times, back-off 0.5 s doubling, inside the timeout) when the
+ * connection fails and, like every request that was refused before it was processed (429, 503 with
+ * Retry-After), after the time the server asks for if that is inside the timeout; otherwise the 429 or 503
+ * is the answer. Nothing here knows which requests are granted or journalled: that is the bindings'.
+ *
+ * One request started is one completion, on the loop thread, never from inside orr__http_start or _abort. */
+#ifndef ORR_PORT_HTTP_H
+#define ORR_PORT_HTTP_H
+
+#include "base/error.h"
+#include "port/loop.h"
+
+typedef struct orr__http orr__http;
+
+typedef struct orr__header {
+  const char *name;
+  const char *value;
+} orr__header;
+
+/* All pointers are borrowed for the call of orr__http_start. NULL or 0 means: none, or the default. */
+typedef struct orr__http_request {
+  const char *method;             /* "GET" ... upper case, required */
+  const char *url;                /* absolute, http or https, required */
+  const orr__header *headers;
+  size_t header_count;
+  const void *body;
+  size_t body_len;
+  int64_t timeout_ms;             /* for the whole exchange, retries included; default 30,000 */
+  size_t max_body;                /* default 16 MiB */
+  const char *username;           /* HTTP Basic, with password */
+  const char *password;
+  const char *ca_cert;            /* PEM text; trusted in addition to nothing else */
+  const char *tls_fingerprint;    /* SHA-256 of the server's certificate in hex (colons allowed): the
+                                     certificate is accepted if and only if it is this one */
+  const char *proxy;
+  bool is_safe;                   /* may be repeated without effect (GET, HEAD, OPTIONS, or marked so) */
+} orr__http_request;
+
+typedef struct orr__http_reply {
+  int code;                       /* 0: there is an answer; else ORR_E_UNREACHABLE, TIMEOUT, TLS, LIMIT, CANCELLED, INVALID */
+  const char *message;            /* one line if code is not 0: names host and port, never credentials */
+  bool was_sent;                  /* code is not 0: may the request have reached the server? */
+  int status;
+  const orr__header *headers;     /* names in lower case, in the order received */
+  size_t header_count;
+  const char *body;               /* NUL behind it */
+  size_t body_len;
+} orr__http_reply;
+
+/* Everything in reply is borrowed for the call. */
+typedef void (*orr__http_done)(void *arg, const orr__http_reply *reply);
+
+/* max_in_flight: how many transfers may run at a time (others queue); 0: 1,000. Owned. */
+int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr);
+/* Requests in flight complete with CANCELLED first, from inside. */
+void orr__http_free(orr__http *http);
+/* *ret_id is never 0 and never used again. On an error return nothing was started and done is not called. */
+int orr__http_start(orr__http *http, const orr__http_request *request, orr__http_done done, void *arg,
+                    uint64_t *ret_id, orr_error *reterr);
+/* The request completes soon with CANCELLED, unless it already completed: then nothing happens. */
+void orr__http_abort(orr__http *http, uint64_t id);
+
+/* Takes a URL apart. `origin` is scheme://host:port in lower case with the port always there, so that two
+ * origins can be compared as text. Owned strings. INVALID (message says why) unless http or https,
+ * with a host, without control characters or blanks. */
+typedef struct orr__url {
+  char *scheme, *user, *password, *host, *path, *query, *fragment, *origin; /* NULL where absent */
+  int port;
+} orr__url;
+int orr__url_parse(const char *text, orr__url *ret_url, orr_error *reterr);
+void orr__url_clear(orr__url *url);
+
+#endif

@@ -1,0 +1,56 @@
+/* Child processes that answer: run a program, give it input, take its output, learn its end.
+ *
+ * Each child runs under the job runner in its attached mode (runner_main.c): the runner starts the tool in a
+ * session of its own, passes its output through pipes, and reports the exit on a third one, so that the host's
+ * SIGCHLD handling neither matters nor is touched; if this process dies, the runner sees its control pipe
+ * close and ends the tool and the tool's children. Argument vectors only, never a shell; the environment is
+ * exactly the one given. Started by posix_spawn; the runner is reaped by pid descriptor.
+ *
+ * One start is one completion, on the loop thread, never from inside a call. */
+#ifndef ORR_PORT_PROCESS_H
+#define ORR_PORT_PROCESS_H
+
+#include "base/error.h"
+#include "port/loop.h"
+
+typedef struct orr__processes orr__processes;
+
+/* Pointers are borrowed for the call of orr__process_start. */
+typedef struct orr__process_spec {
+  const char *const *argv;        /* NULL-terminated; argv[0] is looked up in PATH unless it has a slash */
+  const char *const *env;         /* "NAME=value", NULL-terminated; NULL: PATH, HOME, LANG, TMPDIR, USER of ours only */
+  const char *cwd;                /* NULL: / */
+  const void *input;              /* its standard input; NULL: /dev/null */
+  size_t input_len;
+  int64_t timeout_ms;             /* then TERM, after grace_ms KILL, and TIMEOUT; 0: no limit */
+  int64_t grace_ms;               /* default 5,000 */
+  size_t max_output;              /* of each stream; more is dropped and is_truncated set; default 16 MiB */
+} orr__process_spec;
+
+typedef struct orr__process_reply {
+  int code;                       /* 0: it ran and ended; else NO_PROGRAM, TIMEOUT, CANCELLED, IO, NOMEM */
+  const char *message;            /* one line if code is not 0; NO_PROGRAM names the program */
+  int exit_code;                  /* 0..255, or -1 if it was ended by a signal */
+  int signal;                     /* 0, or what ended it */
+  const char *out, *err;          /* NUL behind them; there for TIMEOUT and CANCELLED, too */
+  size_t out_len, err_len;
+  bool is_truncated;
+} orr__process_reply;
+
+typedef void (*orr__process_done)(void *arg, const orr__process_reply *reply); /* borrowed for the call */
+
+/* runner_path: the job runner; borrowed copies are made. Owned. */
+int orr__processes_new(orr__loop *loop, const char *runner_path, orr__processes **ret, orr_error *reterr);
+/* Ends what runs (KILL); completions come with CANCELLED, from inside. */
+void orr__processes_free(orr__processes *processes);
+int orr__process_start(orr__processes *processes, const orr__process_spec *spec, orr__process_done done,
+                       void *arg, uint64_t *ret_id, orr_error *reterr);
+/* TERM to the whole session, KILL after the grace; completes with CANCELLED (unless it had ended). */
+void orr__process_abort(orr__processes *processes, uint64_t id);
+
+/* Looks a program up in PATH: owned absolute path, or NULL. */
+char *orr__program_find(const char *name);
+/* The Debian package that brings a program, or NULL: "restic" for restic, "postgresql-client" for pg_dump. */
+const char *orr__program_package(const char *name);
+
+#endif
