@@ -1,0 +1,40 @@
+/* The Lua backend of core/provider.h: finds provider scripts, keeps one Lua state per version, runs each hook in a
+ * coroutine of its own, and gives Lua the libraries it may reach the world through.
+ *
+ * Knows nothing of schedules, stores, or what an answer leads to. Everything runs on the loop thread. */
+#ifndef ORR_BINDINGS_H
+#define ORR_BINDINGS_H
+
+#include "core/provider.h"
+#include "port/crypto.h"
+#include "port/http.h"
+#include "port/job.h"
+#include "port/loop.h"
+#include "port/process.h"
+
+typedef struct orr__bindings orr__bindings;
+
+/* Everything is borrowed and must outlive the bindings, except dirs, which is copied. */
+typedef struct orr__bindings_config {
+  orr__loop *loop;
+  orr__http *http;
+  orr__processes *processes;
+  orr__jobs *jobs;
+  orr__random *random;
+  const char *const *dirs;       /* folders with NAME.lua or NAME/init.lua, NULL-terminated; two of one name are an error */
+  orr__provider_host host;
+  size_t memory_limit;           /* bytes per state; 0: 64 MiB */
+} orr__bindings_config;
+
+int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, orr_error *reterr);
+/* Every call still in flight is abandoned (answered INTERRUPTED, from inside) first. */
+void orr__bindings_close(orr__bindings *bindings);
+/* Valid as long as the bindings. */
+const orr__provider_ops *orr__bindings_ops(const orr__bindings *bindings);
+/* A provider from memory, under its code; the same code again is a new version of it. Checked like a file: a
+ * version that fails leaves the working one in place (PROVIDER says why). */
+int orr__bindings_add_source(orr__bindings *bindings, const char *code, const char *text, size_t len, orr_error *reterr);
+/* Calls in flight, for tests and status. */
+size_t orr__bindings_calls(const orr__bindings *bindings);
+
+#endif
