@@ -58,11 +58,14 @@ int orr__loop_defer(orr__loop *loop, void (*fn)(void *), void *arg);
 /* Wakers: `woken(arg)` runs on the loop thread some time after orr__loop_wake, which may be called from any
  * thread; wakes before it has run melt into one. */
 typedef struct orr__waker orr__waker;
+/* Both _new return 0, ORR_E_NOMEM or ORR_E_IO; freed ones call nobody any more. */
 int orr__waker_new(orr__loop *loop, void (*woken)(void *arg), void *arg, orr__waker **ret_waker);
 void orr__waker_free(orr__waker *waker);
 void orr__loop_wake(orr__waker *waker);
 
-/* Watches a descriptor for reading (the descriptor is borrowed, level-triggered). */
+/* Watches a descriptor for reading (the descriptor is borrowed, level-triggered; it becomes non-blocking,
+ * and a regular file is refused). End of file and errors count as readable. Free the watch before the
+ * descriptor is closed. */
 typedef struct orr__watch orr__watch;
 int orr__watch_new(orr__loop *loop, int fd, void (*readable)(void *arg), void *arg, orr__watch **ret_watch);
 void orr__watch_free(orr__watch *watch);
@@ -80,5 +83,8 @@ int orr__loop_fd(const orr__loop *loop);
 int64_t orr__loop_timeout_ms(const orr__loop *loop);
 /* For the other files of port only: the libuv loop. */
 struct uv_loop_s *orr__loop_uv(orr__loop *loop);
+/* For them, too: whoever has a libuv handle of his own calls this first in its callback, so that the turn's
+ * clocks are read and the step counts as one in which something ran. */
+void orr__loop_note(orr__loop *loop);
 
 #endif
