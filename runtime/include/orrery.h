@@ -1,0 +1,148 @@
+/* Orrery: clockwork for backups, as a library.
+ *
+ * A runtime (orr_runtime) opens one data directory, owns its schedules, its store and its refresh loop, and runs the
+ * hooks of provider scripts. The command line and the daemon are ordinary users of this header.
+ *
+ * How it works
+ *   - Everything that runs hooks or touches the store is asynchronous: orr_submit returns a request id at once, and
+ *     the request completes exactly once, as an event that you pull with orr_next. Nothing calls you back.
+ *   - The requests, their arguments and replies are listed by orr_request_at, the same list the command
+ *     line is made from: "backup.run" takes {"backup":"nightly"} and replies with a result as a JSON object.
+ *   - You turn the wheels: call orr_step in a loop, or watch orr_fd for reading in your own loop, for at most
+ *     orr_timeout_ms, and then call orr_step(runtime, 0).
+ *
+ * Threads: a runtime belongs to one thread at a time; the caller sees to that. Two runtimes know nothing of each other.
+ * It never touches signals, SIGCHLD handling, locale, environment, working directory, standard streams or TZ.
+ *
+ * Strings are UTF-8 and end in NUL. What a function returns as `const char *` is borrowed: from an event or error, valid
+ * until that is freed. Functions return 0, or a negative number that orr_error_word names; the details are in the last
+ * parameter, an orr_error of yours from orr_error_new (or NULL if you do not care), which is touched only on failure.
+ *
+ * Dates are milliseconds since 1970 UTC, durations in settings are seconds. */
+#ifndef ORRERY_H
+#define ORRERY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ORR_API __attribute__((visibility("default")))
+#else
+#define ORR_API
+#endif
+
+typedef struct orr_runtime orr_runtime;
+typedef struct orr_settings orr_settings;
+typedef struct orr_event orr_event;
+typedef struct orr_error orr_error;
+
+/* "0.1.0" */
+ORR_API const char *orr_version(void);
+
+/* ---- errors ------------------------------------------------------------------------------------------------- */
+
+/* Owned; NULL when out of memory. One object can be used for many calls: each failure replaces what it held. */
+ORR_API orr_error *orr_error_new(void);
+ORR_API void orr_error_free(orr_error *error); /* NULL is fine */
+ORR_API int orr_error_code(const orr_error *error);            /* 0 while unset */
+ORR_API const char *orr_error_word(const orr_error *error);    /* "not_found", "halted", ...; docs/errors.md lists them */
+ORR_API const char *orr_error_message(const orr_error *error); /* one line; never NULL */
+ORR_API int orr_error_exit(const orr_error *error);            /* the exit code a command should end with */
+ORR_API int orr_error_retryable(const orr_error *error);       /* may the same call succeed later? */
+/* The per-field map: i from 0 until NULL. */
+ORR_API const char *orr_error_field(const orr_error *error, size_t i);
+ORR_API const char *orr_error_field_message(const orr_error *error, size_t i);
+
+/* ---- opening and closing ------------------------------------------------------------------------------------ */
+
+ORR_API orr_settings *orr_settings_new(void); /* owned; NULL when out of memory */
+ORR_API void orr_settings_free(orr_settings *settings);
+/* Sets one; INVALID for an unknown key (the message has the nearest) or a value that does not fit. Keys that may be
+ * given several times (providers) add up. */
+ORR_API int orr_settings_set(orr_settings *settings, const char *key, const char *value, orr_error *reterr);
+/* The settings there are: i from 0 until NULL. */
+ORR_API const char *orr_settings_key(size_t i);
+ORR_API const char *orr_settings_type(size_t i);    /* text, path, number, flag or a list of words with | */
+ORR_API const char *orr_settings_default(size_t i);
+ORR_API const char *orr_settings_doc(size_t i);
+
+/* Opens the data directory (made if missing), takes its lock, opens the store and takes up what was in flight. LOCKED if
+ * another process holds it; IO, CORRUPT, NEWER for a store that cannot be used: nothing is changed then. The settings
+ * are copied. *ret_runtime is owned. */
+ORR_API int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr);
+/* Begins an orderly end: no new hooks; orr_step on until orr_is_idle, or as long as you care to wait. Requests that
+ * would run hooks are refused (CLOSED) from here on. */
+ORR_API void orr_drain(orr_runtime *runtime);
+ORR_API int orr_is_idle(const orr_runtime *runtime); /* no hook in flight, nothing waiting for the store */
+/* Ends it: hooks still in flight are abandoned where they are (recovery takes them up at the next opening), the
+ * store is synced and closed, the lock released. Events not pulled are gone. NULL is fine. */
+ORR_API void orr_close(orr_runtime *runtime);
+
+/* ---- requests ----------------------------------------------------------------------------------------------- */
+
+/* The requests there are: i from 0 until NULL. */
+ORR_API const char *orr_request_at(size_t i);
+ORR_API const char *orr_request_args(const char *name);  /* "backup:ref! config:map ..."; NULL: no such request */
+ORR_API const char *orr_request_reply(const char *name);
+ORR_API const char *orr_request_doc(const char *name);
+ORR_API const char *orr_request_kind(const char *name);  /* READ, WRITE or STREAM */
+
+/* Asks for something. args is a JSON object (NULL: {}), borrowed. Refused at once: an unknown request (the nearest is
+ * named), arguments that are not as listed, a runtime that is closing. Otherwise *ret_request (never 0, never used again) is
+ * the id of the one reply to come. */
+ORR_API int orr_submit(orr_runtime *runtime, const char *request, const char *args, uint64_t *ret_request, orr_error *reterr);
+/* Ends a STREAM request: its reply comes soon. Others go on to their end. An unknown id is fine. */
+ORR_API void orr_request_stop(orr_runtime *runtime, uint64_t request);
+
+/* ---- events ------------------------------------------------------------------------------------------------- */
+
+enum orr_event_kind {
+  ORR_EVENT_REPLY = 1,  /* a request has completed: code, and json or error */
+  ORR_EVENT_UPDATE = 2, /* something on the way of a STREAM request: json */
+  ORR_EVENT_LOG = 3     /* a line of the runtime's or a provider's: json { level, message, provider } */
+};
+
+/* The next event, or NULL if there is none now. Owned: orr_event_free. */
+ORR_API orr_event *orr_next(orr_runtime *runtime);
+ORR_API void orr_event_free(orr_event *event);
+ORR_API int orr_event_kind(const orr_event *event);
+ORR_API uint64_t orr_event_request(const orr_event *event); /* 0 for a log line */
+ORR_API int orr_event_code(const orr_event *event);         /* of a reply: 0 or negative */
+ORR_API const char *orr_event_json(const orr_event *event); /* never NULL; "null" for a reply that failed */
+ORR_API const orr_error *orr_event_error(const orr_event *event); /* of a reply that failed, else NULL */
+
+/* ---- turning the wheels ------------------------------------------------------------------------------------- */
+
+/* Does what is due, waiting at most max_wait_ms for something to become due (0: not at all, -1: as long as it takes).
+ * Returns 1 if anything was done or an event waits, else 0. */
+ORR_API int orr_step(orr_runtime *runtime, int64_t max_wait_ms);
+/* For your own loop: readable when there is something to do; and how long to wait at most (-1: for ever, 0: step now). */
+ORR_API int orr_fd(const orr_runtime *runtime);
+ORR_API int64_t orr_timeout_ms(const orr_runtime *runtime);
+
+/* ---- providers from memory, time for tests ------------------------------------------------------------------ */
+
+/* Adds (or replaces by a new version) a provider under its code. PROVIDER says what is wrong with it; a version that
+ * fails its checks never replaces a working one. */
+ORR_API int orr_provider_add(orr_runtime *runtime, const char *code, const char *source, size_t len, orr_error *reterr);
+/* Runtimes opened with the setting clock=virtual: moves time on by that many milliseconds, running everything that
+ * becomes due on the way, and waiting for what is really in flight. MISUSE on a real clock. */
+ORR_API int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr);
+ORR_API int64_t orr_now(const orr_runtime *runtime); /* its wall clock */
+
+/* ---- care --------------------------------------------------------------------------------------------------- */
+
+/* Checks the database of a data directory that nobody holds (LOCKED else). *ret_report (free with orr_text_free) has a
+ * line per finding; 0 if there is none, else CORRUPT. */
+ORR_API int orr_db_check(const char *data_dir, char **ret_report, orr_error *reterr);
+ORR_API void orr_text_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
