@@ -23,5 +23,8 @@ int orr__push_json_text(lua_State *L, const char *text, size_t len, bool keep_nu
 /* The json.null of this state, and a test for it. */
 void orr__push_null(lua_State *L);
 bool orr__is_null(lua_State *L, int index);
+/* json.array's mark on the table at the top: it stays an array when it is empty. Arrays parsed from JSON have it. */
+void orr__mark_array(lua_State *L);
+bool orr__is_marked_array(lua_State *L, int index);
 
 #endif
