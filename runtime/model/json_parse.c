@@ -9,6 +9,8 @@
 #include "model/json.h"
 #include "model/json_scan.h"
 
+enum { TREE_PER_TEXT = 16 };
+
 static size_t skip_blanks(const char *text, size_t len, size_t pos) {
   while (pos < len && strchr(" \t\r\n", text[pos])) pos++;
   return pos;
@@ -27,11 +29,15 @@ static cJSON *parse_whole(const char *text, size_t len, size_t *ret_pos) {
   return json;
 }
 
-/* cJSON says where but not why, and not whether it was memory: a text that is in order it reads this time. */
+/* cJSON says where but not why, and not whether it was memory: then there is none for a tree of the usual size now
+ * either, or this time the text can be read. */
 static int explain(const char *text, size_t len, unsigned open, orr_error *reterr) {
   size_t pos = 0;
-  cJSON *again = parse_whole(text, len, &pos);
-  if (again) {
+  void *probe = cJSON_malloc(TREE_PER_TEXT * len);
+  cJSON *again = probe ? parse_whole(text, len, &pos) : NULL;
+  bool memory = !probe || again;
+  cJSON_free(probe);
+  if (memory) {
     cJSON_Delete(again);
     return orr__error_set(reterr, ORR_E_NOMEM, "no memory for a JSON text of %zu bytes", len);
   }
