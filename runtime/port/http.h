@@ -41,7 +41,8 @@ typedef struct orr__http_request {
 } orr__http_request;
 
 typedef struct orr__http_reply {
-  int code;                       /* 0: there is an answer; else ORR_E_UNREACHABLE, TIMEOUT, TLS, LIMIT, CANCELLED, INVALID */
+  int code;                       /* 0: there is an answer; else ORR_E_UNREACHABLE, TIMEOUT, TLS, LIMIT, CANCELLED,
+                                     INVALID, NOMEM */
   const char *message;            /* one line if code is not 0: names host and port, never credentials */
   bool was_sent;                  /* code is not 0: may the request have reached the server? */
   int status;
@@ -56,9 +57,14 @@ typedef void (*orr__http_done)(void *arg, const orr__http_reply *reply);
 
 /* max_in_flight: how many transfers may run at a time (others queue); 0: 1,000. Owned. */
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr);
-/* Requests in flight complete with CANCELLED first, from inside. */
+/* Requests in flight complete with CANCELLED first, from inside. Not from a completion. NULL is fine. */
 void orr__http_free(orr__http *http);
-/* *ret_id is never 0 and never used again. On an error return nothing was started and done is not called. */
+/* *ret_id is never 0 and never used again. On an error return nothing was started and done is not called:
+ * INVALID, LIMIT (too large, or 100,000 requests at a time), NOMEM, CLOSED (http is being freed).
+ * Headers that frame or address the message (Content-Length, Host ...) are INVALID: they are set here.
+ * Credentials in the URL are used like username and password, which win. The proxy is
+ * [scheme://][user:password@]host:port with http, https, socks4, socks4a, socks5 or socks5h; the
+ * environment's proxies are ignored. An 11th redirect is LIMIT. */
 int orr__http_start(orr__http *http, const orr__http_request *request, orr__http_done done, void *arg,
                     uint64_t *ret_id, orr_error *reterr);
 /* The request completes soon with CANCELLED, unless it already completed: then nothing happens. */
@@ -66,7 +72,8 @@ void orr__http_abort(orr__http *http, uint64_t id);
 
 /* Takes a URL apart. `origin` is scheme://host:port in lower case with the port always there, so that two
  * origins can be compared as text. Owned strings. INVALID (message says why) unless http or https,
- * with a host, without control characters or blanks. */
+ * with a host, without control characters or blanks. host is in lower case, an IPv6 address without its
+ * brackets; path is at least "/", without dot segments; nothing is percent-decoded. */
 typedef struct orr__url {
   char *scheme, *user, *password, *host, *path, *query, *fragment, *origin; /* NULL where absent */
   int port;

@@ -1,0 +1,121 @@
+/* URLs taken apart: the parts, what is refused, and origins that can be compared as text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "port/http.h"
+
+static void assert_origin(const char *text, const char *origin) {
+  orr__url url = { 0 };
+  assert_int_equal(orr__url_parse(text, &url, NULL), 0);
+  assert_string_equal(url.origin, origin);
+  orr__url_clear(&url);
+}
+
+static void test_url__every_part_is_found(void **state) {
+  (void)state;
+  orr__url url = { 0 };
+  assert_int_equal(orr__url_parse("HTTPS://Al:p%40ss@Backup.Example:8443/a/b?x=1&y=%20#part", &url, NULL), 0);
+  assert_string_equal(url.scheme, "https");
+  assert_string_equal(url.user, "Al");
+  assert_string_equal(url.password, "p%40ss");
+  assert_string_equal(url.host, "backup.example");
+  assert_int_equal(url.port, 8443);
+  assert_string_equal(url.path, "/a/b");
+  assert_string_equal(url.query, "x=1&y=%20");
+  assert_string_equal(url.fragment, "part");
+  assert_string_equal(url.origin, "https://backup.example:8443");
+  orr__url_clear(&url);
+  assert_null(url.origin);
+  orr__url_clear(&url);
+  orr__url_clear(NULL);
+}
+
+static void test_url__absent_parts_are_null(void **state) {
+  (void)state;
+  orr__url url = { 0 };
+  assert_int_equal(orr__url_parse("http://host", &url, NULL), 0);
+  assert_null(url.user);
+  assert_null(url.password);
+  assert_null(url.query);
+  assert_null(url.fragment);
+  assert_string_equal(url.path, "/");
+  assert_int_equal(url.port, 80);
+  orr__url_clear(&url);
+}
+
+static void test_url__origins_of_one_place_are_one_text(void **state) {
+  (void)state;
+  assert_origin("http://host", "http://host:80");
+  assert_origin("HTTP://HOST:80/x?y#z", "http://host:80");
+  assert_origin("https://host/", "https://host:443");
+  assert_origin("https://user:pw@host:443", "https://host:443");
+  assert_origin("http://[::1]:8080/", "http://[::1]:8080");
+  assert_origin("http://[2001:DB8::A]/", "http://[2001:db8::a]:80");
+  assert_origin("http://127.1/", "http://127.0.0.1:80");
+  assert_origin("http://0x7f000001/", "http://127.0.0.1:80");
+  /* What follows the last @ is the host, whatever stands before it. */
+  assert_origin("http://good.example@evil.example/", "http://evil.example:80");
+  assert_origin("http://host/?a=http://other@x", "http://host:80");
+}
+
+static void test_url__an_ipv6_host_loses_its_brackets(void **state) {
+  (void)state;
+  orr__url url = { 0 };
+  assert_int_equal(orr__url_parse("https://[::1]/", &url, NULL), 0);
+  assert_string_equal(url.host, "::1");
+  orr__url_clear(&url);
+}
+
+static void test_url__what_is_no_url_is_refused_without_quoting_it(void **state) {
+  (void)state;
+  static const char *const wrong[] = {
+    NULL, "", "host", "host/path", "//host/", "/path", "ftp://host/", "file:///etc/passwd", "gopher://h/",
+    "http:/host", "http:host", "http:///host", "http://", "https://?x", "http://#x", "javascript:alert(1)",
+    "http://ho st/", "http://host/a b", "http://host/\r\nX: y", "http://host/\x7f", " http://host/", "http://host/\n",
+    "http://a:s3cret@evil\\@host/", "http://a\\b/", "http://host:0x50/", "http://host:99999/", "http://host:-1/",
+    "http://[::1/", "http://[zz]/", "http://[fe80::1%25eth0]/", "http://a:s3cret@/", "http://u:s3cret@:80/",
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    orr__url url = { 0 };
+    orr_error err = ORR_ERROR_INIT;
+    if (orr__url_parse(wrong[i], &url, &err) != ORR_E_INVALID) fail_msg("accepted: %s as %s", wrong[i], url.origin);
+    assert_null(url.origin);
+    assert_true(strlen(orr__error_message(&err)) > 0);
+    assert_null(strstr(orr__error_message(&err), "s3cret"));
+    orr__error_clear(&err);
+  }
+}
+
+static void test_url__a_very_long_one_is_refused(void **state) {
+  (void)state;
+  size_t len = 70000;
+  char *text = malloc(len + 1);
+  memset(text, 'a', len);
+  text[len] = '\0';
+  memcpy(text, "http://host/", 12);
+  orr__url url = { 0 };
+  assert_int_equal(orr__url_parse(text, &url, NULL), ORR_E_INVALID);
+  text[60000] = '\0';
+  assert_int_equal(orr__url_parse(text, &url, NULL), 0);
+  assert_int_equal(strlen(url.path), 60000 - 11);
+  orr__url_clear(&url);
+  free(text);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_url__every_part_is_found),
+    cmocka_unit_test(test_url__absent_parts_are_null),
+    cmocka_unit_test(test_url__origins_of_one_place_are_one_text),
+    cmocka_unit_test(test_url__an_ipv6_host_loses_its_brackets),
+    cmocka_unit_test(test_url__what_is_no_url_is_refused_without_quoting_it),
+    cmocka_unit_test(test_url__a_very_long_one_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
