@@ -1,10 +1,12 @@
 /* Child processes that answer: run a program, give it input, take its output, learn its end.
  *
  * Each child runs under the job runner in its attached mode (runner_main.c): the runner starts the tool in a
- * session of its own, passes its output through pipes, and reports the exit on a third one, so that the host's
- * SIGCHLD handling neither matters nor is touched; if this process dies, the runner sees its control pipe
- * close and ends the tool and the tool's children. Argument vectors only, never a shell; the environment is
- * exactly the one given. Started by posix_spawn; the runner is reaped by pid descriptor.
+ * session of its own, passes its output through pipes, and reports the exit on its control socket, so that the
+ * host's SIGCHLD handling neither matters nor is touched; if this process dies, the runner sees that socket
+ * close and ends the tool and the tool's children. What a tool leaves behind when it ends gets a second to end,
+ * then TERM, a second later KILL; completion comes after that. Argument vectors only, never a shell (a script
+ * needs its #! line); the environment is exactly the one given, PATH lookups use ours. Started by posix_spawn;
+ * the runner is reaped by pid descriptor.
  *
  * One start is one completion, on the loop thread, never from inside a call. */
 #ifndef ORR_PORT_PROCESS_H
@@ -20,7 +22,7 @@ typedef struct orr__process_spec {
   const char *const *argv;        /* NULL-terminated; argv[0] is looked up in PATH unless it has a slash */
   const char *const *env;         /* "NAME=value", NULL-terminated; NULL: PATH, HOME, LANG, TMPDIR, USER of ours only */
   const char *cwd;                /* NULL: / */
-  const void *input;              /* its standard input; NULL: /dev/null */
+  const void *input;              /* its standard input (a memory file, so it may seek); NULL: /dev/null */
   size_t input_len;
   int64_t timeout_ms;             /* then TERM, after grace_ms KILL, and TIMEOUT; 0: no limit */
   int64_t grace_ms;               /* default 5,000 */
