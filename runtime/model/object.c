@@ -127,10 +127,10 @@ void orr__unset(orr__object *object, int field) {
     char **slot = member(object, facts);
     free(*slot);
     *slot = NULL;
-  } else if (facts->type == ORR_T_NUM) {
-    *(double *)member(object, facts) = 0;
-  } else {
+  } else if (is_integer(facts)) {
     *(int64_t *)member(object, facts) = 0;
+  } else {
+    *(double *)member(object, facts) = 0;
   }
   object->set &= ~ORR_BIT(field);
   object->dirty |= ORR_BIT(field);
