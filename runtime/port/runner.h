@@ -46,7 +46,7 @@ enum {
 #define ORR_JOB_BEGUN_HEAD "orrery-begun 1"
 #define ORR_JOB_EXIT_HEAD "orrery-exit 1"
 
-/* A stream keeps its first 4 MiB and, in pieces of 1 MiB, its newest 4. */
+/* A stream keeps its first 4 MiB and, in pieces of 1 MiB, its newest 3 to 4 (the last piece is being filled). */
 #define ORR_JOB_HEAD_SIZE (4u << 20)
 #define ORR_JOB_PIECE_SIZE (1u << 20)
 #define ORR_JOB_PIECES 4

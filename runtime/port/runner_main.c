@@ -10,6 +10,8 @@
  *   RUN ────────────────────────────────────────────────────────────► TERM ── grace is over ──► KILL
  *    └── the tool has ended, what it left behind did not within 1 s ──►┘                        (repeated)
  *
+ * Above it is a keeper (runner_keep_main.c), for when it is killed itself.
+ *
  * In every state: once no process is left below us, finish. After GIVE_UP_MS of KILL leftovers (an
  * uninterruptible one, one of another user) are left alone; a job's tool itself never is, because its lock
  * says that it runs. Knows nothing of backups, and keeps neither environment nor input. */
@@ -292,7 +294,11 @@ static void run_detached(struct runner *run, int request_error) {
   }
   orr__runner_log_close(&run->log);
   orr__runner_log_close(&run->out);
-  for (int i = 0; i < EXIT_TRIES && orr__runner_write_exit(run->dir, &run->end) < 0; i++) sleep(1);
+  for (int i = 0; i < EXIT_TRIES; i++) {
+    int r = orr__runner_write_exit(run->dir, &run->end);
+    if (r == 0 || r == -ENOENT) break; /* ENOENT: somebody removed the directory */
+    sleep(1);
+  }
 }
 
 /* ---- start ---- */
@@ -330,10 +336,12 @@ int main(int argc, char **argv) {
     if (pid != 0) _exit(pid < 0);
     setsid();
   }
+  int signals = block_signals();
+  orr__runner_keep(is_detached);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   struct runner run = {
     .is_detached = is_detached, .control = ORR_RUNNER_CONTROL, .dir = ORR_RUNNER_DIR, .notify = -1,
-    .log_pipe = -1, .out_pipe = -1, .signals = block_signals(),
+    .log_pipe = -1, .out_pipe = -1, .signals = signals,
     .tool = { .input = ORR_RUNNER_INPUT, .out = ORR_RUNNER_OUT, .err = ORR_RUNNER_ERR,
               .lock = is_detached ? ORR_RUNNER_LOCK : -1, .go = -1, .told = -1 },
   };

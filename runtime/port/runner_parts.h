@@ -45,6 +45,9 @@ int orr__runner_tool_go(orr__runner_tool *tool, char *text, size_t size);
 /* Sends a signal once to every process under this one. tool: its group first, 0 when it was reaped. */
 void orr__runner_signal_all(pid_t tool, int signum);
 
+/* Leaves a keeper behind and returns as the runner (runner_keep_main.c). Signals are blocked already. */
+void orr__runner_keep(bool is_detached);
+
 /* How it ended, as reported. */
 typedef struct orr__runner_end {
   int failure;                    /* 0, or the ORR_E_ code of why it was never executed */
