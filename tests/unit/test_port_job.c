@@ -432,6 +432,7 @@ static void test_job__a_start_in_flight_is_waited_for(void **state) {
   assert_int_equal(seen.code, ORR_E_IO);
   start(&spec, &seen);
   assert_int_equal(seen.code, 0);
+  step_until(&ended, 1);
   free(command);
   free(lock);
 }
@@ -442,8 +443,8 @@ static void test_job__a_damaged_exit_is_lost_with_a_clear_message(void **state) 
     "", "orrery-exit 1\n", "garbage", "orrery-exit 1\nend\n", "orrery-exit 2\nfailure=0\nend\n",
     "orrery-exit 1\nfailure=0\ncode=900\nsignal=0\ncancelled=0\ntimed_out=0\nstarted_ms=1\nended_ms=1\nmessage=\nend\n",
     "orrery-exit 1\nfailure=0\ncode=0\nsignal=0\ncancelled=x\ntimed_out=0\nstarted_ms=1\nended_ms=1\nmessage=\nend\n",
-    "orrery-exit 1\nfailure=0\ncode=0\nsignal=0\ncancelled=0\ntimed_out=0\nstarted_ms=99999999999999999999\n"
-    "ended_ms=1\nmessage=\nend\n",
+    "orrery-exit 1\nfailure=0\ncode=0\nsignal=0\ncancelled=0\ntimed_out=0\nstarted_ms=1\nended_ms=1\nend\n",
+    "orrery-exit 1\nfailure=0\ncode=0\nsignal=0\ncancelled=0\ntimed_out=0\nstarted_ms=99999999999999999999\nend\n",
   };
   struct seen seen;
   start_sh("k1", "exit 0", &seen);
