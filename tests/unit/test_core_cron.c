@@ -1,0 +1,395 @@
+/* core/cron.h: parsing with columns, the next instant against a slow walk over all minutes, the wording. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "core/cron.h"
+
+#define ZONEINFO "/usr/share/zoneinfo"
+#define MINUTE INT64_C(60000)
+#define DAY (1440 * MINUTE)
+
+static orr__cron parse(const char *text) {
+  orr__cron cron = {0};
+  orr_error err = ORR_ERROR_INIT;
+  if (orr__cron_parse(text, &cron, &err) != 0) fail_msg("%s", orr__error_message(&err));
+  return cron;
+}
+
+static int64_t iso(const char *text) {
+  int64_t ms = 0;
+  if (!orr__iso_parse(text, &ms)) fail_msg("no date: %s", text);
+  return ms;
+}
+
+/* Follows a schedule for as many steps as there are words in `expected` ("-" is never). */
+static void check_fires(const char *text, const char *zone_name, const char *after, const char *const *expected) {
+  orr__zones *zones = orr__zones_new(ZONEINFO);
+  orr__zone *zone = NULL;
+  assert_int_equal(orr__zones_get(zones, zone_name, &zone, NULL), 0);
+  orr__cron cron = parse(text);
+  int64_t at = iso(after);
+  for (; *expected; expected++) {
+    at = orr__cron_next(&cron, zone, 0, at);
+    char got[32] = "-";
+    if (at != ORR__CRON_NEVER) orr__iso_format(at, got);
+    if (strcmp(got, *expected) != 0) fail_msg("'%s' after %s: %s, not %s", text, after, got, *expected);
+  }
+  orr__zone_unref(zone);
+  orr__zones_free(zones);
+}
+
+#define FIRES(text, zone, after, ...) check_fires(text, zone, after, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_cron__fires_at_plain_times(void **state) {
+  (void)state;
+  FIRES("30 2 * * *", "UTC", "2026-01-01T02:29:59.999Z", "2026-01-01T02:30:00Z", "2026-01-02T02:30:00Z");
+  FIRES("*/20 9-10 * * *", "UTC", "2026-01-01", "2026-01-01T09:00:00Z", "2026-01-01T09:20:00Z",
+        "2026-01-01T09:40:00Z", "2026-01-01T10:00:00Z", "2026-01-01T10:20:00Z", "2026-01-01T10:40:00Z",
+        "2026-01-02T09:00:00Z");
+  FIRES("59 23 31 12 *", "UTC", "2026-12-31T23:59:00Z", "2027-12-31T23:59:00Z");
+  FIRES("0 0 29 2 *", "UTC", "2096-03-01", "2104-02-29T00:00:00Z");
+  FIRES("0 0 31 * *", "UTC", "2026-01-31", "2026-03-31T00:00:00Z", "2026-05-31T00:00:00Z");
+  FIRES("15 6 * * MON-FRI", "Europe/Berlin", "2026-07-17T12:00:00Z", "2026-07-20T04:15:00Z", "2026-07-21T04:15:00Z");
+  FIRES("0 12 1 jan,JUL *", "Asia/Kolkata", "2026-01-01T06:30:00Z", "2026-07-01T06:30:00Z", "2027-01-01T06:30:00Z");
+  FIRES("@hourly", "UTC", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z");
+  FIRES("@daily", "UTC", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+  FIRES("@midnight", "UTC", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+  FIRES("@weekly", "UTC", "2026-01-01T00:00:00Z", "2026-01-04T00:00:00Z");
+  FIRES("@monthly", "UTC", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
+  FIRES("@Yearly", "UTC", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
+  FIRES("@annually", "UTC", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
+}
+
+static void test_cron__either_day_is_enough_when_both_are_restricted(void **state) {
+  (void)state;
+  FIRES("0 0 13 * 5", "UTC", "2026-02-01", "2026-02-06T00:00:00Z", "2026-02-13T00:00:00Z", "2026-02-20T00:00:00Z",
+        "2026-02-27T00:00:00Z", "2026-03-06T00:00:00Z", "2026-03-13T00:00:00Z");
+  FIRES("0 0 14 * 5", "UTC", "2026-02-10", "2026-02-13T00:00:00Z", "2026-02-14T00:00:00Z", "2026-02-20T00:00:00Z");
+  /* A star in one of them, even with a step: both must fit. */
+  FIRES("0 0 */2 * 5", "UTC", "2026-02-01", "2026-02-13T00:00:00Z", "2026-02-27T00:00:00Z", "2026-03-13T00:00:00Z");
+}
+
+static void test_cron__sunday_is_zero_and_seven(void **state) {
+  (void)state;
+  const char *same[] = {"0 0 * * 0", "0 0 * * 7", "0 0 * * SUN", "0 0 * * sun"};
+  for (int i = 0; i < 4; i++) FIRES(same[i], "UTC", "2026-07-15", "2026-07-19T00:00:00Z", "2026-07-26T00:00:00Z");
+  FIRES("0 0 * * FRI-SUN", "UTC", "2026-07-13", "2026-07-17T00:00:00Z", "2026-07-18T00:00:00Z",
+        "2026-07-19T00:00:00Z", "2026-07-24T00:00:00Z");
+  FIRES("0 0 * * 5-7", "UTC", "2026-07-18", "2026-07-19T00:00:00Z", "2026-07-24T00:00:00Z");
+}
+
+static void test_cron__a_skipped_fixed_time_fires_once_right_after_the_gap(void **state) {
+  (void)state;
+  FIRES("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z");
+  FIRES("10,30 2,3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:10:00Z");
+  FIRES("0 2,3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z");
+  FIRES("15 2 * * *", "Australia/Lord_Howe", "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z");
+  FIRES("0 0 * * *", "Africa/Cairo", "2026-04-23T12:00:00Z", "2026-04-23T22:00:00Z", "2026-04-24T21:00:00Z");
+}
+
+static void test_cron__a_repeated_fixed_time_fires_only_the_first_time(void **state) {
+  (void)state;
+  FIRES("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
+  FIRES("30 2 * * *", "Europe/Berlin", "2026-10-25T01:15:00Z", "2026-10-26T01:30:00Z");
+  FIRES("0 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", "2026-11-01T05:00:00Z", "2026-11-02T06:00:00Z");
+}
+
+static void test_cron__a_star_in_minute_or_hour_follows_elapsed_time(void **state) {
+  (void)state;
+  FIRES("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:15:00Z", "2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z",
+        "2026-03-29T01:30:00Z");
+  FIRES("*/30 * * * *", "Europe/Berlin", "2026-10-24T23:45:00Z", "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z",
+        "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z");
+  FIRES("10 * * * *", "Europe/Berlin", "2026-10-24T23:45:00Z", "2026-10-25T00:10:00Z", "2026-10-25T01:10:00Z",
+        "2026-10-25T02:10:00Z");
+  FIRES("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-30T00:00:00Z");
+}
+
+static void test_cron__a_zone_that_leaves_out_a_day_leaves_out_its_jobs(void **state) {
+  (void)state;
+  FIRES("0 12 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", "2011-12-29T22:00:00Z", "2011-12-30T22:00:00Z");
+}
+
+static void test_cron__every_is_anchored(void **state) {
+  (void)state;
+  orr__cron cron = parse("@every 1h30m");
+  assert_true(cron.every_ms == 90 * MINUTE);
+  int64_t anchor = iso("2026-01-01T00:00:07.250Z");
+  assert_true(orr__cron_next(&cron, NULL, anchor, anchor - 5000) == anchor);
+  assert_true(orr__cron_next(&cron, NULL, anchor, anchor - 1) == anchor);
+  assert_true(orr__cron_next(&cron, NULL, anchor, anchor) == anchor + 90 * MINUTE);
+  assert_true(orr__cron_next(&cron, NULL, anchor, anchor + 90 * MINUTE - 1) == anchor + 90 * MINUTE);
+  assert_true(orr__cron_next(&cron, NULL, anchor, anchor + 900 * MINUTE) == anchor + 990 * MINUTE);
+  assert_true(orr__cron_next(&cron, NULL, INT64_MIN, 0) > 0);
+  assert_true(orr__cron_next(&cron, NULL, anchor, INT64_MAX) == ORR__CRON_NEVER);
+  assert_true(parse("@every 2s").every_ms == 2000);
+  assert_true(parse("  @EVERY   3650d ").every_ms == 3650 * DAY);
+  assert_true(parse("@every 1d2h3m4s").every_ms == DAY + 123 * MINUTE + 4000);
+  assert_true(parse("@every 90s").every_ms == 90000);
+  assert_false(orr__cron_is_never(&cron));
+}
+
+static void test_cron__knows_what_never_fires(void **state) {
+  (void)state;
+  const char *never[] = {"0 0 30 2 *", "0 0 31 4,6,9,11 *", "* * 30-31 FEB *"};
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+    orr__cron cron = parse(never[i]);
+    assert_true(orr__cron_is_never(&cron));
+    assert_true(orr__cron_next(&cron, NULL, 0, iso("2026-01-01")) == ORR__CRON_NEVER);
+  }
+  /* On a Monday in February, or on its 30th; on a leap day that is a Sunday, after 2088 in 2128 only. */
+  orr__cron cron = parse("0 0 30 2 1");
+  assert_false(orr__cron_is_never(&cron));
+  FIRES("0 0 29 2 */7", "UTC", "2088-03-01", "2128-02-29T00:00:00Z");
+  cron = parse("* * * * *");
+  assert_true(orr__cron_next(&cron, NULL, 0, INT64_MAX) == ORR__CRON_NEVER);
+  assert_true(orr__cron_next(&cron, NULL, 0, INT64_MIN) > INT64_MIN);
+}
+
+static void check_fault(const char *text, int column, const char *wanted) {
+  orr__cron cron = {.minutes = 42};
+  orr_error err = ORR_ERROR_INIT;
+  char place[32];
+  snprintf(place, sizeof place, ": column %d: ", column);
+  if (orr__cron_parse(text, &cron, &err) != ORR_E_INVALID) fail_msg("'%s' was taken", text);
+  const char *message = orr__error_message(&err);
+  if (!strstr(message, place) || !strstr(message, wanted)) fail_msg("%s -- not%s%s", message, place, wanted);
+  assert_true(cron.minutes == 42);
+  orr__error_clear(&err);
+  assert_int_equal(orr__cron_parse(text, &cron, NULL), ORR_E_INVALID);
+}
+
+static void test_cron__a_fault_names_its_column_and_what_was_expected(void **state) {
+  (void)state;
+  check_fault("61 * * * *", 1, "minute is 0-59");
+  check_fault("0 24 * * *", 3, "hour is 0-23");
+  check_fault("0 0 0 * *", 5, "day of month is 1-31");
+  check_fault("0 0 * 13 *", 7, "month is 1-12 or JAN-DEC");
+  check_fault("0 0 * * 8", 9, "day of week is 0-7 or SUN-SAT");
+  check_fault("0 0 * * MOND", 9, "'MOND' is no day of week");
+  check_fault("0 0 * FOO *", 7, "'FOO' is no month: that is 1-12 or JAN-DEC");
+  check_fault("0 0 * * 1-FOO", 11, "'FOO'");
+  check_fault("a * * * *", 1, "'a' is no minute");
+  check_fault("H 2 * * *", 1, "H, a value chosen for you, is not supported: write the minute");
+  check_fault("0 H(0-7) * * *", 3, "H, a value");
+  check_fault("30-10 * * * *", 1, "runs backwards");
+  check_fault("*/0 * * * *", 3, "a number from 1 to 60");
+  check_fault("*/90 * * * *", 3, "a number from 1 to 60");
+  check_fault("*/ * * * *", 3, "a number from 1 to 60");
+  check_fault("5/15 * * * *", 2, "a step needs * or a range before it, as in 5-59/2");
+  check_fault("0,,5 * * * *", 3, "',' is no minute");
+  check_fault("0, * * * *", 3, "minute is missing");
+  check_fault("1- * * * *", 3, "minute is missing");
+  check_fault("-5 * * * *", 1, "'-' is no minute");
+  check_fault("0 0 ? * *", 5, "'?' is no day of month");
+  check_fault("0 0 L * *", 5, "'L' is no day of month");
+  check_fault("0 0 * * 5#2", 10, "'#' cannot follow here");
+  check_fault("*5 * * * *", 2, "'5' cannot follow here");
+  check_fault("0 0 * * \xe2\x80\x93", 9, "'\xe2\x80\x93' is no day of week");
+  check_fault("0 2 * *", 8, "day of week is missing");
+  check_fault("", 1, "minute is missing");
+  check_fault("   ", 4, "minute is missing");
+  check_fault("0 0 2 * * *", 11, "nothing can follow the five fields (seconds are not supported)");
+  check_fault("0 0 * * * root", 11, "nothing can follow");
+  check_fault("99999999999999999999 * * * *", 1, "minute is 0-59");
+  check_fault("@dayly", 1, "did you mean @daily?");
+  check_fault("@reboot", 1, "there is no @reboot, only @yearly");
+  check_fault("@daily 3", 8, "nothing can follow @daily");
+  check_fault("@every", 7, "an interval is missing");
+  check_fault("@every 15", 10, "a unit is missing: d, h, m or s");
+  check_fault("@every 1.5h", 9, "a unit is missing");
+  check_fault("@every m", 8, "'m' is no number");
+  check_fault("@every -5m", 8, "'-' is no number");
+  check_fault("@every 5m1h", 11, "units go from large to small");
+  check_fault("@every 5m5m", 11, "each once");
+  check_fault("@every 0s", 8, "at least 1s");
+  check_fault("@every 3651d", 8, "at most 3650d");
+  check_fault("@every 99999999999999999999d", 8, "at most 3650d");
+  check_fault("@every 5m 3s", 11, "nothing can follow the interval");
+  char text[400];
+  memset(text, '*', sizeof text);
+  text[sizeof text - 1] = '\0';
+  orr_error err = ORR_ERROR_INIT;
+  orr__cron cron;
+  assert_int_equal(orr__cron_parse(text, &cron, &err), ORR_E_INVALID);
+  assert_string_equal(err.message, "a schedule has at most 256 characters");
+  orr__error_clear(&err);
+}
+
+static void check_text(const char *text, const char *wanted) {
+  orr__cron cron = parse(text);
+  char *got = orr__cron_describe(&cron);
+  assert_string_equal(got, wanted);
+  free(got);
+}
+
+static void test_cron__describes_itself_in_english(void **state) {
+  (void)state;
+  check_text("30 2 * * *", "at 02:30 every day");
+  check_text("@daily", "at 00:00 every day");
+  check_text("0 2,14 * * *", "at 02:00 and 14:00 every day");
+  check_text("0,30 2,14 * * 1-5", "at 02:00, 02:30, 14:00 and 14:30 on Monday to Friday");
+  check_text("0 3 * * FRI-SUN", "at 03:00 on Friday to Sunday");
+  check_text("0 3 * * 0,3", "at 03:00 on Wednesday and Sunday");
+  check_text("* * * * *", "every minute");
+  check_text("*/15 * * * *", "every 15 minutes");
+  check_text("@hourly", "at minute 0 of every hour");
+  check_text("5 */2 * * *", "at minute 5 of every 2 hours from 00:00");
+  check_text("*/15 9-17 * * 1-5", "every 15 minutes from 09:00 to 17:59 on Monday to Friday");
+  check_text("*/7 1,5 * * *", "at minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of the hours 1 and 5");
+  check_text("0 0 1 1 *", "at 00:00 on day 1 of the month in January");
+  check_text("0 0 1,15 * *", "at 00:00 on days 1 and 15 of the month");
+  check_text("0 0 13 * 5", "at 00:00 on day 13 of the month or on Friday");
+  check_text("0 0 1-7 * */1", "at 00:00 on days 1 to 7 of the month");
+  check_text("0 0 */15 * 5", "at 00:00 on days 1, 16 and 31 of the month if it is a Friday");
+  check_text("0 4 * 6-8 *", "at 04:00 every day in June to August");
+  check_text("@every 2s", "every 2 seconds");
+  check_text("@every 60m", "every hour");
+  check_text("@every 90m", "every 1 hour 30 minutes");
+  check_text("@every 36h", "every 1 day 12 hours");
+}
+
+/* --- The slow walk: a schedule as arrays of truth, made together with its text. ------------------- */
+
+typedef struct slow_cron {
+  char text[256];
+  bool fits[5][64];
+  bool has_star[5];
+} slow_cron;
+
+static uint32_t random_below(uint64_t *seed, uint32_t limit) {
+  *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (uint32_t)((*seed >> 33) % limit);
+}
+
+static void make_field(slow_cron *slow, int index, uint64_t *seed) {
+  static const int mins[] = {0, 0, 1, 1, 0}, maxs[] = {59, 23, 31, 12, 7};
+  int min = mins[index], max = maxs[index], size = max - min + 1;
+  size_t used = strlen(slow->text);
+  char *at = slow->text + used;
+  size_t room = sizeof slow->text - used;
+  uint32_t form = random_below(seed, 10);
+  /* Mostly any day, and often the hours in which clocks are changed. */
+  if (form < (index < 2 ? 2 : 8)) {
+    int step = form == 0 ? 1 + (int)random_below(seed, (uint32_t)size) : 1;
+    snprintf(at, room, form == 0 ? "*/%d " : "* ", step);
+    slow->has_star[index] = true;
+    for (int v = min; v <= max; v += step) slow->fits[index][v] = true;
+    return;
+  }
+  int terms = 1 + (int)random_below(seed, 3);
+  for (int i = 0; i < terms; i++) {
+    int a = min + (int)random_below(seed, index == 1 && form % 2 ? 4 : (uint32_t)size);
+    int b = a + (int)random_below(seed, (uint32_t)(max - a + 1));
+    int step = 1 + (int)random_below(seed, 5);
+    const char *end = i == terms - 1 ? " " : ",";
+    if (form < 9 - i) {
+      snprintf(at, room, "%d%s", a, end);
+      b = a;
+    } else {
+      snprintf(at, room, "%d-%d/%d%s", a, b, step, end);
+    }
+    room -= strlen(at);
+    at += strlen(at);
+    for (int v = a; v <= b; v += step) slow->fits[index][v] = true;
+  }
+}
+
+static bool slow_fits(const slow_cron *slow, int64_t local_ms) {
+  time_t seconds = (time_t)(local_ms / 1000);
+  struct tm tm;
+  gmtime_r(&seconds, &tm);
+  bool day = slow->fits[2][tm.tm_mday];
+  bool weekday = slow->fits[4][tm.tm_wday] || (tm.tm_wday == 0 && slow->fits[4][7]);
+  bool day_fits = !slow->has_star[2] && !slow->has_star[4] ? day || weekday : day && weekday;
+  return slow->fits[0][tm.tm_min] && slow->fits[1][tm.tm_hour] && slow->fits[3][tm.tm_mon + 1] && day_fits;
+}
+
+/* The first fire in (after, end), or ORR__CRON_NEVER: every minute is looked at, the way a daemon that
+ * wakes each minute would. `shown` is how far the wall clock has ever come. */
+static int64_t slow_next(const slow_cron *slow, const orr__zone *zone, int64_t after_ms, int64_t end_ms) {
+  bool is_elapsed = slow->has_star[0] || slow->has_star[1];
+  int64_t start_ms = (after_ms / MINUTE - 240) * MINUTE;
+  int64_t shown = start_ms + orr__zone_offset_ms(zone, start_ms);
+  for (int64_t at = start_ms + MINUTE; at < end_ms; at += MINUTE) {
+    int64_t local = at + orr__zone_offset_ms(zone, at);
+    bool fires = false;
+    if (is_elapsed) {
+      fires = slow_fits(slow, local);
+    } else {
+      for (; shown < local; shown += MINUTE) fires = fires || slow_fits(slow, shown + MINUTE);
+    }
+    if (fires && at > after_ms) return at;
+  }
+  return ORR__CRON_NEVER;
+}
+
+static void test_cron__agrees_with_a_walk_over_all_minutes(void **state) {
+  (void)state;
+  static const char *const names[] = {"Europe/Berlin",      "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata",
+                                      "Africa/Cairo",       "America/Santiago", "Africa/Casablanca",   "Europe/Dublin",
+                                      "America/St_Johns",   "Antarctica/Troll", "Pacific/Chatham",     "Asia/Gaza",
+                                      "America/Havana",     "Asia/Beirut",      "Pacific/Auckland",    "UTC"};
+  enum { ZONES = sizeof names / sizeof *names, ROUNDS = 6000, WINDOW_DAYS = 3 };
+  orr__zones *zones = orr__zones_new(ZONEINFO);
+  uint64_t seed = 20260723;
+  int fired = 0;
+  for (int round = 0; round < ROUNDS; round++) {
+    slow_cron slow = {.text = ""};
+    for (int i = 0; i < 5; i++) make_field(&slow, i, &seed);
+    orr__cron cron = parse(slow.text);
+    orr__zone *zone = NULL;
+    assert_int_equal(orr__zones_get(zones, names[round % ZONES], &zone, NULL), 0);
+    int64_t after = iso("2025-01-01") + (int64_t)random_below(&seed, 12 * 365) * DAY;
+    int64_t change = orr__zone_next_change(zone, after);
+    /* Mostly shortly before a change of the clock, or right at it. */
+    if (change != INT64_MAX && round % 4) after = change - random_below(&seed, 180) * MINUTE - 1;
+    if (change != INT64_MAX && round % 4 == 1) after = change + random_below(&seed, 120) * MINUTE - MINUTE;
+    int64_t end = after + WINDOW_DAYS * DAY;
+    for (int step = 0; step < 4; step++) {
+      int64_t wanted = slow_next(&slow, zone, after, end), got = orr__cron_next(&cron, zone, 0, after);
+      if (wanted == ORR__CRON_NEVER ? got < end : got != wanted)
+        fail_msg("'%s' in %s after %lld: %lld, not %lld", slow.text, names[round % ZONES], (long long)after,
+                 (long long)got, (long long)wanted);
+      if (wanted == ORR__CRON_NEVER) break;
+      after = wanted;
+      fired++;
+    }
+    orr__zone_unref(zone);
+  }
+  assert_true(fired > ROUNDS);
+  orr__zones_free(zones);
+}
+
+static void test_cron__is_a_small_value(void **state) {
+  (void)state;
+  assert_true(sizeof(orr__cron) <= 64);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_cron__fires_at_plain_times),
+      cmocka_unit_test(test_cron__either_day_is_enough_when_both_are_restricted),
+      cmocka_unit_test(test_cron__sunday_is_zero_and_seven),
+      cmocka_unit_test(test_cron__a_skipped_fixed_time_fires_once_right_after_the_gap),
+      cmocka_unit_test(test_cron__a_repeated_fixed_time_fires_only_the_first_time),
+      cmocka_unit_test(test_cron__a_star_in_minute_or_hour_follows_elapsed_time),
+      cmocka_unit_test(test_cron__a_zone_that_leaves_out_a_day_leaves_out_its_jobs),
+      cmocka_unit_test(test_cron__every_is_anchored),
+      cmocka_unit_test(test_cron__knows_what_never_fires),
+      cmocka_unit_test(test_cron__a_fault_names_its_column_and_what_was_expected),
+      cmocka_unit_test(test_cron__describes_itself_in_english),
+      cmocka_unit_test(test_cron__agrees_with_a_walk_over_all_minutes),
+      cmocka_unit_test(test_cron__is_a_small_value),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
