@@ -292,7 +292,7 @@ static void make_field(slow_cron *slow, int index, uint64_t *seed) {
     int b = a + (int)random_below(seed, (uint32_t)(max - a + 1));
     int step = 1 + (int)random_below(seed, 5);
     const char *end = i == terms - 1 ? " " : ",";
-    if (form < 9 - i) {
+    if (form < 9 - (uint32_t)i) {
       snprintf(at, room, "%d%s", a, end);
       b = a;
     } else {
