@@ -84,7 +84,7 @@ int64_t orr__loop_timeout_ms(const orr__loop *loop);
 /* For the other files of port only: the libuv loop. */
 struct uv_loop_s *orr__loop_uv(orr__loop *loop);
 /* For them, too: whoever has a libuv handle of his own calls this first in its callback, so that the turn's
- * clocks are read and the step counts as one in which something ran. */
+ * clocks are read, the step waits no longer and counts as one in which something ran. */
 void orr__loop_note(orr__loop *loop);
 
 #endif

@@ -36,6 +36,7 @@ struct orr__loop {
   uv_timer_t *alarm;             /* ends the wait of a turn */
   bool is_virtual;
   bool is_running;               /* inside orr__loop_step */
+  bool is_polling;               /* inside uv_run */
   bool has_run;                  /* a callback ran in this turn, and the clocks were read for it */
   int busy;
   int64_t wall_ms;
@@ -198,6 +199,8 @@ void orr__loop_note(orr__loop *loop) {
   if (loop->has_run) return;
   loop->has_run = true;
   orr__loop_update(loop);
+  /* libuv runs its timers before it waits for I/O; what they did may be all there was to wait for. */
+  if (loop->is_polling) uv_stop(loop->uv);
 }
 
 static void alarm_fired(uv_timer_t *alarm) {
@@ -206,16 +209,14 @@ static void alarm_fired(uv_timer_t *alarm) {
 
 /* Lets libuv wait at most wait_ms (-1: for ever) and run what its handles have to say. */
 static void run_uv(orr__loop *loop, int64_t wait_ms) {
-  if (wait_ms == 0) {
-    uv_run(loop->uv, UV_RUN_NOWAIT);
-    return;
-  }
   if (wait_ms > 0) {
     /* libuv counts from its own idea of now, which is as old as its last turn. */
     uv_update_time(loop->uv);
     uv_timer_start(loop->alarm, alarm_fired, (uint64_t)wait_ms, 0);
   }
-  uv_run(loop->uv, UV_RUN_ONCE);
+  loop->is_polling = true;
+  uv_run(loop->uv, wait_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+  loop->is_polling = false;
   uv_timer_stop(loop->alarm);
 }
 

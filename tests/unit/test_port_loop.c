@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 #include <cmocka.h>
 
 #include "port/loop.h"
@@ -349,6 +350,33 @@ static void test_loop__a_real_timer_fires_after_its_time_and_the_wait_is_capped(
   orr__loop_free(loop);
 }
 
+static void uv_timer_called(uv_timer_t *timer) {
+  orr__loop_note(timer->data);
+  note("u");
+}
+
+static void test_loop__a_libuv_timer_ends_the_wait_of_its_turn(void **state) {
+  (void)state;
+  alarm(20);
+  orr__loop *loop = virtual_loop();
+  orr__waker *waker = NULL;
+  int woken = 0;
+  assert_int_equal(orr__waker_new(loop, count_wake, &woken, &waker), 0);
+  uv_timer_t timer;
+  uv_timer_init(orr__loop_uv(loop), &timer);
+  timer.data = loop;
+  uv_timer_start(&timer, uv_timer_called, 0, 0);
+  orr__loop_busy(loop, 1);
+  assert_true(orr__loop_step(loop, -1));
+  assert_string_equal(trace, "u");
+  assert_false(orr__loop_step(loop, 0));
+  orr__loop_busy(loop, -1);
+  uv_close((uv_handle_t *)&timer, NULL);
+  orr__waker_free(waker);
+  orr__loop_free(loop);
+  alarm(0);
+}
+
 static void test_loop__two_loops_do_not_know_each_other(void **state) {
   (void)state;
   orr__loop *a = virtual_loop(), *b = virtual_loop();
@@ -380,6 +408,7 @@ int main(void) {
     cmocka_unit_test_setup(test_loop__wakes_from_another_thread_melt_into_one, setup),
     cmocka_unit_test_setup(test_loop__a_busy_virtual_loop_waits_for_the_real_event_and_time_stands, setup),
     cmocka_unit_test_setup(test_loop__a_real_timer_fires_after_its_time_and_the_wait_is_capped, setup),
+    cmocka_unit_test_setup(test_loop__a_libuv_timer_ends_the_wait_of_its_turn, setup),
     cmocka_unit_test_setup(test_loop__two_loops_do_not_know_each_other, setup),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
