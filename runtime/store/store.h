@@ -55,15 +55,18 @@ int64_t orr__store_next_id(orr__store *store, enum orr__model_id model);
  * is on disk is not known any more. */
 int orr__store_failed(const orr__store *store);
 
-/* Memory twin only: how many transactions have committed, and a new store with just the first n of them. */
+/* Memory twin only: how many transactions that write have committed, and a new store with just the first n of them
+ * (LIMIT beyond 20,000 commits: then it no longer keeps what was). */
 size_t orr__store_commits(const orr__store *store);
 int orr__store_cut(const orr__store *store, size_t n, const orr__store_config *config, orr__store **ret_store,
                    orr_error *reterr);
 
-/* ---- building: errors (memory, limits: 10,000 steps) are sticky and come out at submit. ------------------- */
+/* ---- building: errors are sticky and come out at submit: memory, limits (10,000 steps, 256 MiB, 32 conditions), a
+ * required field without a value or a word that is no status (INVALID), a field that cannot be compared so, such as
+ * a secret one (MISUSE). ------------------------------------------------------------------------------------- */
 
 orr__tx *orr__tx_new(void);                 /* owned until submitted; NULL when out of memory */
-void orr__tx_free(orr__tx *tx);             /* for one that was not submitted, or after done where it was taken */
+void orr__tx_free(orr__tx *tx);             /* for one that was not submitted */
 
 /* Inserts a copy of the object with every field that is set; id must be (orr__store_next_id). EXISTS if a unique
  * field's value is taken: the message names field and value. */
@@ -88,6 +91,7 @@ int orr__tx_get(orr__tx *tx, enum orr__model_id model, int64_t id);
 /* The object and what it refers to, as a graph; model: result, backup or connection. */
 int orr__tx_graph(orr__tx *tx, enum orr__model_id model, int64_t id);
 
+/* A field without a value fulfils ORR_IS_UNSET and nothing else, not even ORR_NE. Texts compare by bytes. */
 enum orr__compare { ORR_EQ, ORR_NE, ORR_LT, ORR_LE, ORR_GT, ORR_GE, ORR_IS_SET, ORR_IS_UNSET, ORR_PREFIX };
 typedef struct orr__where {
   int field;
@@ -95,7 +99,9 @@ typedef struct orr__where {
   const char *text;            /* for string fields */
   int64_t number;              /* for the others */
 } orr__where;
-/* All conditions hold (none: all rows). order_field < 0: by id. limit 0: no limit but 1,000,000. Text is copied. */
+/* All conditions hold (none: all rows). order_field < 0: by id; ties go by id, unset sorts below everything. limit 0:
+ * no limit but 1,000,000. Text is copied. A count looks at model and conditions only. Quick are conditions on id,
+ * UNIQUE and INDEX fields (ORR_EQ, ORR_PREFIX, ORR_IS_SET). */
 typedef struct orr__query {
   enum orr__model_id model;
   const orr__where *where;
@@ -113,8 +119,8 @@ int orr__tx_count(orr__tx *tx, const orr__query *query);
 /* code 0, or why nothing of the transaction happened (err, borrowed, says more). The tx is freed after done returns;
  * rows that were taken from it stay with the taker. */
 typedef void (*orr__tx_done)(void *arg, orr__tx *tx, int code, const orr_error *err);
-/* Takes tx in every case. done may be NULL. If it cannot even be queued (memory, sticky error, store failed or
- * closing), done still comes, later, with the code. */
+/* Takes tx in every case. done may be NULL. If it cannot even be queued (sticky error, store failed or closing,
+ * 1,000,000 waiting already), done still comes, later, with the code. */
 void orr__store_submit(orr__store *store, orr__tx *tx, orr__tx_done done, void *arg);
 
 /* In done: the rows of a slot. _take hands one over (NULL: none, or taken already); a graph is moved out. */
@@ -129,7 +135,13 @@ int64_t orr__tx_number(const orr__tx *tx, int slot); /* of a count */
 /* Checks integrity and the invariants (result rule, references); blocking, for `db check`, on a store that nobody
  * holds. Findings one per line in *ret_report (owned); returns 0 if there are none, else CORRUPT. */
 int orr__store_check(const char *path, char **ret_report, orr_error *reterr);
-/* A consistent copy of the database into a new file while the store is open; completes like a transaction. */
+/* The same in a chosen depth; orr__store_check is ORR_CHECK_FULL. Quick: the pages and the tables' shape only, no
+ * index against its table and no rule against every row (opening does this much for a file that looks wrong). */
+enum orr__check_mode { ORR_CHECK_FULL, ORR_CHECK_QUICK };
+int orr__store_check_as(const char *path, enum orr__check_mode mode, char **ret_report, orr_error *reterr);
+/* A consistent copy of the database into a new file while the store is open. Completes like a transaction, but out of
+ * order: when the copy is whole and synced, which holds nobody up meanwhile; it is of that moment. EXISTS, IO; REFUSED
+ * by the twin in memory. */
 void orr__store_backup(orr__store *store, const char *to_path, orr__tx_done done, void *arg);
 
 #endif
