@@ -1,0 +1,359 @@
+/* One exchange from start to completion.
+ *
+ *          start ──► QUEUED ──launch──► FLYING ──landed──► complete
+ *                      ▲                   │
+ *                      │ back_off_over     │ landed: to be tried again
+ *                      └──── WAITING ◄─────┘
+ *          abort: QUEUED, WAITING or FLYING ──end_soon──► ENDING ──woken──► complete
+ *
+ *   QUEUED   in http->queue; the timer ends it when its time is up
+ *   FLYING   has an easy handle on a shard, counts in in_flight; libcurl keeps the time
+ *   WAITING  the timer runs the back-off; nothing real is in flight
+ *   ENDING   in http->ending, has its code; completes when the waker runs
+ *
+ * Deliberately ignorant of sockets, of options and of what an answer means to a provider.
+ *
+ * Invariants: what is in http->exchanges has not completed and completes once; the loop is held busy by
+ * what is FLYING or ENDING; outside of a completion somebody is queued only while in_flight is at its
+ * maximum; completions come from the loop or from orr__http_free. */
+#include "port/http.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/str.h"
+#include "port/http_private.h"
+
+#define DEFAULT_IN_FLIGHT 1000
+#define EXCHANGES_MAX 100000
+
+static void list_append(orr__exchange_list *list, orr__exchange *exchange) {
+  exchange->prev = list->last;
+  exchange->next = NULL;
+  *(list->last != NULL ? &list->last->next : &list->first) = exchange;
+  list->last = exchange;
+}
+
+static void list_remove(orr__exchange_list *list, orr__exchange *exchange) {
+  *(exchange->prev != NULL ? &exchange->prev->next : &list->first) = exchange->next;
+  *(exchange->next != NULL ? &exchange->next->prev : &list->last) = exchange->prev;
+  exchange->prev = exchange->next = NULL;
+}
+
+static int64_t real_ms(void) {
+  return (int64_t)(uv_hrtime() / 1000000);
+}
+
+/* The easy handle goes back to the pool. It holds the answer, so that is the last thing. */
+static void easy_release(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  if (exchange->easy == NULL) return;
+  if (http->pool_len < ORR_HTTP_POOL) {
+    curl_easy_reset(exchange->easy);
+    http->pool[http->pool_len++] = exchange->easy;
+  } else {
+    curl_easy_cleanup(exchange->easy);
+  }
+  exchange->easy = NULL;
+}
+
+static void exchange_free(orr__exchange *exchange) {
+  easy_release(exchange);
+  orr__buf_clear(&exchange->body);
+  orr__ask_clear(&exchange->ask);
+  free(exchange);
+}
+
+/* From FLYING to nowhere: the state is the caller's to set, the loop stays busy. */
+static void leave_flight(orr__exchange *exchange) {
+  assert(exchange->state == ORR_X_FLYING);
+  orr__shard_remove(exchange->shard, exchange->easy);
+  exchange->http->in_flight--;
+  exchange->budget_ms -= real_ms() - exchange->since_ms;
+}
+
+/* Takes it out of wherever it is; whoever does so has it complete. The loop is busy afterwards. */
+static void detach(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  if (exchange->state == ORR_X_FLYING) {
+    leave_flight(exchange);
+  } else {
+    if (exchange->state == ORR_X_QUEUED) list_remove(&http->queue, exchange);
+    if (exchange->state == ORR_X_ENDING) list_remove(&http->ending, exchange);
+    orr__timer_stop(http->loop, &exchange->timer);
+    if (exchange->state != ORR_X_ENDING) orr__loop_busy(http->loop, 1);
+  }
+}
+
+/* Only for what was detached. */
+static void complete(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  orr__map_remove(&http->exchanges, exchange->id);
+  orr__answer_deliver(exchange);
+  exchange_free(exchange);
+  orr__loop_busy(http->loop, -1);
+}
+
+/* For what was detached and must not complete from inside the caller. */
+static void end_soon(orr__exchange *exchange, int code, const char *reason) {
+  orr__http *http = exchange->http;
+  orr__answer_fail(exchange, code, reason);
+  easy_release(exchange);
+  exchange->state = ORR_X_ENDING;
+  list_append(&http->ending, exchange);
+  orr__loop_wake(http->waker);
+}
+
+static void waker_called(void *arg) {
+  orr__http *http = arg;
+  /* What ends from inside the completions has woken again. */
+  orr__exchange *last = http->ending.last;
+  for (bool is_last = last == NULL; !is_last;) {
+    orr__exchange *exchange = http->ending.first;
+    is_last = exchange == last;
+    detach(exchange);
+    complete(exchange);
+  }
+}
+
+static void queue_timed_out(void *arg) {
+  orr__exchange *exchange = arg;
+  detach(exchange);
+  orr__answer_fail(exchange, ORR_E_TIMEOUT, "the time was up while other requests were in flight");
+  complete(exchange);
+}
+
+static orr__shard *shard_of(orr__http *http, const orr__exchange *exchange) {
+  const char *host = exchange->ask.url.host;
+  orr__shard **shard = &http->shards[orr__hash64(host, strlen(host)) % ORR_HTTP_SHARDS];
+  if (*shard == NULL) orr__shard_new(http, shard);
+  return *shard;
+}
+
+static void attempt_reset(orr__exchange *exchange) {
+  orr__buf_reset(&exchange->body);
+  exchange->is_attempt_sent = false;
+  exchange->fault = ORR_FAULT_NONE;
+  exchange->header_count = 0;
+  exchange->header_bytes = 0;
+  exchange->curl_message[0] = '\0';
+}
+
+/* Puts a detached exchange on its shard. On an error it is still detached. */
+static int launch(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  if (exchange->budget_ms <= 0) return ORR_E_TIMEOUT;
+  orr__shard *shard = shard_of(http, exchange);
+  if (shard == NULL) return ORR_E_NOMEM;
+  if (exchange->easy != NULL) {
+    curl_easy_reset(exchange->easy);
+  } else {
+    exchange->easy = http->pool_len > 0 ? http->pool[--http->pool_len] : curl_easy_init();
+  }
+  if (exchange->easy == NULL) return ORR_E_NOMEM;
+  attempt_reset(exchange);
+  int rc = orr__easy_setup(exchange);
+  if (rc < 0) return rc;
+  rc = orr__shard_add(shard, exchange->easy);
+  if (rc < 0) return rc;
+  exchange->shard = shard;
+  exchange->state = ORR_X_FLYING;
+  exchange->since_ms = real_ms();
+  http->in_flight++;
+  return 0;
+}
+
+/* Launches a detached exchange or puts it behind the others. On an error it is still detached. */
+static int enqueue(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  if (http->in_flight < http->max_in_flight && http->queue.first == NULL) return launch(exchange);
+  int64_t now_ms = orr__loop_mono_ms(http->loop);
+  int64_t due_ms = exchange->budget_ms < INT64_MAX - now_ms ? now_ms + exchange->budget_ms : INT64_MAX;
+  if (orr__timer_start(http->loop, &exchange->timer, due_ms, queue_timed_out, exchange) < 0) return ORR_E_NOMEM;
+  exchange->state = ORR_X_QUEUED;
+  exchange->since_ms = now_ms;
+  list_append(&http->queue, exchange);
+  orr__loop_busy(http->loop, -1);
+  return 0;
+}
+
+static const char *launch_fault(int code) {
+  switch (code) {
+  case ORR_E_NOMEM:
+    return "out of memory";
+  case ORR_E_TIMEOUT:
+    return "the time was up before it could be sent";
+  default:
+    return "libcurl does not take the request";
+  }
+}
+
+static void enqueue_or_end(orr__exchange *exchange) {
+  int rc = enqueue(exchange);
+  if (rc < 0) end_soon(exchange, rc, launch_fault(rc));
+}
+
+/* Launches what the queue holds while there is room. */
+static void pump(orr__http *http) {
+  while (!http->is_closing && http->queue.first != NULL && http->in_flight < http->max_in_flight) {
+    orr__exchange *exchange = http->queue.first;
+    detach(exchange);
+    exchange->budget_ms -= orr__loop_mono_ms(http->loop) - exchange->since_ms;
+    int rc = launch(exchange);
+    if (rc < 0) end_soon(exchange, rc, launch_fault(rc));
+  }
+}
+
+static void back_off_over(void *arg) {
+  orr__exchange *exchange = arg;
+  detach(exchange);
+  exchange->budget_ms -= orr__loop_mono_ms(exchange->http->loop) - exchange->since_ms;
+  enqueue_or_end(exchange);
+}
+
+/* Lets a landed exchange wait for at least delay_ms and its next back-off. False if there is no retry left or
+ * no time: then what it has is the outcome. */
+static bool back_off(orr__exchange *exchange, int64_t delay_ms) {
+  orr__loop *loop = exchange->http->loop;
+  int64_t least_ms = (int64_t)ORR_HTTP_BACKOFF_MS << exchange->retries;
+  if (delay_ms < least_ms) delay_ms = least_ms;
+  if (exchange->retries == ORR_HTTP_RETRIES || delay_ms >= exchange->budget_ms) return false;
+  exchange->since_ms = orr__loop_mono_ms(loop);
+  if (orr__timer_start(loop, &exchange->timer, exchange->since_ms + delay_ms, back_off_over, exchange) < 0) return false;
+  exchange->retries++;
+  exchange->state = ORR_X_WAITING;
+  easy_release(exchange);
+  orr__loop_busy(loop, -1);
+  return true;
+}
+
+/* Did the pooled connection have a certificate of old? Then the server may have the pinned one by now. */
+static bool is_stale_pin(const orr__exchange *exchange) {
+  long connects = 0;
+  curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects);
+  return exchange->fault == ORR_FAULT_PIN && connects == 0 && !exchange->needs_fresh;
+}
+
+/* A landed answer that is not the outcome; true if the exchange goes on. */
+static bool goes_on_after_answer(orr__exchange *exchange) {
+  long status = 0;
+  char *location = NULL;
+  curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(exchange->easy, CURLINFO_REDIRECT_URL, &location);
+  if (orr__ask_redirect(&exchange->ask, (int)status, location)) {
+    if (exchange->redirects == ORR_HTTP_REDIRECTS) {
+      orr__answer_fail(exchange, ORR_E_LIMIT, "redirects without end");
+      return false;
+    }
+    exchange->redirects++;
+    enqueue_or_end(exchange);
+    return true;
+  }
+  int64_t delay_ms = orr__answer_retry_ms(exchange);
+  return delay_ms >= 0 && back_off(exchange, delay_ms);
+}
+
+void orr__exchange_landed(orr__exchange *exchange, CURLcode result) {
+  orr__http *http = exchange->http;
+  bool is_connection = false, goes_on = false;
+  leave_flight(exchange);
+  orr__answer_judge(exchange, result, &is_connection);
+  if (exchange->code == 0) {
+    goes_on = goes_on_after_answer(exchange);
+  } else if (is_stale_pin(exchange)) {
+    exchange->needs_fresh = true;
+    enqueue_or_end(exchange);
+    goes_on = true;
+  } else if (is_connection && exchange->ask.is_safe) {
+    goes_on = back_off(exchange, 0);
+  }
+  if (!goes_on) complete(exchange);
+  pump(http);
+}
+
+int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr) {
+  orr__http *http = calloc(1, sizeof *http);
+  if (http == NULL) return orr__error_set(reterr, ORR_E_NOMEM, "HTTP client: out of memory");
+  http->loop = loop;
+  http->max_in_flight = max_in_flight > 0 ? max_in_flight : DEFAULT_IN_FLIGHT;
+  orr__map_init(&http->exchanges);
+  int rc = orr__waker_new(loop, waker_called, http, &http->waker);
+  if (rc < 0) {
+    free(http);
+    return orr__error_set(reterr, rc, "HTTP client: no waker");
+  }
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    orr__waker_free(http->waker);
+    free(http);
+    return orr__error_set(reterr, ORR_E_IO, "HTTP client: libcurl does not start");
+  }
+  *ret_http = http;
+  return 0;
+}
+
+void orr__http_free(orr__http *http) {
+  if (http == NULL) return;
+  http->is_closing = true;
+  size_t pos = 0;
+  uint64_t id;
+  void *value;
+  while (orr__map_next(&http->exchanges, &pos, &id, &value)) {
+    orr__exchange *exchange = value;
+    bool has_outcome = exchange->state == ORR_X_ENDING;
+    detach(exchange);
+    if (!has_outcome) orr__answer_fail(exchange, ORR_E_CANCELLED, "the runtime is closing");
+    complete(exchange);
+  }
+  orr__map_clear(&http->exchanges);
+  orr__waker_free(http->waker);
+  while (http->pool_len > 0) curl_easy_cleanup(http->pool[--http->pool_len]);
+  for (size_t i = 0; i < ORR_HTTP_SHARDS; i++) orr__shard_free(http->shards[i]);
+  free(http);
+  curl_global_cleanup();
+}
+
+int orr__http_start(orr__http *http, const orr__http_request *request, orr__http_done done, void *arg,
+                    uint64_t *ret_id, orr_error *reterr) {
+  if (http->is_closing) return orr__error_set(reterr, ORR_E_CLOSED, "HTTP client: the runtime is closing");
+  if (http->exchanges.len >= EXCHANGES_MAX) {
+    return orr__error_set(reterr, ORR_E_LIMIT, "HTTP client: %d requests at a time is the limit", EXCHANGES_MAX);
+  }
+  orr__exchange *exchange = calloc(1, sizeof *exchange);
+  if (exchange == NULL) return orr__error_set(reterr, ORR_E_NOMEM, "HTTP request: out of memory");
+  int rc = orr__ask_init(&exchange->ask, request, reterr);
+  if (rc < 0) {
+    free(exchange);
+    return rc;
+  }
+  exchange->http = http;
+  exchange->id = http->last_id + 1;
+  exchange->done = done;
+  exchange->arg = arg;
+  exchange->budget_ms = exchange->ask.timeout_ms;
+  orr__buf_init(&exchange->body, exchange->ask.max_body);
+  rc = orr__map_put(&http->exchanges, exchange->id, exchange);
+  if (rc == 0) {
+    orr__loop_busy(http->loop, 1);
+    rc = enqueue(exchange);
+    if (rc < 0) orr__loop_busy(http->loop, -1);
+  }
+  if (rc < 0) {
+    orr__error_set(reterr, rc, "%s: %s", exchange->ask.peer, launch_fault(rc));
+    orr__map_remove(&http->exchanges, exchange->id);
+    exchange_free(exchange);
+    return rc;
+  }
+  http->last_id = exchange->id;
+  *ret_id = exchange->id;
+  return 0;
+}
+
+void orr__http_abort(orr__http *http, uint64_t id) {
+  orr__exchange *exchange = http->is_closing ? NULL : orr__map_get(&http->exchanges, id);
+  if (exchange == NULL || exchange->state == ORR_X_ENDING) return;
+  detach(exchange);
+  end_soon(exchange, ORR_E_CANCELLED, "cancelled");
+  pump(http);
+}

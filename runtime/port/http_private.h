@@ -1,0 +1,142 @@
+/* What the files of the HTTP client share. Nothing outside http*.c includes this.
+ *
+ *   http.c          one exchange from start to completion: queue, attempts, back-off, abort
+ *   http_ask.c      a request checked and copied; what a redirect makes of it
+ *   http_easy.c     an ask set on a libcurl handle; what libcurl calls while a transfer runs
+ *   http_answer.c   the outcome of an attempt in our words: codes, messages, reply
+ *   http_shard.c    a multi handle with its sockets and its timer on the loop
+ *   http_tls.c      certificates pinned by fingerprint */
+#ifndef ORR_PORT_HTTP_PRIVATE_H
+#define ORR_PORT_HTTP_PRIVATE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "port/http.h"
+#include "port/loop.h"
+
+enum {
+  ORR_HTTP_SHARDS = 8,          /* multi handles; hosts are spread over them */
+  ORR_HTTP_POOL = 64,           /* idle easy handles kept for the next request */
+  ORR_HTTP_REDIRECTS = 10,
+  ORR_HTTP_RETRIES = 3,
+  ORR_HTTP_BACKOFF_MS = 500,    /* before the first retry, then doubling */
+  ORR_HTTP_HEADERS = 1000,      /* lines of an answer, and their bytes */
+  ORR_HTTP_HEADER_BYTES = 262144,
+  ORR_HTTP_PIN = 32,
+};
+
+/* One certificate's SHA-256. */
+typedef struct orr__pin {
+  uint8_t digest[ORR_HTTP_PIN];
+} orr__pin;
+
+/* A request, checked and owned. A redirect changes method, url and body. */
+typedef struct orr__ask {
+  char *method;
+  orr__url url;
+  char *peer;                   /* host:port for messages, and the proxy if there is one */
+  struct curl_slist *headers;
+  char *body;
+  size_t body_len;
+  bool has_body;
+  char *username, *password;
+  char *ca_cert;
+  bool is_pinned;
+  orr__pin pin;
+  char *proxy;                  /* may hold credentials */
+  int64_t timeout_ms;
+  size_t max_body;
+  bool is_safe;
+} orr__ask;
+
+enum orr__exchange_state { ORR_X_QUEUED, ORR_X_FLYING, ORR_X_WAITING, ORR_X_ENDING };
+
+/* Why one of our own callbacks made libcurl stop a transfer. */
+enum orr__fault { ORR_FAULT_NONE, ORR_FAULT_PIN, ORR_FAULT_RESEND, ORR_FAULT_BODY, ORR_FAULT_HEADERS, ORR_FAULT_NOMEM };
+
+typedef struct orr__shard orr__shard;
+
+typedef struct orr__exchange {
+  struct orr__exchange *prev, *next; /* in the queue or among the ending */
+  uint64_t id;
+  orr__http *http;
+  orr__http_done done;
+  void *arg;
+  enum orr__exchange_state state;
+  orr__ask ask;
+  orr__timer timer;             /* QUEUED: the timeout; WAITING: the back-off */
+  int64_t budget_ms;            /* what is left of the timeout at since_ms */
+  int64_t since_ms;             /* QUEUED, WAITING: by the loop's clock; FLYING: by the real one */
+  int retries, redirects;
+  bool was_sent;                /* in any attempt */
+  int code;                     /* of the outcome, see orr__http_reply */
+  char message[512];
+  /* Of the attempt in flight. */
+  CURL *easy;
+  orr__shard *shard;
+  bool is_attempt_sent;
+  bool needs_fresh;             /* a new connection, because the pooled one had another certificate */
+  enum orr__fault fault;
+  orr__buf body;
+  size_t header_count, header_bytes;
+  orr__pin seen;                /* FAULT_PIN: the certificate that was offered instead */
+  char curl_message[CURL_ERROR_SIZE];
+} orr__exchange;
+
+typedef struct orr__exchange_list {
+  orr__exchange *first, *last;
+} orr__exchange_list;
+
+struct orr__http {
+  orr__loop *loop;
+  size_t max_in_flight;
+  size_t in_flight;
+  bool is_closing;
+  uint64_t last_id;
+  orr__map exchanges;           /* by id: all that have not completed */
+  orr__exchange_list queue;
+  orr__exchange_list ending;
+  orr__waker *waker;            /* completes what is ending; waking cannot run out of memory */
+  orr__shard *shards[ORR_HTTP_SHARDS]; /* made when first used */
+  CURL *pool[ORR_HTTP_POOL];
+  size_t pool_len;
+};
+
+/* http_ask.c. A request that is refused leaves ask empty: INVALID, LIMIT or NOMEM. */
+int orr__ask_init(orr__ask *ask, const orr__http_request *request, orr_error *reterr);
+void orr__ask_clear(orr__ask *ask);
+/* Points the ask to where an answer with this status sends it; false if it is not to be followed. */
+bool orr__ask_redirect(orr__ask *ask, int status, const char *location);
+
+/* http_easy.c. 0, ORR_E_NOMEM or ORR_E_INVALID. */
+int orr__easy_setup(orr__exchange *exchange);
+
+/* http_answer.c. Sets the exchange's code and message for how an attempt ended (0 for an answer);
+ * *ret_is_connection: the connection failed, so that a safe request may be tried again. */
+void orr__answer_judge(orr__exchange *exchange, CURLcode result, bool *ret_is_connection);
+void orr__answer_fail(orr__exchange *exchange, int code, const char *reason);
+/* How long the server asks to wait (429, or 503 with Retry-After), or -1. */
+int64_t orr__answer_retry_ms(const orr__exchange *exchange);
+/* Calls done with the outcome. */
+void orr__answer_deliver(orr__exchange *exchange);
+
+/* http_shard.c. */
+int orr__shard_new(orr__http *http, orr__shard **ret_shard);
+void orr__shard_free(orr__shard *shard);
+int orr__shard_add(orr__shard *shard, CURL *easy);
+void orr__shard_remove(orr__shard *shard, CURL *easy);
+
+/* http_tls.c. Parses 64 hexadecimal digits, colons and blanks between them allowed. */
+bool orr__pin_parse(const char *text, orr__pin *ret_pin);
+/* Is the certificate of the connection in use this one? *ret_seen: the one it has, zero if it has none. */
+bool orr__pin_matches(CURL *easy, const orr__pin *pin, orr__pin *ret_seen);
+
+/* http.c, for http_shard.c: the transfer is over; called outside of libcurl, on the loop thread. */
+void orr__exchange_landed(orr__exchange *exchange, CURLcode result);
+
+#endif
