@@ -1,0 +1,174 @@
+/* From main to the exit code, and the plain commands: ask once, print the reply. */
+#include "host/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "host/clock.h"
+#include "host/signals.h"
+
+enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2 };
+
+/* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
+static void show_log(void *arg, const char *json) {
+  const orr__cli *cli = arg;
+  cJSON *line = cJSON_Parse(json);
+  const char *level = orr__json_word(line, "level");
+  const char *message = orr__json_word(line, "message");
+  const char *provider = orr__json_word(line, "provider");
+  bool is_grave = orr__streq(level, "warning") || orr__streq(level, "error");
+  if (message && (is_grave || cli->globals.is_verbose)) {
+    orr__buf text;
+    orr__buf_init(&text, ORR_PRINT_MAX);
+    orr__text_line(&text, message);
+    orr__remark("orrery: %s%s%s%s", is_grave ? level : "", is_grave ? ": " : "", orr__buf_text(&text), "");
+    if (provider && cli->globals.is_verbose) orr__remark("  provider: %s", provider);
+    orr__buf_clear(&text);
+  }
+  cJSON_Delete(line);
+}
+
+int orr__cli_connect(orr__cli *cli, orr_error *reterr) {
+  if (cli->client) return 0;
+  int rc = orr__cli_place(cli, "command", reterr);
+  if (rc != 0) return rc;
+  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, show_log, cli};
+  return orr__client_open(&cli->config, &cli->client, reterr);
+}
+
+int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr) {
+  char *text = args ? cJSON_PrintUnformatted(args) : orr__strdup("{}");
+  if (!text) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = orr__cli_connect(cli, reterr);
+  if (rc == 0) rc = orr__client_call(cli->client, request, text, ret_data, reterr);
+  cJSON_free(text);
+  return rc;
+}
+
+int orr__cli_fail(orr__cli *cli, orr_error *error) {
+  int exit_code = orr__signals_count() > 0 ? EXIT_INTERRUPTED : orr__code_exit(error->code);
+  orr__complain(error);
+  if (cli->globals.is_json) orr__print_failed(error);
+  orr__error_clear(error);
+  return exit_code;
+}
+
+/* ---- the plain commands ----------------------------------------------------------------------------------- */
+
+/* "remove connection vault?" on a terminal; elsewhere --yes is wanted. */
+static int confirm(const orr__cli *cli, orr_error *reterr) {
+  if (cli->globals.is_yes) return 0;
+  const char *noun = cli->command->noun;
+  const char *subject = orr__json_word(cli->args, noun);
+  if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+    return orr__error_set(reterr, ORR_E_INVALID, "%s rm %s removes things for good; say --yes", noun, subject ? subject : "");
+  fprintf(stderr, "Remove %s '%s'%s? [y/N] ", noun, subject ? subject : "",
+          cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(cli->args, "withResults")) ? " and all its results" : "");
+  fflush(stderr);
+  char answer[16];
+  if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y')) return 0;
+  return orr__error_set(reterr, ORR_E_CANCELLED, "nothing was removed");
+}
+
+static void print_read(const orr__cli *cli, const cJSON *data) {
+  if (cli->globals.is_json) {
+    orr__print_json(data);
+    return;
+  }
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  if (cJSON_IsArray(data)) orr__table(&out, &cli->paint, cli->command->view, data);
+  else orr__card(&out, &cli->paint, data);
+  if (cJSON_IsArray(data) && !data->child && cli->paint.width > 0) orr__remark("none yet");
+  orr__print(&out);
+  orr__buf_clear(&out);
+}
+
+static void print_written(const orr__cli *cli, const cJSON *data) {
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  orr__said(&out, cli->command->said, data, cli->paint.now_ms);
+  if (cli->globals.is_json) {
+    orr__print_done(data, orr__buf_text(&out));
+  } else {
+    static const char *const TOLD[] = {"msg", "warning"};
+    orr__buf_addc(&out, '\n');
+    for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD; i++) {
+      const char *text = orr__json_word(data, TOLD[i]);
+      if (!text || !*text) continue;
+      orr__text_safe(&out, text);
+      orr__buf_addc(&out, '\n');
+    }
+    orr__print(&out);
+  }
+  orr__buf_clear(&out);
+}
+
+int orr__cli_ask(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  cJSON *data = NULL;
+  int rc = cli->command->flags & ORR_COMMAND_ASKS ? confirm(cli, &error) : 0;
+  if (rc == 0) rc = orr__cli_call(cli, cli->command->request, cli->args, &data, &error);
+  if (rc != 0) return orr__cli_fail(cli, &error);
+  if (cli->command->flags & ORR_COMMAND_WRITES) print_written(cli, data);
+  else print_read(cli, data);
+  cJSON_Delete(data);
+  return 0;
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------- */
+
+static bool is_fancy(const orr__cli *cli, int fd) {
+  const char *term = getenv("TERM");
+  const char *no_color = getenv("NO_COLOR");
+  if (cli->globals.color != ORR_COLOR_AUTO) return cli->globals.color == ORR_COLOR_ALWAYS;
+  return isatty(fd) && !(no_color && *no_color) && !(term && orr__streq(term, "dumb"));
+}
+
+static void choose_paint(orr__cli *cli) {
+  struct winsize size;
+  const char *term = getenv("TERM");
+  bool is_terminal = isatty(STDERR_FILENO) && !orr__streq(term, "dumb");
+  cli->paint.has_color = is_fancy(cli, STDOUT_FILENO);
+  cli->paint.has_bar = is_terminal && cli->globals.color != ORR_COLOR_NEVER;
+  cli->paint.is_quiet = cli->globals.is_json && !is_terminal;
+  cli->paint.now_ms = orr__wall_ms();
+  if (isatty(STDOUT_FILENO)) cli->paint.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+static int run_command(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  if (orr__signals_open(&cli->signal_fd, &error) != 0) return orr__cli_fail(cli, &error);
+  return cli->command->run(cli);
+}
+
+int orr__cli_main(int argc, char **argv) {
+  orr__cli cli;
+  orr_error error = ORR_ERROR_INIT;
+  memset(&cli, 0, sizeof cli);
+  cli.signal_fd = -1;
+  int exit_code = 0;
+  int rc = orr__cli_parse(&cli, argc, argv, &error);
+  choose_paint(&cli);
+  if (rc != 0) {
+    orr__complain(&error);
+    if (cli.globals.is_json) orr__print_failed(&error);
+    exit_code = orr__code_exit(error.code) == 4 ? EXIT_USAGE : orr__code_exit(error.code);
+  } else if (cli.globals.wants_version) {
+    printf("orrery %s\n", orr_version());
+  } else if (cli.globals.wants_help) {
+    orr__cli_print_help(&cli, stdout);
+  } else {
+    exit_code = run_command(&cli);
+  }
+  orr__client_close(cli.client);
+  orr_settings_free(cli.settings);
+  free(cli.data_dir);
+  cJSON_Delete(cli.args);
+  cJSON_Delete(cli.kept);
+  orr__error_clear(&error);
+  return exit_code;
+}

@@ -1,0 +1,92 @@
+/* One invocation of the command line: what was asked for, and what carries it out.
+ *
+ *   cli_parse.c   words to a command, its arguments and the global options (cli_set.c: key=value, standard input)
+ *   cli_place.c   which data directory and which settings
+ *   cli.c         from main to the exit code; the plain commands
+ *   cli_*.c       the commands that do more than ask once
+ *   cli_help.c    --help
+ *   render_*.c    everything that is printed */
+#ifndef ORR_HOST_CLI_H
+#define ORR_HOST_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "host/client.h"
+#include "host/commands.h"
+#include "host/render.h"
+
+#define ORR_WORDS_MAX 64 /* of a kind that may be repeated: --providers, --setting */
+
+enum orr__color { ORR_COLOR_AUTO, ORR_COLOR_ALWAYS, ORR_COLOR_NEVER };
+
+/* The options that every command has; all texts are borrowed from argv. */
+typedef struct orr__globals {
+  const char *data_dir;
+  const char *providers[ORR_WORDS_MAX];
+  const char *settings[ORR_WORDS_MAX]; /* key=value */
+  size_t provider_count, setting_count;
+  enum orr__color color;
+  bool is_json, is_yes, is_verbose, wants_help, wants_version;
+} orr__globals;
+
+typedef struct orr__cli {
+  orr__globals globals;
+  const orr__command *command; /* NULL: only help or version was asked for */
+  const char *help_topic;      /* of `orrery help TOPIC` and `orrery NOUN --help`; or NULL */
+  cJSON *args;                 /* what the request gets */
+  cJSON *kept;                 /* what the handler keeps for itself: wait, to */
+  char *data_dir;              /* absolute */
+  orr_settings *settings;
+  orr__client_config config;
+  orr__client *client;         /* NULL until orr__cli_connect */
+  orr__paint paint;
+  int signal_fd;
+} orr__cli;
+
+/* Fills globals, command, args and kept. INVALID with everything that is wrong at once; it may have set
+ * is_json by then. Reads standard input only when all words were right. */
+int orr__cli_parse(orr__cli *cli, int argc, char **argv, orr_error *reterr);
+
+/* key=value, key=@file, key=- and key:=json into a map; dots in the key make maps. stdin_taken remembers that
+ * standard input can be read once only. INVALID. */
+int orr__set_assign(cJSON *map, const char *text, bool *stdin_taken, orr_error *reterr);
+/* Puts a value (taken, also when it fails) at a dotted path; "\." is a dot within a key. */
+int orr__set_path(cJSON *map, const char *path, cJSON *value, orr_error *reterr);
+/* All of standard input without its last line end; on a terminal one line, unseen. Owned. */
+int orr__stdin_secret(const char *what, bool *stdin_taken, char **ret_text, orr_error *reterr);
+
+/* data_dir, settings and config out of the global options and the environment. */
+int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr);
+/* Owned; relative paths from the working directory. NULL: no memory. */
+char *orr__path_absolute(const char *path);
+
+/* Opens cli->client. */
+int orr__cli_connect(orr__cli *cli, orr_error *reterr);
+/* One request: connects, calls. *ret_data is owned. */
+int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr);
+/* Prints the error where errors go and returns the exit code. Releases it. */
+int orr__cli_fail(orr__cli *cli, orr_error *error);
+/* Follows a result until it ends (or, with is_started, until executeBackup has answered). *ret_result is owned. */
+int orr__cli_follow(orr__cli *cli, const char *ref, bool is_started, cJSON **ret_result, orr_error *reterr);
+/* The exit code that says how a result is. */
+int orr__result_exit(const cJSON *result);
+
+void orr__cli_print_help(const orr__cli *cli, FILE *to);
+int orr__cli_main(int argc, char **argv);
+
+/* The handlers of commands.def. */
+int orr__cli_ask(orr__cli *cli);
+int orr__cli_check(orr__cli *cli);
+int orr__cli_create(orr__cli *cli);
+int orr__cli_run(orr__cli *cli);
+int orr__cli_watch(orr__cli *cli);
+int orr__cli_cancel(orr__cli *cli);
+int orr__cli_extract(orr__cli *cli);
+int orr__cli_log(orr__cli *cli);
+int orr__cli_events(orr__cli *cli);
+int orr__cli_status(orr__cli *cli);
+int orr__cli_serve(orr__cli *cli);
+int orr__cli_db_check(orr__cli *cli);
+
+#endif

@@ -1,0 +1,236 @@
+/* Commands that show something in a form of its own: create, provider check, events, status, db check. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "host/cli.h"
+
+/* ---- backup create ---------------------------------------------------------------------------------------- */
+
+static void add_schedule(orr__buf *out, const orr__cli *cli, const cJSON *schedule) {
+  const char *meaning = orr__json_word(schedule, "meaning");
+  const cJSON *date = NULL;
+  if (!meaning) return;
+  orr__buf_adds(out, "  ");
+  orr__text_line(out, meaning);
+  const char *before = "; next: ";
+  cJSON_ArrayForEach(date, cJSON_GetObjectItemCaseSensitive(schedule, "next")) {
+    if (!cJSON_IsNumber(date)) continue;
+    orr__buf_adds(out, before);
+    orr__text_date(out, (int64_t)date->valuedouble);
+    before = ", ";
+  }
+  orr__buf_addc(out, '\n');
+  (void)cli;
+}
+
+int orr__cli_create(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  cJSON *data = NULL;
+  if (orr__cli_call(cli, "backup.create", cli->args, &data, &error) != 0) return orr__cli_fail(cli, &error);
+  const cJSON *warning = NULL, *schedule = cJSON_GetObjectItemCaseSensitive(data, "schedule");
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  orr__said(&out, "backup {backup.name} created", data, cli->paint.now_ms);
+  if (cli->globals.is_json) {
+    orr__print_done(data, orr__buf_text(&out));
+  } else {
+    const char *msg = orr__json_word(data, "msg");
+    if (msg && *msg) {
+      orr__buf_adds(&out, ": ");
+      orr__text_safe(&out, msg);
+    }
+    orr__buf_addc(&out, '\n');
+    add_schedule(&out, cli, schedule);
+    orr__print(&out);
+    cJSON_ArrayForEach(warning, cJSON_GetObjectItemCaseSensitive(data, "warnings"))
+      if (cJSON_IsString(warning)) orr__remark("orrery: warning: %s", warning->valuestring);
+  }
+  if (cJSON_HasObjectItem(cli->args, "schedule") && orr__client_is_command(cli->client))
+    orr__remark("orrery: schedules fire while `orrery serve` runs");
+  orr__buf_clear(&out);
+  cJSON_Delete(data);
+  return 0;
+}
+
+/* ---- provider check --------------------------------------------------------------------------------------- */
+
+int orr__cli_check(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  cJSON *data = NULL;
+  if (orr__cli_call(cli, "provider.check", cli->args, &data, &error) != 0) return orr__cli_fail(cli, &error);
+  const cJSON *finding = NULL;
+  bool is_ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "ok"));
+  if (cli->globals.is_json) {
+    orr__print_json(data);
+  } else {
+    orr__buf out;
+    orr__buf_init(&out, ORR_PRINT_MAX);
+    cJSON_ArrayForEach(finding, cJSON_GetObjectItemCaseSensitive(data, "findings")) {
+      if (!cJSON_IsString(finding)) continue;
+      orr__text_safe(&out, finding->valuestring);
+      orr__buf_addc(&out, '\n');
+    }
+    orr__said(&out, is_ok ? "{path}: a working provider\n" : "{path}: does not work\n", data, cli->paint.now_ms);
+    orr__print(&out);
+    orr__buf_clear(&out);
+  }
+  cJSON_Delete(data);
+  return is_ok ? 0 : 1;
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------- */
+
+typedef struct listener {
+  orr__cli *cli;
+  uint64_t id;
+  double last;    /* the newest event that was printed */
+  cJSON *printed; /* the events of a plain `events --json`: one array; NULL when following */
+} listener;
+
+static void print_event(listener *l, const cJSON *event) {
+  const cJSON *number = cJSON_GetObjectItemCaseSensitive(event, "id");
+  if (!cJSON_IsObject(event)) return;
+  if (cJSON_IsNumber(number)) {
+    if (number->valuedouble <= l->last) return;
+    l->last = number->valuedouble;
+  }
+  if (l->printed) {
+    cJSON_AddItemToArray(l->printed, cJSON_Duplicate(event, true));
+    return;
+  }
+  if (l->cli->globals.is_json) {
+    orr__print_json(event);
+    return;
+  }
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  const cJSON *date = cJSON_GetObjectItemCaseSensitive(event, "date");
+  const char *level = orr__json_word(event, "level");
+  char *kind = orr__strf("%-18s", orr__json_word(event, "kind") ? orr__json_word(event, "kind") : "");
+  if (cJSON_IsNumber(date)) orr__text_date(&out, (int64_t)date->valuedouble);
+  orr__buf_adds(&out, "  ");
+  orr__hued(&out, &l->cli->paint, orr__streq(level, "error") ? ORR_HUE_BAD : orr__streq(level, "warning") ? ORR_HUE_WARN : ORR_HUE_DIM,
+            kind ? kind : "");
+  orr__said(&out, "  {subject}  {message}\n", event, 0);
+  orr__print(&out);
+  orr__buf_clear(&out);
+  free(kind);
+}
+
+static int ask_events(listener *l, orr_error *reterr) {
+  cJSON *args = cJSON_Duplicate(l->cli->args, true);
+  if (!args) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = 0;
+  if (l->last > 0) rc = orr__set_path(args, "after", cJSON_CreateNumber(l->last), reterr);
+  char *text = rc == 0 ? cJSON_PrintUnformatted(args) : NULL;
+  if (text) rc = orr__client_ask(l->cli->client, "events", text, &l->id, reterr);
+  cJSON_free(text);
+  cJSON_Delete(args);
+  return rc;
+}
+
+/* Prints until the reply; asks again, from the last event on, when the runtime changes. */
+static int listen_events(listener *l, bool is_following, orr_error *reterr) {
+  int rc = ask_events(l, reterr);
+  while (rc == 0 && !ferror(stdout)) {
+    orr__message message = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT};
+    const cJSON *event = NULL;
+    bool is_over = false;
+    int got = orr__client_wait(l->cli->client, l->id == 0 ? 1000 : -1, &message, reterr);
+    if (got < 0) return got;
+    if (got == ORR_CLIENT_MOVED || got == ORR_CLIENT_TIMEOUT) {
+      rc = ask_events(l, reterr);
+    } else if (message.id == l->id && message.type == ORR_MESSAGE_UPDATE) {
+      print_event(l, message.data);
+    } else if (message.id == l->id) {
+      is_over = !is_following;
+      if (message.error.code == ORR_E_CLOSED) l->id = 0;
+      else if (message.error.code) rc = orr__error_move(reterr, &message.error);
+      cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(message.data, "events")) print_event(l, event);
+      if (is_following) l->id = 0; /* the runtime ended the stream because it ends itself */
+    }
+    orr__message_clear(&message);
+    if (is_over) break;
+  }
+  return rc;
+}
+
+int orr__cli_events(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  listener l = {.cli = cli};
+  bool is_following = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(cli->args, "follow"));
+  if (cli->globals.is_json && !is_following) l.printed = cJSON_CreateArray();
+  int rc = orr__cli_connect(cli, &error);
+  if (rc == 0) rc = listen_events(&l, is_following, &error);
+  if (rc == 0 && l.printed) orr__print_json(l.printed);
+  cJSON_Delete(l.printed);
+  if (rc == 0) return 0;
+  bool is_stopped = rc == ORR_E_CANCELLED && is_following;
+  if (!is_stopped) return orr__cli_fail(cli, &error);
+  orr__error_clear(&error); /* the ordinary end of following */
+  return 130;
+}
+
+/* ---- status ----------------------------------------------------------------------------------------------- */
+
+static const char ATTENTION_VIEW[] = "ID=uuid:id BACKUP=backupName STATUS=status:status STARTED=startDate:ago NOTE=:problem";
+
+int orr__cli_status(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  cJSON *data = NULL;
+  if (orr__cli_call(cli, "status", NULL, &data, &error) != 0) return orr__cli_fail(cli, &error);
+  if (cli->globals.is_json) {
+    orr__print_json(data);
+  } else {
+    orr__buf out;
+    orr__buf_init(&out, ORR_PRINT_MAX);
+    cJSON *attention = cJSON_DetachItemFromObjectCaseSensitive(data, "attention");
+    if (orr__client_is_command(cli->client)) orr__buf_adds(&out, "no `orrery serve` runs: nothing is scheduled or refreshed\n");
+    orr__card(&out, &cli->paint, data);
+    if (cJSON_GetArraySize(attention) > 0) {
+      orr__buf_adds(&out, "\nNeeds attention:\n");
+      orr__table(&out, &cli->paint, ATTENTION_VIEW, attention);
+    }
+    orr__print(&out);
+    orr__buf_clear(&out);
+    cJSON_Delete(attention);
+  }
+  cJSON_Delete(data);
+  return 0;
+}
+
+/* ---- db check --------------------------------------------------------------------------------------------- */
+
+static cJSON *lines_of(const char *text) {
+  cJSON *list = cJSON_CreateArray();
+  while (list && text && *text) {
+    size_t len = strcspn(text, "\n");
+    char *line = orr__strndup(text, len);
+    if (line && *line) cJSON_AddItemToArray(list, cJSON_CreateString(line));
+    free(line);
+    text += len + (text[len] == '\n');
+  }
+  return list;
+}
+
+int orr__cli_db_check(orr__cli *cli) {
+  orr_error error = ORR_ERROR_INIT;
+  char *report = NULL;
+  int rc = orr__cli_place(cli, "command", &error);
+  if (rc == 0) rc = orr_db_check(cli->data_dir, &report, &error);
+  bool is_checked = rc == 0 || (rc == ORR_E_CORRUPT && report && *report);
+  if (is_checked && cli->globals.is_json) {
+    cJSON *json = cJSON_CreateObject();
+    if (json && cJSON_AddBoolToObject(json, "ok", rc == 0) && cJSON_AddStringToObject(json, "dataDir", cli->data_dir) &&
+        cJSON_AddItemToObject(json, "findings", lines_of(report))) orr__print_json(json);
+    cJSON_Delete(json);
+  } else if (is_checked) {
+    if (report && *report) printf("%s%s", report, report[strlen(report) - 1] == '\n' ? "" : "\n");
+    printf("%s: %s\n", cli->data_dir, rc == 0 ? "sound" : "damaged");
+  }
+  orr_text_free(report);
+  if (!is_checked) return orr__cli_fail(cli, &error);
+  orr__error_clear(&error);
+  return rc == 0 ? 0 : 1;
+}

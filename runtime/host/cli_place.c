@@ -1,0 +1,88 @@
+/* Where a command works: the data directory and the settings, from options, environment and defaults.
+ *
+ *   data directory   --data, else $ORRERY_DATA, else $XDG_DATA_HOME/orrery, else ~/.local/share/orrery
+ *   providers        every --providers, then those of $ORRERY_PROVIDERS, parted by colons */
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "host/cli.h"
+
+static const char *set_or_null(const char *name) {
+  const char *value = getenv(name);
+  return value && *value ? value : NULL;
+}
+
+char *orr__path_absolute(const char *path) {
+  if (path[0] == '/') return orr__strdup(path);
+  char *here = getcwd(NULL, 0);
+  if (!here) return NULL;
+  char *joined = orr__streq(path, ".") ? orr__strdup(here) : orr__strf("%s/%s", here, orr__starts_with(path, "./") ? path + 2 : path);
+  free(here);
+  return joined;
+}
+
+static char *default_dir(void) {
+  const char *named = set_or_null("ORRERY_DATA");
+  if (named) return orr__path_absolute(named);
+  const char *xdg = set_or_null("XDG_DATA_HOME");
+  if (xdg && xdg[0] == '/') return orr__strf("%s/orrery", xdg);
+  const char *home = set_or_null("HOME");
+  if (!home) {
+    const struct passwd *user = getpwuid(getuid());
+    home = user && user->pw_dir ? user->pw_dir : "/";
+  }
+  return orr__strf("%s/.local/share/orrery", home);
+}
+
+static int add_provider(orr__cli *cli, const char *dir, orr_error *reterr) {
+  char *path = orr__path_absolute(dir);
+  int rc = path ? orr_settings_set(cli->settings, "providers", path, reterr)
+                : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  free(path);
+  return rc;
+}
+
+static int add_providers(orr__cli *cli, orr_error *reterr) {
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && i < cli->globals.provider_count; i++) rc = add_provider(cli, cli->globals.providers[i], reterr);
+  const char *list = set_or_null("ORRERY_PROVIDERS");
+  while (rc == 0 && list && *list) {
+    size_t len = strcspn(list, ":");
+    char *dir = orr__strndup(list, len);
+    if (!dir) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+    if (len > 0) rc = add_provider(cli, dir, reterr);
+    free(dir);
+    list += len + (list[len] == ':');
+  }
+  return rc;
+}
+
+static int add_settings(orr__cli *cli, orr_error *reterr) {
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && i < cli->globals.setting_count; i++) {
+    const char *text = cli->globals.settings[i];
+    const char *equals = strchr(text, '=');
+    if (!equals) return orr__error_set(reterr, ORR_E_INVALID, "--setting %s: should be key=value", text);
+    char *key = orr__strndup(text, (size_t)(equals - text));
+    if (!key) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+    rc = orr_settings_set(cli->settings, key, equals + 1, reterr);
+    free(key);
+  }
+  return rc;
+}
+
+int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr) {
+  free(cli->data_dir);
+  orr_settings_free(cli->settings);
+  cli->data_dir = cli->globals.data_dir ? orr__path_absolute(cli->globals.data_dir) : default_dir();
+  cli->settings = orr_settings_new();
+  if (!cli->data_dir || !cli->settings) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = orr_settings_set(cli->settings, "data_dir", cli->data_dir, reterr);
+  if (rc == 0) rc = orr_settings_set(cli->settings, "role", role, reterr);
+  if (rc == 0) rc = add_providers(cli, reterr);
+  if (rc == 0) rc = add_settings(cli, reterr);
+  return rc;
+}
