@@ -72,6 +72,7 @@ void orr__watch_free(orr__watch *watch);
 
 /* Something real is in flight (delta +1) or has ended (-1). */
 void orr__loop_busy(orr__loop *loop, int delta);
+int orr__loop_in_flight(const orr__loop *loop); /* how many have not ended */
 
 /* One turn: waits at most max_wait_ms (-1: as long as it takes, 0: not at all) for something to happen, then
  * runs what is due. A virtual loop with nothing in flight does not wait: it advances to the next timer

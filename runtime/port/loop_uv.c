@@ -186,6 +186,10 @@ int orr__loop_defer(orr__loop *loop, void (*fn)(void *), void *arg) {
   return 0;
 }
 
+int orr__loop_in_flight(const orr__loop *loop) {
+  return loop->busy;
+}
+
 void orr__loop_busy(orr__loop *loop, int delta) {
   loop->busy += delta;
   assert(loop->busy >= 0);

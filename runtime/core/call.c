@@ -1,0 +1,424 @@
+/* Calls of hooks: the op row around each, the sent mark, checkpoints, and what the backend asks of us meanwhile.
+ *
+ *   orr__flow_intend   op row `intent`, in the caller's transaction
+ *   orr__flow_hook     ops->call ... host.mark_sent: op row `sent`, durable ... host.answered
+ *   orr__flow_settle   op row `done`, in the caller's transaction, together with what the answer changed
+ *
+ * A QUIET hook (refresh) has no intent: its row is made when it marks itself sent, or at the end if there is
+ * something to tell. Knows nothing of what an answer leads to. */
+#include "core/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *orr__outcome_word(enum orr__outcome outcome) {
+  switch (outcome) {
+    case ORR_OUTCOME_SUCCESS: return "success";
+    case ORR_OUTCOME_HALT: return "halt";
+    case ORR_OUTCOME_RETRY: return "retry";
+    case ORR_OUTCOME_ERROR: return "error";
+    case ORR_OUTCOME_TIMEOUT: return "timeout";
+    case ORR_OUTCOME_INTERRUPTED: return "interrupted";
+  }
+  return "error";
+}
+
+const char *orr__answer_text(const orr__answer *answer) {
+  if (answer->msg && *answer->msg) return answer->msg;
+  if (answer->error.code) return orr__error_message(&answer->error);
+  return answer->outcome == ORR_OUTCOME_SUCCESS ? "" : "the provider gave no reason";
+}
+
+int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error *ret) {
+  int code = answer->outcome == ORR_OUTCOME_HALT ? ORR_E_HALTED
+             : answer->error.code               ? answer->error.code
+                                                : ORR_E_RETRY;
+  if (answer->outcome == ORR_OUTCOME_HALT)
+    orr__error_set(ret, code, "%s: %s", orr__hooks[hook].name, orr__answer_text(answer));
+  else orr__error_set(ret, code, "%s", orr__answer_text(answer));
+  for (size_t i = 0; i < answer->errors.field_count; i++)
+    orr__error_field(ret, answer->errors.fields[i].field, "%s", answer->errors.fields[i].message);
+  return code;
+}
+
+/* ---- the provider ------------------------------------------------------------------------------------------- */
+
+static const char *provider_code(const orr__flow *flow) {
+  if (flow->batch && !flow->call_id) return orr__batch_provider(flow);
+  if (flow->graph.backup) return flow->graph.backup->providerCode;
+  return flow->graph.connection ? flow->graph.connection->providerCode : NULL;
+}
+
+const orr__declaration *orr__flow_declaration(orr__flow *flow) {
+  const orr__declaration *declaration = NULL;
+  const char *code = provider_code(flow);
+  flow->code = flow->core->ops->describe(flow->core->ops->self, code ? code : "", &declaration, &flow->error);
+  return flow->code ? NULL : declaration;
+}
+
+bool orr__flow_has_hook(orr__flow *flow, enum orr__hook hook) {
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  return declaration && orr__declares(declaration, hook);
+}
+
+/* ---- the op row --------------------------------------------------------------------------------------------- */
+
+static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
+  orr__core *core = flow->core;
+  orr_op *op = orr__op_new();
+  if (!op) return NULL;
+  orr__object *o = &op->head;
+  const orr_result *result = flow->graph.result;
+  const orr_backup *backup = flow->graph.backup;
+  orr__set_int(o, ORR_F_op_id, orr__store_next_id(core->store, ORR_M_op));
+  orr__set_str(o, ORR_F_op_hook, orr__hooks[hook].name);
+  orr__set_str(o, ORR_F_op_state, state);
+  orr__set_int(o, ORR_F_op_attempt, flow->attempt);
+  orr__set_int(o, ORR_F_op_startDate, orr__now(core));
+  orr__set_str(o, ORR_F_op_providerCode, provider_code(flow));
+  if (result) orr__set_int(o, ORR_F_op_resultId, result->id);
+  if (backup && backup->id) orr__set_int(o, ORR_F_op_backupId, backup->id);
+  if (result || backup) orr__set_str(o, ORR_F_op_subjectUuid, result ? result->uuid : backup->uuid);
+  if (backup) orr__set_str(o, ORR_F_op_subjectName, backup->name);
+  if (backup && !backup->id) {
+    orr__json *draft = orr__object_to_json(&backup->head, ORR_JSON_SECRETS);
+    orr__object_set_map(o, ORR_F_op_draft, draft);
+    orr__json_free(draft);
+  }
+  return op;
+}
+
+static void op_drop(orr__flow *flow) {
+  orr__object_free((orr__object *)flow->op);
+  flow->op = NULL;
+  flow->is_op_stored = false;
+}
+
+void orr__flow_intend(orr__flow *flow, orr__tx *tx, enum orr__hook hook) {
+  op_drop(flow);
+  if (orr__hooks[hook].flags & ORR_HOOK_QUIET) return;
+  flow->op = op_new(flow, hook, "intent");
+  if (!flow->op) return;
+  orr__tx_insert(tx, &flow->op->head);
+  orr__object_clean(&flow->op->head);
+  flow->is_op_stored = true;
+}
+
+void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
+  const orr__answer *answer = &flow->answer;
+  const orr_result *result = flow->graph.result;
+  bool has_news = answer->outcome != ORR_OUTCOME_SUCCESS || (result && result->head.dirty & ORR_BIT(ORR_F_result_status));
+  if (flow->op && (flow->is_op_stored || has_news)) {
+    orr__object *o = &flow->op->head;
+    orr__set_str(o, ORR_F_op_state, "done");
+    orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
+    orr__set_str(o, ORR_F_op_outcome, orr__outcome_word(answer->outcome));
+    orr__set_str(o, ORR_F_op_message, answer->outcome == ORR_OUTCOME_SUCCESS ? answer->msg : orr__answer_text(answer));
+    if (*answer->sha256) orr__set_str(o, ORR_F_op_providerSha256, answer->sha256);
+    orr__unset(o, ORR_F_op_draft);
+    if (flow->is_op_stored) orr__tx_update(tx, o, o->dirty);
+    else orr__tx_insert(tx, o);
+  }
+  op_drop(flow);
+  for (const char *line = answer->warnings; line && *line;) {
+    size_t len = strcspn(line, "\n");
+    orr__flow_event(flow, tx, "provider.warning", "warning", "%s: %.*s", orr__hooks[flow->hook].name, (int)len, line);
+    line += len + (line[len] == '\n');
+  }
+}
+
+/* ---- opts --------------------------------------------------------------------------------------------------- */
+
+/* The runtime's keys of ops.def's list, over the caller's own. */
+static char *opts_build(orr__flow *flow, enum orr__hook hook) {
+  const orr_result *result = flow->graph.result;
+  orr__json *opts = flow->opts ? orr__json_copy(flow->opts) : orr__json_map();
+  if (!opts) return NULL;
+  char keys[200];
+  snprintf(keys, sizeof keys, "%s", orr__hooks[hook].opts);
+  char *rest = NULL;
+  for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest)) {
+    const orr__json *own = flow->extra ? orr__json_get(flow->extra, key) : NULL;
+    if (own) orr__json_put(opts, key, orr__json_copy(own));
+    else if (strcmp(key, "attempt") == 0) orr__json_put_int(opts, key, flow->attempt);
+    else if (strcmp(key, "deadline") == 0) orr__json_put_int(opts, key, flow->hook_deadline_ms);
+    else if (strcmp(key, "trigger") == 0) orr__json_put_str(opts, key, result && result->trigger ? result->trigger : "manual");
+    else if (strcmp(key, "requestedBy") == 0 && result && result->requestedBy) orr__json_put_str(opts, key, result->requestedBy);
+    else if (strcmp(key, "force") == 0) orr__json_put_bool(opts, key, false);
+  }
+  char *text = orr__json_print(opts);
+  orr__json_free(opts);
+  return text;
+}
+
+/* ---- the call ----------------------------------------------------------------------------------------------- */
+
+static void step_answered(void *arg) {
+  orr__flow *flow = arg;
+  orr__step step = flow->step;
+  flow->step = NULL;
+  step(flow);
+}
+
+static void answer_at_once(orr__flow *flow, enum orr__outcome outcome) {
+  flow->answer.outcome = outcome;
+  orr__error_move(&flow->answer.error, &flow->error);
+  flow->code = 0;
+  orr__timer_start(flow->core->loop, &flow->timer, orr__loop_mono_ms(flow->core->loop), step_answered, flow);
+}
+
+static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__declaration *declaration) {
+  orr__core *core = flow->core;
+  double timeout_s = declaration->hook_timeouts[hook] > 0 ? declaration->hook_timeouts[hook] : orr__hooks[hook].timeout_s;
+  orr__call *call = orr__call_new(++core->next_call, hook, declaration->code);
+  if (!call) return NULL;
+  flow->hook_deadline_ms = orr__now(core) + (int64_t)(timeout_s * 1000);
+  call->deadline_mono_ms = orr__loop_mono_ms(core->loop) + (int64_t)(timeout_s * 1000);
+  call->opts = opts_build(flow, hook);
+  const orr_result *result = flow->graph.result;
+  call->execution_config = result && result->executionConfig ? orr__strdup(result->executionConfig) : orr__strdup("{}");
+  call->config = flow->config ? orr__json_print(flow->config) : orr__strdup("{}");
+  if (!call->opts || !call->execution_config || !call->config) {
+    orr__call_free(call);
+    return NULL;
+  }
+  return call;
+}
+
+/* The objects go back to the flow, the call goes. */
+static void call_back(orr__flow *flow, orr__call *call) {
+  if (flow->batch) {
+    if (call->batch_count) orr__batch_back(flow, call);
+  } else {
+    flow->graph = call->graph;
+    memset(&call->graph, 0, sizeof call->graph);
+  }
+  orr__call_free(call);
+}
+
+void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
+  orr__core *core = flow->core;
+  orr__answer_clear(&flow->answer);
+  orr__error_clear(&flow->error);
+  flow->hook = hook;
+  flow->step = step;
+  flow->sent_ms = 0;
+  if (core->is_draining) {
+    orr__error_set(&flow->error, ORR_E_CANCELLED, "the runtime is closing");
+    answer_at_once(flow, ORR_OUTCOME_INTERRUPTED);
+    return;
+  }
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  orr__call *call = declaration ? call_make(flow, hook, declaration) : NULL;
+  if (!call) {
+    if (declaration) orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    answer_at_once(flow, ORR_OUTCOME_ERROR);
+    return;
+  }
+  if (!flow->op) { /* QUIET: its row is made now, and written if it comes to that */
+    flow->op = op_new(flow, hook, "intent");
+    flow->is_op_stored = false;
+  }
+  uint64_t id = call->id;
+  int code = 0;
+  if (flow->batch) {
+    code = orr__batch_fill(flow, call);
+  } else {
+    call->graph = flow->graph;
+    memset(&flow->graph, 0, sizeof flow->graph);
+  }
+  if (code == 0 && orr__map_put(&core->calls, id, flow) == 0 && core->ops->call(core->ops->self, call, &flow->error) == 0) {
+    flow->call_id = id;
+    return;
+  }
+  orr__map_remove(&core->calls, id);
+  call_back(flow, call);
+  if (!flow->error.code) orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+  answer_at_once(flow, ORR_OUTCOME_ERROR);
+}
+
+/* ---- what the backend asks ---------------------------------------------------------------------------------- */
+
+/* opts of the three execution hooks are one table: what one hook wrote there the next one sees. */
+static void keep_opts(orr__flow *flow, const orr__call *call) {
+  if (call->hook != ORR_HOOK_prepareExecuteBackup && call->hook != ORR_HOOK_prepareBackupResult) return;
+  orr__json *opts = orr__json_parse_map(call->opts, NULL);
+  if (!opts) return;
+  orr__json_remove(opts, "attempt");
+  orr__json_remove(opts, "deadline");
+  orr__json_free(flow->opts);
+  flow->opts = opts;
+  orr_result *result = call->graph.result;
+  if (result) orr__object_set_map(&result->head, ORR_F_result_opts, opts);
+}
+
+static void answered(void *self, orr__call *call, orr__answer *answer) {
+  orr__core *core = self;
+  orr__flow *flow = orr__map_remove(&core->calls, call->id);
+  if (!flow) { /* the core let go of it */
+    orr__call_free(call);
+    orr__answer_clear(answer);
+    return;
+  }
+  flow->call_id = 0;
+  flow->answer = *answer;
+  memset(answer, 0, sizeof *answer);
+  keep_opts(flow, call);
+  call_back(flow, call);
+  flow->code = 0;
+  step_answered(flow);
+}
+
+/* A waiter of the backend's: mark_sent, checkpoint and results complete to it. */
+typedef struct asked {
+  orr__core *core;
+  uint64_t call_id;
+  orr__ready ready;
+  orr__results_ready results;
+  void *arg;
+  orr_error err;
+  bool is_mark;
+} asked;
+
+static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
+  asked *a = calloc(1, sizeof *a);
+  if (!a) return NULL;
+  a->core = core;
+  a->call_id = call_id;
+  a->arg = arg;
+  return a;
+}
+
+static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
+  (void)tx;
+  asked *a = arg;
+  orr__loop_busy(a->core->loop, -1);
+  orr__flow *flow = orr__map_get(&a->core->calls, a->call_id);
+  if (code == 0) a->core->last_commit_ms = orr__now(a->core);
+  if (code == 0 && a->is_mark && flow) flow->sent_ms = orr__now(a->core);
+  a->ready(a->arg, code, err);
+  orr__error_clear(&a->err);
+  free(a);
+}
+
+static void refuse(void *arg) {
+  asked *a = arg;
+  if (a->ready) a->ready(a->arg, a->err.code, &a->err);
+  else a->results(a->arg, a->err.code, NULL, 0);
+  orr__error_clear(&a->err);
+  free(a);
+}
+
+static void asked_submit(asked *a, orr__tx *tx) {
+  if (!tx) {
+    orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
+    orr__loop_defer(a->core->loop, refuse, a);
+    return;
+  }
+  orr__loop_busy(a->core->loop, 1);
+  orr__store_submit(a->core->store, tx, asked_done, a);
+}
+
+/* The result itself is with the hook: its sentDate is written by a copy that has nothing else. */
+static void mark_result(orr__flow *flow, orr__tx *tx) {
+  orr_result *result = orr__result_new();
+  if (!result) return;
+  orr__set_int(&result->head, ORR_F_result_id, flow->op->resultId);
+  orr__set_int(&result->head, ORR_F_result_sentDate, flow->op->sentDate);
+  orr__tx_update(tx, &result->head, ORR_BIT(ORR_F_result_sentDate));
+  orr__object_free(&result->head);
+}
+
+static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
+  orr__core *core = self;
+  orr__flow *flow = orr__map_get(&core->calls, call_id);
+  asked *a = asked_new(core, call_id, arg);
+  if (!a) return; /* the hook's deadline ends its wait */
+  a->ready = ready;
+  a->is_mark = true;
+  if (!flow || core->is_draining) {
+    orr__error_set(&a->err, ORR_E_CANCELLED, core->is_draining ? "the runtime is closing" : "the hook has ended");
+    orr__loop_defer(core->loop, refuse, a);
+    return;
+  }
+  orr__tx *tx = orr__tx_new();
+  if (tx && flow->op) {
+    orr__object *o = &flow->op->head;
+    orr__set_str(o, ORR_F_op_state, "sent");
+    orr__set_str(o, ORR_F_op_act, act);
+    orr__set_int(o, ORR_F_op_sentDate, orr__now(core));
+    if (flow->is_op_stored) orr__tx_update(tx, o, o->dirty);
+    else orr__tx_insert(tx, o);
+    flow->is_op_stored = true;
+    orr__object_clean(o);
+    if (flow->hook == ORR_HOOK_executeBackup) mark_result(flow, tx);
+  }
+  asked_submit(a, tx);
+}
+
+static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__ready ready, void *arg) {
+  orr__core *core = self;
+  asked *a = asked_new(core, call_id, arg);
+  if (!a) return;
+  a->ready = ready;
+  orr__flow *flow = orr__map_get(&core->calls, call_id);
+  if (!flow) {
+    orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
+    orr__loop_defer(core->loop, refuse, a);
+    return;
+  }
+  orr__tx *tx = orr__tx_new();
+  if (tx) orr__checkpoint_write(flow, object, tx);
+  asked_submit(a, tx);
+}
+
+static void results_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
+  (void)err;
+  asked *a = arg;
+  orr__loop_busy(a->core->loop, -1);
+  size_t count = code == 0 ? orr__tx_rows(tx, 0) : 0;
+  orr_result **rows = count ? calloc(count, sizeof *rows) : NULL;
+  if (count && !rows) code = ORR_E_NOMEM, count = 0;
+  for (size_t i = 0; i < count; i++) rows[i] = (orr_result *)orr__tx_take(tx, 0, i);
+  a->results(a->arg, code, rows, count);
+  free(a);
+}
+
+static void results(void *self, uint64_t call_id, int64_t backup_id, const char *status, size_t limit,
+                    orr__results_ready ready, void *arg) {
+  orr__core *core = self;
+  asked *a = asked_new(core, call_id, arg);
+  if (!a) return;
+  a->results = ready;
+  orr__tx *tx = orr__tx_new();
+  if (!tx) {
+    orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
+    orr__loop_defer(core->loop, refuse, a);
+    return;
+  }
+  orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },
+                          { .field = ORR_F_result_status, .compare = ORR_EQ, .text = status } };
+  orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = where, .where_count = status ? 2 : 1, .order_field = -1,
+                                   .is_descending = true, .limit = limit && limit < 1000 ? limit : 1000 });
+  orr__loop_busy(core->loop, 1);
+  orr__store_submit(core->store, tx, results_done, a);
+}
+
+static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level, const char *message) {
+  (void)call_id;
+  orr__core *core = self;
+  core->config.sink.log(core->config.sink.self, level, provider, message);
+}
+
+static void provider_changed(void *self, const char *code, const orr_error *err) {
+  orr__core *core = self;
+  char *text = err ? orr__strf("new version refused, the last good one stays: %s", orr__error_message(err)) : orr__strdup("loaded");
+  if (text) log_line(core, 0, code, err ? ORR_LOG_ERROR : ORR_LOG_INFO, text);
+  free(text);
+}
+
+void orr__call_install(orr__core *core) {
+  core->host = (orr__provider_host){ .core = core, .answered = answered, .mark_sent = mark_sent, .checkpoint = checkpoint,
+                                     .results = results, .log = log_line, .provider_changed = provider_changed };
+}

@@ -1,0 +1,178 @@
+/* Cancelling: from the request to what the external system confirms.
+ *
+ *   request --> CANCEL_REQUESTED recorded at once, whatever hook is running; a waiting refresh is interrupted
+ *           --> when the result is free: never sent: CANCELLED. Else cancelBackup:
+ *                 success   the status stays CANCEL_REQUESTED until a refresh reports how it really ended
+ *                 halt      the status before it returns, msg goes to whoever asked, refreshing goes on
+ *                 error     asked again, ORR_CANCEL_ATTEMPTS times, then as halt
+ *
+ * The request is answered when that is known; the end itself is the refresh loop's to find. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+static void reply(orr__flow *flow) {
+  orr__json *out = orr__json_map();
+  if (out) {
+    orr__json_put(out, "result", orr__view_result(flow->graph.result));
+    orr__json_put_str(out, "msg", flow->answer.msg ? flow->answer.msg : flow->graph.result->statusMessage);
+    orr__flow_reply(flow, out);
+  }
+  orr__json_free(out);
+}
+
+static void cancel_committed(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr_result *result = flow->graph.result;
+  orr__object_clean(&result->head);
+  orr__result_changed(flow->core, result);
+  orr__result_arm(flow->core, result);
+  if (flow->findings.code) orr__flow_fail(flow, flow->findings.code, &flow->findings);
+  else reply(flow);
+  orr__flow_end(flow);
+}
+
+static void commit(orr__flow *flow, orr__tx *tx) {
+  orr_result *result = flow->graph.result;
+  orr__set_int(&result->head, ORR_F_result_updatedDate, orr__now(flow->core));
+  if (orr__status_is_terminal(result->status)) orr__flow_event(flow, tx, "result.ended", "info", "%s", result->status);
+  orr__tx_update(tx, &result->head, result->head.dirty);
+  orr__flow_submit(flow, tx, cancel_committed);
+}
+
+static void call_cancel(orr__flow *flow);
+
+static void cancelled(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  enum orr__outcome outcome = flow->answer.outcome;
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_settle(flow, tx);
+  if (outcome == ORR_OUTCOME_SUCCESS) {
+    if (orr__status_is_terminal(result->status)) {
+      char *word = orr__strdup(result->status);
+      orr__result_finish(flow, word ? word : "CANCELLED", flow->answer.msg);
+      free(word);
+    } else if (!result->attention) {
+      orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
+      orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
+    }
+  } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS && !flow->core->is_draining) {
+    flow->attempt++;
+    orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again", orr__answer_text(&flow->answer));
+    orr__tx_update(tx, &result->head, result->head.dirty);
+    orr__object_clean(&result->head);
+    flow->inner = call_cancel;
+    orr__flow_submit(flow, tx, orr__cancel_wait);
+    return;
+  } else {
+    orr__answer_error(&flow->answer, ORR_HOOK_cancelBackup, &flow->findings);
+    if (!orr__status_is_terminal(result->status))
+      orr__set_str(&result->head, ORR_F_result_status, result->previousStatus ? result->previousStatus : "IN_PROGRESS");
+    orr__unset(&result->head, ORR_F_result_previousStatus);
+    orr__flow_event(flow, tx, "result.cancel", "warning", "not cancelled: %s", orr__answer_text(&flow->answer));
+  }
+  commit(flow, tx);
+}
+
+void orr__cancel_wait(orr__flow *flow) {
+  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(1, flow->attempt - 1);
+  orr__step step = flow->inner;
+  flow->inner = NULL;
+  orr__flow_sleep(flow, wait, step);
+}
+
+static void intent_written(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__flow_hook(flow, ORR_HOOK_cancelBackup, cancelled);
+}
+
+static void call_cancel(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_intend(flow, tx, ORR_HOOK_cancelBackup);
+  orr__flow_submit(flow, tx, intent_written);
+}
+
+static void cancel_loaded(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  if (flow->code) {
+    orr__flow_abandon(flow);
+  } else if (orr__status_is_terminal(result->status)) {
+    reply(flow); /* it ended while the request waited: that is the answer */
+    orr__flow_end(flow);
+  } else if (!orr__result_may_run(flow->core, result) && !orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name)) {
+    orr__tx *tx = orr__flow_tx(flow);
+    orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
+    commit(flow, tx);
+  } else {
+    call_cancel(flow);
+  }
+}
+
+void orr__cancel_go(orr__flow *flow) {
+  orr__flow_load(flow, ORR_M_result, flow->id, cancel_loaded);
+}
+
+/* ---- the request -------------------------------------------------------------------------------------------- */
+
+static void recorded(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__core *core = flow->core;
+  orr__result_changed(core, flow->graph.result);
+  orr__subject *subject = orr__subject_of(core, orr__result_key(flow->id));
+  if (subject && subject->holder) {
+    subject->is_cancelled = true;
+    orr__flow *holder = subject->holder;
+    bool is_waiting = holder->hook == ORR_HOOK_refreshBackupResult || holder->hook == ORR_HOOK_refreshBackupResults || holder->hook == ORR_HOOK_recoverBackupResult;
+    if (holder->call_id && is_waiting) core->ops->interrupt(core->ops->self, holder->call_id, "a cancel was requested");
+  }
+  orr__flow_acquire(flow, orr__result_key(flow->id), true, orr__cancel_go);
+}
+
+static void to_record(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr_result *result = flow->graph.result;
+  if (orr__status_is_terminal(result->status)) {
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld has ended already: %s", (long long)result->id, result->status);
+    orr__flow_abandon(flow);
+    return;
+  }
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  bool may_run = orr__result_may_run(flow->core, result);
+  if (may_run && (!declaration || !orr__declares(declaration, ORR_HOOK_cancelBackup))) {
+    if (declaration) flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot cancel", declaration->code);
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  if (!orr__streq(result->status, "CANCEL_REQUESTED")) {
+    orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
+    orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
+    orr__flow_event(flow, tx, "result.cancel", "info", "cancel requested");
+  }
+  orr__tx_update(tx, &result->head, result->head.dirty);
+  orr__object_clean(&result->head);
+  orr__flow_submit(flow, tx, recorded);
+}
+
+static void found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_load(flow, ORR_M_result, flow->id, to_record);
+}
+
+void orr__request_result_cancel(orr__flow *flow) {
+  const orr__json *opts = orr__json_get(flow->args, "opts");
+  if (opts) flow->opts = orr__json_copy(opts);
+  orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), found);
+}

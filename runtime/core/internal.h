@@ -1,0 +1,261 @@
+/* What the files of the core share: the flow, subjects, and the core itself.
+ *
+ * A flow is one thing that is going on: a request being answered, a result being executed or refreshed, a deletion.
+ * It moves in steps. Each asynchronous primitive below remembers the step to go on with and returns; when the store
+ * or the backend has completed, the step is called with flow->code (0 or negative) and flow->error. A step starts at
+ * most one primitive, or ends the flow; it must do one of the two. So a flow is always in exactly one place, and
+ * freeing the core can find and free them all.
+ *
+ *   orr__flow_new -> [acquire] -> [load] -> [commit intent] -> [hook] -> [commit outcome] -> ... -> orr__flow_end
+ *
+ * A subject is a result or a Backup that a flow holds while it works on it; others wait in line. This is what makes
+ * it one hook per result at a time. */
+#ifndef ORR_CORE_INTERNAL_H
+#define ORR_CORE_INTERNAL_H
+
+#include "base/map.h"
+#include "base/str.h"
+#include "core/core.h"
+#include "core/wheel.h"
+#include "core/zone.h"
+#include "model/json.h"
+#include "model/status.h"
+
+#define ORR_ERROR_BUDGET 10          /* refreshes that may go wrong in a row */
+#define ORR_DELETE_ATTEMPTS 3
+#define ORR_CANCEL_ATTEMPTS 3
+#define ORR_BACKOFF_MAX_S 900.0
+#define ORR_DEFAULT_REFRESH_S 60.0
+#define ORR_DEFAULT_TIMEOUT_S 86400.0
+#define ORR_EVENTS_KEPT 100000
+#define ORR_DUE_MAX 512              /* results loaded at a time when many are due */
+#define ORR_WAITING_MAX 100000       /* flows alive at a time */
+
+typedef struct orr__flow orr__flow;
+typedef void (*orr__step)(orr__flow *flow);
+
+struct orr__flow {
+  orr__core *core;
+  orr__flow *prev, *next;            /* all flows of the core */
+  orr__flow *line;                   /* next in the waiting line of its subject */
+  uint64_t subject;                  /* held or waited for; 0: none */
+  bool is_holding;
+  orr__step step;                    /* goes on here */
+  uint64_t request;                  /* who waits for the reply; 0: nobody */
+  orr__json *args;                   /* of the request */
+  int code;                          /* of the last primitive */
+  orr_error error;
+  orr__tx *tx;                       /* while a step runs after a commit or query: its rows */
+  int slot, slot2, slot3, slot4;     /* of its reads */
+  orr__step inner;                   /* flow.c: the caller's step while a primitive has one of its own */
+  orr__step after;                   /* remove.c: goes on when a result is gone */
+  enum orr__model_id find_model;     /* flow.c: what is being looked for */
+  char *find_ref;
+  orr__graph graph;                  /* what is being worked on */
+  orr_op *op;                        /* the row of the journal for the call at hand, if any */
+  bool is_op_stored;                 /* it has been inserted */
+  enum orr__hook hook;               /* of the call in flight, or the last one */
+  uint64_t call_id;                  /* 0: none in flight */
+  int64_t sent_ms;                   /* wall: the call is past its first mutating act; 0: it is not */
+  orr__answer answer;
+  int attempt;                       /* of the hook, from 1 */
+  int64_t hook_deadline_ms;          /* wall */
+  orr__timer timer;
+  orr__object **events;              /* to be told to watchers once they are committed */
+  size_t event_count;
+  orr__json *config;                 /* supplied from outside (creation), or executionConfig */
+  orr__json *opts;                   /* the caller's */
+  orr__json *extra;                  /* the flow's own keys for opts: force, destination, errors */
+  orr_error findings;                /* creation: default findings, then the hooks' */
+  orr__json *out;                    /* the reply being built */
+  int64_t id;                        /* scratch: a row looked for */
+  int64_t *ids;                      /* scratch: rows to go through */
+  size_t id_count, id_at;
+  struct orr__batch *batch;          /* refresh.c */
+};
+
+typedef struct orr__subject {
+  uint64_t key;
+  orr__flow *holder;
+  orr__flow *first, *last;           /* waiting */
+  bool is_cancelled;                 /* result: CANCEL_REQUESTED was recorded while the holder works */
+  bool is_due_now;                   /* a local job of it has ended while the holder works */
+} orr__subject;
+
+static inline uint64_t orr__result_key(int64_t id) { return (uint64_t)id * 2; }
+static inline uint64_t orr__backup_key(int64_t id) { return (uint64_t)id * 2 + 1; }
+
+typedef struct orr__watcher {
+  struct orr__watcher *next;
+  uint64_t request;
+  enum { ORR_WATCH_RESULT, ORR_WATCH_STARTED, ORR_WATCH_EVENTS } kind;
+  int64_t result_id, backup_id;      /* 0: any */
+  int64_t last_event;
+} orr__watcher;
+
+struct orr__core {
+  orr__core_config config;
+  char *data_dir;
+  orr__loop *loop;
+  orr__store *store;
+  const orr__provider_ops *ops;
+  orr__provider_host host;
+  orr__zones *zones;
+  orr__wheel *due;                   /* result id -> mono ms of the next action */
+  orr__wheel *fires;                 /* Backup id -> wall ms of the next fire */
+  orr__timer due_timer, fire_timer;
+  orr__map subjects;
+  orr__map calls;                    /* call id -> flow */
+  orr__flow *flows;
+  size_t flow_count;
+  orr__watcher *watchers;
+  char **names;                      /* of drafts: reserved */
+  size_t name_count;
+  uint64_t next_call, next_request;
+  int64_t started_ms;
+  int64_t last_commit_ms;
+  size_t events_since_prune;
+  bool is_draining, is_started;
+};
+
+/* ---- flow.c ------------------------------------------------------------------------------------------------- */
+
+/* NULL when out of memory or ORR_WAITING_MAX. */
+orr__flow *orr__flow_new(orr__core *core);
+/* Releases its subject (the next in line goes on), answers an unanswered request with CLOSED, frees. */
+void orr__flow_end(orr__flow *flow);
+/* Waits for the subject, then step. urgent: to the head of the line. */
+void orr__flow_acquire(orr__flow *flow, uint64_t subject, bool urgent, orr__step step);
+/* Takes it if it is free right now. */
+bool orr__flow_try(orr__flow *flow, uint64_t subject);
+void orr__flow_release(orr__flow *flow);
+/* A new transaction; never NULL: without memory it is one that fails when it is submitted. */
+orr__tx *orr__flow_tx(orr__flow *flow);
+/* Submits; step with flow->tx (rows may be taken), flow->code and flow->error. */
+void orr__flow_submit(orr__flow *flow, orr__tx *tx, orr__step step);
+/* Loads the graph of a result or Backup afresh; NOT_FOUND if it is gone. */
+void orr__flow_load(orr__flow *flow, enum orr__model_id model, int64_t id, orr__step step);
+/* step after a while. */
+void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step);
+/* Finds by name, id or unique uuid prefix (orr__object in *flow->tx's rows is not kept): flow->id is its id, or
+ * flow->code is NOT_FOUND or INVALID (ambiguous). */
+void orr__flow_find(orr__flow *flow, enum orr__model_id model, const char *ref, orr__step step);
+orr__subject *orr__subject_of(orr__core *core, uint64_t key); /* NULL if nobody holds or waits for it */
+/* Reply and end. Any may follow: the flow goes on without a request after orr__flow_reply. */
+void orr__flow_reply(orr__flow *flow, const orr__json *json);
+void orr__flow_fail(orr__flow *flow, int code, const orr_error *err);
+/* Both at once: fails the request with flow->code and flow->error and ends the flow. */
+void orr__flow_abandon(orr__flow *flow);
+double orr__backoff_s(double base, int attempt); /* base * 2^(attempt-1), capped */
+int64_t orr__now(const orr__core *core);
+
+/* ---- call.c: hooks ------------------------------------------------------------------------------------------ */
+
+/* Writes the intent into tx (a row in flow->op) for the call that orr__flow_hook makes next. QUIET hooks have none. */
+void orr__flow_intend(orr__flow *flow, orr__tx *tx, enum orr__hook hook);
+/* Calls the hook on flow->graph and goes on with step when flow->answer is there and the graph is back. A provider that
+ * is gone or a draining core give an ERROR or INTERRUPTED answer. */
+void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step);
+/* Writes the outcome of the last call into tx: the op row done (for QUIET ones: only where there is something to
+ * tell), warnings as events. */
+void orr__flow_settle(orr__flow *flow, orr__tx *tx);
+/* The declaration of the flow's provider, or NULL with flow->code and flow->error. */
+const orr__declaration *orr__flow_declaration(orr__flow *flow);
+bool orr__flow_has_hook(orr__flow *flow, enum orr__hook hook);
+void orr__call_install(orr__core *core); /* fills core->host */
+const char *orr__outcome_word(enum orr__outcome outcome);
+/* What to tell people of an answer that was no success. */
+const char *orr__answer_text(const orr__answer *answer);
+/* An answer that was no success as an error: HALTED (with the fields), or the error it carries. */
+int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error *ret); /* its code */
+
+/* The dirty fields of an object in the midst of a hook, without breaking the rules of status. */
+void orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx);
+
+/* ---- journal.c: events -------------------------------------------------------------------------------------- */
+
+void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* After a commit: tells the watchers. */
+void orr__flow_tell(orr__flow *flow);
+void orr__result_changed(orr__core *core, const orr_result *result);
+
+/* ---- run.c, refresh.c, cancel.c, recover.c ------------------------------------------------------------------ */
+
+/* A new result of flow->graph.backup into the flow (flow->config, flow->opts), START_REQUESTED. 0 or a code in flow. */
+int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested_by, int64_t scheduled_ms);
+/* Writes the new result and the intent of its first hook into tx; orr__run_go goes on once that is committed. */
+void orr__run_insert(orr__flow *flow, orr__tx *tx);
+void orr__run_go(orr__flow *flow);
+/* Continues a stored result at its nextAction; the flow holds it and has loaded it. */
+void orr__run_continue(orr__flow *flow);
+/* Ends the result in a terminal status: dates, message, nextAction. Only sets fields. */
+void orr__result_finish(orr__flow *flow, const char *status, const char *message);
+void orr__result_attention(orr__flow *flow, const char *why);
+void orr__result_next(orr__flow *flow, enum orr__hook hook, double in_seconds);
+/* Commits the result's dirty fields and what tx holds, tells watchers, arms the wheel, ends the flow. */
+void orr__result_commit(orr__flow *flow, orr__tx *tx);
+void orr__result_arm(orr__core *core, const orr_result *result);
+double orr__refresh_interval(orr__flow *flow);
+
+void orr__refresh_due(void *core);   /* the wheel's timer */
+void orr__refresh_arm(orr__core *core);
+void orr__refresh_one(orr__flow *flow);
+/* What an executeBackup that may have started outside comes to (DESIGN section 6). */
+void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why);
+void orr__cancel_wait(orr__flow *flow);
+/* May something of it exist outside? Not if executeBackup never sent anything and no local job was begun. */
+bool orr__result_may_run(orr__core *core, const orr_result *result);
+void orr__cancel_go(orr__flow *flow);     /* holds the result, CANCEL_REQUESTED is recorded */
+void orr__batch_back(orr__flow *flow, orr__call *call); /* the call of a batch gives its graphs back */
+int orr__batch_fill(orr__flow *flow, orr__call *call);   /* and takes them */
+const char *orr__batch_provider(const orr__flow *flow);
+/* Takes up one stored result, unless it is in hand already. */
+void orr__recover_one(orr__core *core, int64_t result_id);
+/* Asks for the cancel again that the runtime ended in. */
+void orr__recover_cancel(orr__core *core, int64_t result_id);
+
+/* ---- schedule.c --------------------------------------------------------------------------------------------- */
+
+/* Checks the text and zone; sets the fields of the Backup. *ret_warnings: owned JSON list. */
+int orr__schedule_set(orr__core *core, orr_backup *backup, const char *text, const char *zone, orr_error *reterr);
+void orr__schedule_arm(orr__core *core, const orr_backup *backup); /* in, or out where it does not fire */
+void orr__schedule_disarm(orr__core *core, int64_t backup_id);
+int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t after_ms); /* -1: never */
+void orr__schedule_due(void *core);
+/* Meaning and the next fires, as a map { meaning, next: [ms], warnings }. NULL: INVALID in reterr. */
+orr__json *orr__schedule_describe(orr__core *core, const char *text, const char *zone, int64_t anchor_ms, int count, orr_error *reterr);
+
+/* ---- options.c ---------------------------------------------------------------------------------------------- */
+
+/* Puts the declared options of `config` (and their defaults) into the object's config and secrets maps; fields of the model
+ * that the caller may set go into them (connection). Unknown names are findings. */
+int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
+                       const orr__json *config, orr_error *findings);
+/* The default findings: required, type, choices. */
+void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field, int secrets_field,
+                        orr_error *findings);
+
+/* ---- create.c: names ---------------------------------------------------------------------------------------- */
+
+int orr__name_check(const char *name, orr_error *reterr); /* may something be called that? */
+bool orr__name_is_reserved(const orr__core *core, const char *name);
+int orr__name_reserve(orr__core *core, const char *name);
+void orr__name_free(orr__core *core, const char *name);
+
+/* ---- requests ----------------------------------------------------------------------------------------------- */
+
+#define REQUEST(name, handler, kind, args, reply, doc) void orr__request_##handler(orr__flow *flow);
+#include "core/requests.def"
+#undef REQUEST
+
+/* The declaration of a provider by code, or NULL with flow->code and flow->error. */
+const orr__declaration *orr__flow_declare(orr__flow *flow, const char *code);
+/* Resolves the arguments connection, server and cloud (those that are there) into flow->graph. */
+void orr__flow_context(orr__flow *flow, orr__step step);
+
+orr__json *orr__view_backup(const orr__flow *flow); /* flow->graph.backup with the names of what it refers to */
+orr__json *orr__view_result(const orr_result *result);
+orr__json *orr__view(const orr__object *object); /* without secrets, unset fields as null */
+
+#endif

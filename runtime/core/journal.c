@@ -1,0 +1,107 @@
+/* The journal's other half: events, and telling those who watch.
+ *
+ * An event is written in the transaction of what it tells of and reaches watchers after that has committed, never
+ * before. The op rows are written by call.c, which knows the calls. */
+#include "core/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static orr_event_row *event_new(orr__flow *flow, const char *kind, const char *level, const char *message) {
+  orr__core *core = flow->core;
+  orr_event_row *row = orr__event_new();
+  if (!row) return NULL;
+  orr__object *o = &row->head;
+  const orr_result *result = flow->graph.result;
+  const orr_backup *backup = flow->graph.backup;
+  orr__set_int(o, ORR_F_event_id, orr__store_next_id(core->store, ORR_M_event));
+  orr__set_int(o, ORR_F_event_date, orr__now(core));
+  orr__set_str(o, ORR_F_event_kind, kind);
+  orr__set_str(o, ORR_F_event_level, level);
+  orr__set_str(o, ORR_F_event_message, message);
+  if (result && result->id) orr__set_int(o, ORR_F_event_resultId, result->id);
+  if (backup && backup->id) orr__set_int(o, ORR_F_event_backupId, backup->id);
+  if (backup) orr__set_str(o, ORR_F_event_subject, backup->name);
+  return row;
+}
+
+void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...) {
+  char message[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  orr_event_row *row = event_new(flow, kind, level, message);
+  orr__object **events = row ? realloc(flow->events, (flow->event_count + 1) * sizeof *events) : NULL;
+  if (!events) { /* an event lost to memory is no reason to lose what it tells of */
+    orr__object_free((orr__object *)row);
+    return;
+  }
+  flow->events = events;
+  flow->events[flow->event_count++] = &row->head;
+  orr__tx_insert(tx, &row->head);
+  if (++flow->core->events_since_prune >= 1000) {
+    flow->core->events_since_prune = 0;
+    orr__tx_prune(tx, ORR_M_event, ORR_EVENTS_KEPT);
+  }
+}
+
+static void tell(orr__core *core, const orr_event_row *row) {
+  orr__json *json = NULL;
+  for (orr__watcher *w = core->watchers; w; w = w->next) {
+    if (w->kind != ORR_WATCH_EVENTS || row->id <= w->last_event) continue;
+    if (w->result_id && w->result_id != row->resultId) continue;
+    if (w->backup_id && w->backup_id != row->backupId) continue;
+    w->last_event = row->id;
+    if (!json) json = orr__view(&row->head);
+    char *text = json ? orr__json_print(json) : NULL;
+    if (text) core->config.sink.update(core->config.sink.self, w->request, text);
+    free(text);
+  }
+  orr__json_free(json);
+}
+
+void orr__flow_tell(orr__flow *flow) {
+  for (size_t i = 0; i < flow->event_count; i++) {
+    tell(flow->core, (const orr_event_row *)flow->events[i]);
+    orr__object_free(flow->events[i]);
+  }
+  free(flow->events);
+  flow->events = NULL;
+  flow->event_count = 0;
+}
+
+/* Has the watched result come to where the watcher wanted to see it? */
+static bool is_reached(const orr__watcher *w, const orr_result *result) {
+  if (orr__status_is_terminal(result->status) || result->attention) return true;
+  if (w->kind != ORR_WATCH_STARTED) return false;
+  int next = result->nextAction ? orr__hook_find(result->nextAction) : -1;
+  return next != ORR_HOOK_prepareExecuteBackup && next != ORR_HOOK_prepareBackupResult && next != ORR_HOOK_executeBackup;
+}
+
+void orr__result_changed(orr__core *core, const orr_result *result) {
+  char *text = NULL;
+  for (orr__watcher **at = &core->watchers; *at;) {
+    orr__watcher *w = *at;
+    if (w->kind == ORR_WATCH_EVENTS || w->result_id != result->id) {
+      at = &w->next;
+      continue;
+    }
+    if (!text) {
+      orr__json *json = orr__view_result(result);
+      text = json ? orr__json_print(json) : NULL;
+      orr__json_free(json);
+      if (!text) return;
+    }
+    core->config.sink.update(core->config.sink.self, w->request, text);
+    if (!is_reached(w, result)) {
+      at = &w->next;
+      continue;
+    }
+    *at = w->next;
+    core->config.sink.reply(core->config.sink.self, w->request, 0, text, NULL);
+    free(w);
+  }
+  free(text);
+}

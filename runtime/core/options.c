@@ -1,0 +1,173 @@
+/* Declared options: what a caller supplied goes where it belongs, and the default findings.
+ *
+ * A value lands in the model's field of that name, if there is one that callers may set; else, for a declared option, in the
+ * secrets map (inputType password) or the config map. A name that is neither is a finding with the nearest real name.
+ * Values are made what the input type says: a number, a flag, a list. Knows nothing of hooks. */
+#include "core/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const orr__option *option_of(const orr__option *options, size_t count, const char *name) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(options[i].field_name, name) == 0) return &options[i];
+  return NULL;
+}
+
+/* Fields that callers may set directly: those of the model that are not the runtime's, and the maps themselves never. */
+static int settable_field(const orr__object *object, const char *name) {
+  if (object->model->id == ORR_M_backup) return -1; /* a Backup's fields are the provider's and the command line's */
+  int field = orr__field_find(object->model, name);
+  if (field < 0) return -1;
+  const orr__field *f = &object->model->fields[field];
+  return f->flags & (ORR_FIELD_READONLY | ORR_FIELD_DERIVED) || f->type == ORR_T_MAP ? -1 : field;
+}
+
+static bool is_type(const orr__option *option, const char *type) { return option->input_type && strcmp(option->input_type, type) == 0; }
+
+/* Text as the command line has it -> what the input type says; NULL and a finding if it does not fit. Owned. */
+static orr__json *convert(const orr__option *option, const orr__json *value, orr_error *findings) {
+  const char *text = orr__json_text(value);
+  if (is_type(option, "list") && text) {
+    orr__json *list = orr__json_list();
+    orr__json *copy = orr__json_copy(value);
+    if (list && copy) orr__json_append(list, copy);
+    return list;
+  }
+  if (is_type(option, "list") && !orr__json_is_list(value)) {
+    orr__error_field(findings, option->field_name, "must be a list");
+    return NULL;
+  }
+  if (is_type(option, "number") && text) {
+    char *end;
+    double number = strtod(text, &end);
+    if (!*text || *end || !isfinite(number)) {
+      orr__error_field(findings, option->field_name, "'%s' is not a number", text);
+      return NULL;
+    }
+    return orr__json_parse(text, strlen(text), NULL);
+  }
+  if (is_type(option, "checkbox") && text) {
+    bool yes = !strcasecmp(text, "true") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") || !strcmp(text, "1");
+    bool no = !strcasecmp(text, "false") || !strcasecmp(text, "no") || !strcasecmp(text, "off") || !strcmp(text, "0");
+    if (yes || no) return orr__json_parse(yes ? "true" : "false", yes ? 4 : 5, NULL);
+    orr__error_field(findings, option->field_name, "'%s' is neither true nor false", text);
+    return NULL;
+  }
+  return orr__json_copy(value);
+}
+
+struct names {
+  const orr__option *options;
+  size_t count;
+  const orr__model *model;
+};
+
+static const char *name_at(void *arg, size_t i) {
+  struct names *names = arg;
+  if (i < names->count) return names->options[i].field_name;
+  i -= names->count;
+  return names->model->id != ORR_M_backup && i < names->model->field_count ? names->model->fields[i].name : NULL;
+}
+
+static void unknown(const char *name, const orr__option *options, size_t count, const orr__object *object, orr_error *findings) {
+  struct names names = { options, count, object->model };
+  const char *nearest = orr__nearest(name, name_at, &names);
+  if (nearest) orr__error_field(findings, name, "unknown option; did you mean '%s'?", nearest);
+  else orr__error_field(findings, name, "unknown option");
+}
+
+static bool in_choices(const orr__option *option, const orr__json *value) {
+  orr_error ignored = ORR_ERROR_INIT;
+  orr__json *choices = orr__json_parse(option->choices, strlen(option->choices), &ignored);
+  orr__error_clear(&ignored);
+  bool found = false;
+  for (const orr__json *c = orr__json_first(choices); c && !found; c = orr__json_next(c)) {
+    const orr__json *choice = orr__json_is_map(c) ? orr__json_get(c, "value") : c;
+    found = orr__json_equal(choice, value);
+  }
+  orr__json_free(choices);
+  return found;
+}
+
+static int put_defaults(const orr__option *options, size_t count, orr__object *object, orr__json *config) {
+  for (size_t i = 0; i < count; i++) {
+    const orr__option *o = &options[i];
+    if (!o->default_value || orr__json_path_get(config, o->field_name)) continue;
+    int field = settable_field(object, o->field_name);
+    if (field >= 0 && orr__object_has(object, field)) continue;
+    orr__json *value = orr__json_parse(o->default_value, strlen(o->default_value), NULL);
+    if (!value) return ORR_E_NOMEM;
+    int code;
+    if (field >= 0) {
+      code = orr__field_from_json(object, field, value, NULL);
+      orr__json_free(value);
+    } else {
+      code = orr__json_path_set(config, o->field_name, value, NULL);
+    }
+    if (code) return code;
+  }
+  return 0;
+}
+
+/* One supplied value. Returns NOMEM only; all else is a finding. */
+static int apply_one(const orr__option *options, size_t count, orr__object *object, orr__json *config, orr__json *secrets,
+                     const orr__json *value, orr_error *findings) {
+  const char *name = orr__json_key(value);
+  const orr__option *option = option_of(options, count, name);
+  int field = settable_field(object, name);
+  if (field >= 0) {
+    orr_error err = ORR_ERROR_INIT;
+    const char *text = orr__json_text(value);
+    int code = text ? orr__set_text(object, field, text, &err) : orr__field_from_json(object, field, value, &err);
+    if (code && code != ORR_E_NOMEM) orr__error_field(findings, name, "%s", orr__error_message(&err));
+    orr__error_clear(&err);
+    return code == ORR_E_NOMEM ? code : 0;
+  }
+  if (!option) {
+    unknown(name, options, count, object, findings);
+    return 0;
+  }
+  size_t before = findings->field_count;
+  orr__json *converted = convert(option, value, findings);
+  if (!converted) return findings->field_count > before ? 0 : ORR_E_NOMEM;
+  return orr__json_path_set(is_type(option, "password") ? secrets : config, name, converted, NULL);
+}
+
+int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
+                       const orr__json *supplied, orr_error *findings) {
+  orr__json *config = orr__object_map(object, config_field);
+  orr__json *secrets = orr__object_map(object, secrets_field);
+  int code = config && secrets ? 0 : ORR_E_NOMEM;
+  for (const orr__json *m = orr__json_first(supplied); m && !code; m = orr__json_next(m))
+    code = apply_one(options, count, object, config, secrets, m, findings);
+  if (!code) code = put_defaults(options, count, object, config);
+  if (!code && orr__json_count(config)) code = orr__object_set_map(object, config_field, config);
+  if (!code && orr__json_count(secrets)) code = orr__object_set_map(object, secrets_field, secrets);
+  orr__json_free(config);
+  orr__json_free(secrets);
+  return code;
+}
+
+void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field, int secrets_field,
+                        orr_error *findings) {
+  orr__json *config = orr__object_map(object, config_field);
+  orr__json *secrets = orr__object_map(object, secrets_field);
+  for (size_t i = 0; i < count; i++) {
+    const orr__option *o = &options[i];
+    int field = settable_field(object, o->field_name);
+    const orr__json *value = orr__json_path_get(config, o->field_name);
+    if (!value) value = orr__json_path_get(secrets, o->field_name);
+    const char *text = orr__json_text(value);
+    bool is_set = field >= 0 ? orr__object_has(object, field) : !orr__json_is_null(value) && !(text && !*text);
+    if (!is_set) {
+      if (o->is_required) orr__error_field(findings, o->field_name, "%s is required", o->field_label ? o->field_label : o->field_name);
+      continue;
+    }
+    if (field < 0 && o->choices && !in_choices(o, value)) orr__error_field(findings, o->field_name, "is none of the choices: %s", o->choices);
+  }
+  orr__json_free(config);
+  orr__json_free(secrets);
+}

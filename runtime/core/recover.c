@@ -1,0 +1,179 @@
+/* Taking up what was in flight when an earlier runtime ended, however it ended.
+ *
+ * The death of our process is never evidence of failure, and a stored row says the truth: a result with a nextAction is due
+ * at once. Open rows of the journal tell how far a hook got: `intent` means that nothing left, so the hook runs again; `sent`
+ * on executeBackup goes by what the provider declares (orr__run_uncertain); a draft that createBackup may have made outside
+ * keeps its name reserved. */
+#include "core/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void log_line(orr__core *core, enum orr__log_level level, const char *message) {
+  core->config.sink.log(core->config.sink.self, level, NULL, message);
+}
+
+/* Jobs that an earlier runtime started: their end shall wake the result. */
+static void watch_jobs(orr__core *core, const char *uuid) {
+  char **names = NULL;
+  if (!core->config.jobs || orr__job_list(core->config.jobs, uuid, &names, NULL) || !names) return;
+  for (size_t i = 0; names[i]; i++) {
+    orr__job_watch(core->config.jobs, uuid, names[i], NULL);
+    free(names[i]);
+  }
+  free(names);
+}
+
+static void close_op(orr__flow *flow, orr__tx *tx, const orr__object *op, const char *message) {
+  orr__object *copy = orr__object_copy(op);
+  if (!copy) return;
+  orr__object_clean(copy);
+  orr__set_str(copy, ORR_F_op_state, "done");
+  orr__set_str(copy, ORR_F_op_outcome, "lost");
+  orr__set_str(copy, ORR_F_op_message, message);
+  orr__set_int(copy, ORR_F_op_endDate, orr__now(flow->core));
+  orr__unset(copy, ORR_F_op_draft);
+  orr__tx_update(tx, copy, copy->dirty);
+  orr__object_free(copy);
+}
+
+static bool is_hook(const orr_op *op, enum orr__hook hook) { return orr__streq(op->hook, orr__hooks[hook].name); }
+
+/* One result with its open ops: closes them and says where it stands. */
+static void one_loaded(orr__flow *flow) {
+  orr__core *core = flow->core;
+  bool is_there = flow->code == 0 && orr__tx_take_graph(flow->tx, flow->slot, &flow->graph);
+  if (!is_there || orr__status_is_terminal(flow->graph.result->status)) {
+    orr__flow_end(flow);
+    return;
+  }
+  orr_result *result = flow->graph.result;
+  watch_jobs(core, result->uuid);
+  size_t count = orr__tx_rows(flow->tx, flow->slot2), open = 0;
+  bool is_uncertain = false, cancels = false;
+  orr__tx *tx = orr__flow_tx(flow);
+  for (size_t i = 0; i < count; i++) {
+    const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, flow->slot2, i);
+    if (orr__streq(op->state, "done")) continue;
+    open++;
+    if (is_hook(op, ORR_HOOK_executeBackup) && orr__streq(op->state, "sent")) is_uncertain = true;
+    if (is_hook(op, ORR_HOOK_cancelBackup)) cancels = true;
+    close_op(flow, tx, &op->head, "the runtime ended during this call");
+  }
+  if (result->attention || !open) {
+    orr__result_arm(core, result);
+    if (open) orr__result_commit(flow, tx);
+    else {
+      orr__tx_free(tx);
+      orr__flow_end(flow);
+    }
+    return;
+  }
+  if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
+  if (is_uncertain) orr__run_uncertain(flow, tx, "the runtime ended during the call");
+  else if (cancels) orr__recover_cancel(core, result->id);
+  orr__result_commit(flow, tx);
+}
+
+static void one_held(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where where = { .field = ORR_F_op_resultId, .compare = ORR_EQ, .number = flow->id };
+  flow->slot = orr__tx_graph(tx, ORR_M_result, flow->id);
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
+  orr__flow_submit(flow, tx, one_loaded);
+}
+
+void orr__recover_one(orr__core *core, int64_t result_id) {
+  if (orr__subject_of(core, orr__result_key(result_id)) || orr__wheel_get(core->due, (uint64_t)result_id, NULL)) return;
+  orr__flow *flow = orr__flow_new(core);
+  if (!flow) return;
+  flow->id = result_id;
+  orr__flow_acquire(flow, orr__result_key(result_id), false, one_held);
+}
+
+static void cancel_again(orr__flow *flow) {
+  if (flow->code) orr__flow_end(flow);
+  else orr__cancel_go(flow);
+}
+
+void orr__recover_cancel(orr__core *core, int64_t result_id) {
+  orr__flow *flow = orr__flow_new(core);
+  if (!flow) return;
+  flow->id = result_id;
+  orr__flow_acquire(flow, orr__result_key(result_id), true, cancel_again);
+}
+
+/* ---- at the start ------------------------------------------------------------------------------------------- */
+
+/* Open ops of no result: drafts, deletions, extractions. Nobody waits for them any more. */
+static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, slot); i++) {
+    const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, slot, i);
+    bool is_draft = is_hook(op, ORR_HOOK_createBackup) && !op->backupId;
+    if (is_draft && orr__streq(op->state, "sent") && op->subjectName) {
+      char message[300];
+      orr__name_reserve(flow->core, op->subjectName);
+      snprintf(message, sizeof message, "createBackup of '%.100s' may have made it outside before the runtime ended; the name stays reserved", op->subjectName);
+      log_line(flow->core, ORR_LOG_WARNING, message);
+    } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
+      close_op(flow, tx, &op->head, "the runtime ended during this call; ask again");
+    }
+  }
+}
+
+static void started(orr__flow *flow) { orr__flow_end(flow); }
+
+static void start_loaded(orr__flow *flow) {
+  orr__core *core = flow->core;
+  if (flow->code) {
+    log_line(core, ORR_LOG_ERROR, orr__error_message(&flow->error));
+    orr__flow_end(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  take_up_ops(flow, tx, flow->slot2);
+  take_up_ops(flow, tx, flow->slot3);
+  if (core->config.role == ORR_ROLE_SERVE) {
+    for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot); i++)
+      orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, flow->slot, i)));
+    for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot4); i++)
+      orr__schedule_arm(core, (const orr_backup *)orr__tx_row(flow->tx, flow->slot4, i));
+  }
+  orr__flow_submit(flow, tx, started);
+}
+
+int orr__core_start(orr__core *core, orr_error *reterr) {
+  orr__flow *flow = orr__flow_new(core);
+  if (!flow) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where in_flight = { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET };
+  orr__where intent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "intent" };
+  orr__where sent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" };
+  orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &in_flight, .where_count = 1, .order_field = -1, .fields = 1 });
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &intent, .where_count = 1, .order_field = -1 });
+  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &sent, .where_count = 1, .order_field = -1 });
+  flow->slot4 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &scheduled, .where_count = 1, .order_field = -1 });
+  core->is_started = true;
+  orr__flow_submit(flow, tx, start_loaded);
+  return 0;
+}
+
+/* ---- a local job has ended ---------------------------------------------------------------------------------- */
+
+static void job_found(orr__flow *flow) {
+  orr__core *core = flow->core;
+  if (flow->code == 0) {
+    orr__subject *subject = orr__subject_of(core, orr__result_key(flow->id));
+    if (subject) subject->is_due_now = true;
+    if (orr__wheel_get(core->due, (uint64_t)flow->id, NULL)) orr__wheel_set(core->due, (uint64_t)flow->id, orr__loop_mono_ms(core->loop));
+    orr__refresh_arm(core);
+  }
+  orr__flow_end(flow);
+}
+
+void orr__core_job_ended(orr__core *core, const char *uuid, const char *name) {
+  (void)name;
+  orr__flow *flow = core->is_draining ? NULL : orr__flow_new(core);
+  if (flow) orr__flow_find(flow, ORR_M_result, uuid, job_found);
+}

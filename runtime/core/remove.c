@@ -1,0 +1,351 @@
+/* Deletion of results and Backups, and extraction: hooks on something that has ended.
+ *
+ *   success   the record goes, its journal and its local jobs with it
+ *   halt      the record is retained and stays usable; HALTED to whoever asked
+ *   error     tried ORR_DELETE_ATTEMPTS times with back-off, then as halt
+ *   no hook   a result: REFUSED (force drops only the record). A Backup: nothing is outside, success
+ *
+ * `backup rm --with-results` deletes one result after the other through its hook; the first that is not deleted halts
+ * the rest. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+static bool arg_flag(const orr__flow *flow, const char *key) { return orr__json_bool(flow->args, key, false); }
+
+static void take_opts(orr__flow *flow) {
+  const orr__json *opts = orr__json_get(flow->args, "opts");
+  if (opts) flow->opts = orr__json_copy(opts);
+  flow->extra = orr__json_map();
+  if (!flow->extra) return;
+  orr__json_put_bool(flow->extra, "force", arg_flag(flow, "force"));
+  orr__json_put_str(flow->extra, "trigger", "manual");
+  orr__json_put_str(flow->extra, "requestedBy", orr__json_str(flow->args, "requestedBy"));
+}
+
+static void abandon_unless_ok(orr__flow *flow, orr__step step) {
+  if (flow->code) orr__flow_abandon(flow);
+  else step(flow);
+}
+
+/* A hook that was refused, after its outcome has been written. */
+static void refused(orr__flow *flow) {
+  flow->code = orr__answer_error(&flow->answer, flow->hook, &flow->error);
+  orr__flow_abandon(flow);
+}
+
+/* After a hook without success: tries again, or writes the outcome and gives up. */
+static void again_or_refused(orr__flow *flow, orr__step again) {
+  enum orr__outcome outcome = flow->answer.outcome;
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_settle(flow, tx);
+  bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS || flow->core->is_draining;
+  orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name, orr__answer_text(&flow->answer),
+                  is_final ? "" : "; trying again");
+  if (!is_final) {
+    flow->attempt++;
+    flow->inner = again;
+  }
+  orr__flow_submit(flow, tx, is_final ? refused : orr__cancel_wait);
+}
+
+/* ---- one result --------------------------------------------------------------------------------------------- */
+
+static void result_gone(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__core *core = flow->core;
+  orr_error err = ORR_ERROR_INIT;
+  if (core->config.jobs && orr__job_remove(core->config.jobs, flow->graph.result->uuid, &err))
+    core->config.sink.log(core->config.sink.self, ORR_LOG_WARNING, NULL, orr__error_message(&err));
+  orr__error_clear(&err);
+  orr__wheel_remove(core->due, (uint64_t)flow->graph.result->id);
+  orr__step next = flow->after;
+  flow->after = NULL;
+  next(flow);
+}
+
+static void drop_result(orr__flow *flow, bool is_forced) {
+  orr_result *result = flow->graph.result;
+  orr__tx *tx = orr__flow_tx(flow);
+  if (flow->op) orr__flow_settle(flow, tx);
+  orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_resultId, result->id);
+  orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_resultId, result->id);
+  orr__tx_delete(tx, ORR_M_result, result->id);
+  int64_t id = result->id;
+  char *external = orr__strdup(result->externalId);
+  result->id = 0; /* the event is about the Backup: the result's own are gone */
+  orr__flow_event(flow, tx, is_forced ? "result.forgotten" : "result.deleted", is_forced ? "warning" : "info", "result %lld%s%s", (long long)id,
+                  is_forced && external ? "; still outside: " : "", is_forced && external ? external : "");
+  result->id = id;
+  free(external);
+  orr__flow_submit(flow, tx, result_gone);
+}
+
+static void call_delete_result(orr__flow *flow);
+
+static void result_deleted(orr__flow *flow) {
+  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_result(flow, false);
+  else again_or_refused(flow, call_delete_result);
+}
+
+static void delete_result_intended(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_hook(flow, ORR_HOOK_deleteBackupResult, result_deleted);
+}
+
+static void call_delete_result(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_intend(flow, tx, ORR_HOOK_deleteBackupResult);
+  orr__flow_submit(flow, tx, delete_result_intended);
+}
+
+/* flow->graph.result is loaded and held; flow->after goes on when it is gone. */
+static void delete_result(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  bool is_forced = arg_flag(flow, "force");
+  if (!orr__status_is_terminal(result->status) && !result->attention && !is_forced) {
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: cancel it first", (long long)result->id, result->status);
+    orr__flow_abandon(flow);
+  } else if (is_forced) {
+    drop_result(flow, true);
+  } else if (!orr__flow_declaration(flow)) {
+    orr__flow_abandon(flow);
+  } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult)) {
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot delete results; --force drops only the record of result %lld",
+                                flow->graph.backup->providerCode, (long long)result->id);
+    orr__flow_abandon(flow);
+  } else {
+    flow->attempt = 1;
+    call_delete_result(flow);
+  }
+}
+
+static void reply_result_removed(orr__flow *flow) {
+  orr__json *out = orr__json_map();
+  if (out) {
+    orr__json_put_int(out, "removed", flow->graph.result->id);
+    orr__json_put_str(out, "msg", flow->answer.msg);
+    if (arg_flag(flow, "force")) orr__json_put_str(out, "warning", "only the record was removed; what lies outside stays there");
+    orr__flow_reply(flow, out);
+  }
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+static void rm_result_loaded(orr__flow *flow) {
+  flow->after = reply_result_removed;
+  abandon_unless_ok(flow, delete_result);
+}
+
+static void rm_result_held(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_load(flow, ORR_M_result, flow->id, rm_result_loaded);
+}
+
+static void rm_result_found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_acquire(flow, orr__result_key(flow->id), false, rm_result_held);
+}
+
+void orr__request_result_rm(orr__flow *flow) {
+  take_opts(flow);
+  orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), rm_result_found);
+}
+
+/* ---- a Backup ----------------------------------------------------------------------------------------------- */
+
+static void backup_gone(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  const orr_backup *backup = flow->graph.backup;
+  orr__schedule_disarm(flow->core, backup->id);
+  orr_error err = ORR_ERROR_INIT;
+  if (flow->core->config.jobs) orr__job_remove(flow->core->config.jobs, backup->uuid, &err);
+  orr__error_clear(&err);
+  orr__json *out = orr__json_map();
+  if (out) {
+    orr__json_put_str(out, "removed", backup->name);
+    orr__json_put_int(out, "results", (int64_t)flow->id_count);
+    orr__json_put_str(out, "msg", flow->answer.msg);
+    if (arg_flag(flow, "force")) orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there");
+    orr__flow_reply(flow, out);
+  }
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+static void drop_backup(orr__flow *flow) {
+  orr_backup *backup = flow->graph.backup;
+  orr__tx *tx = orr__flow_tx(flow);
+  if (flow->op) orr__flow_settle(flow, tx);
+  orr__tx_guard_none(tx, ORR_M_result, ORR_F_result_backupId, backup->id, "a new result has come meanwhile");
+  orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_backupId, backup->id);
+  orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_backupId, backup->id);
+  orr__tx_delete(tx, ORR_M_backup, backup->id);
+  int64_t id = backup->id;
+  backup->id = 0;
+  orr__flow_event(flow, tx, "backup.deleted", "info", "removed");
+  backup->id = id;
+  orr__flow_submit(flow, tx, backup_gone);
+}
+
+static void call_delete_backup(orr__flow *flow);
+
+static void backup_deleted(orr__flow *flow) {
+  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_backup(flow);
+  else again_or_refused(flow, call_delete_backup);
+}
+
+static void delete_backup_intended(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_hook(flow, ORR_HOOK_deleteBackup, backup_deleted);
+}
+
+static void call_delete_backup(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_intend(flow, tx, ORR_HOOK_deleteBackup);
+  orr__flow_submit(flow, tx, delete_backup_intended);
+}
+
+static void backup_alone(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  if (arg_flag(flow, "force")) {
+    drop_backup(flow);
+  } else if (!orr__flow_declaration(flow)) {
+    orr__flow_abandon(flow);
+  } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackup)) {
+    drop_backup(flow);
+  } else {
+    flow->attempt = 1;
+    orr__answer_clear(&flow->answer);
+    call_delete_backup(flow);
+  }
+}
+
+static void next_result(orr__flow *flow);
+
+static void next_result_loaded(orr__flow *flow) {
+  flow->after = next_result;
+  if (flow->code == ORR_E_NOT_FOUND) next_result(flow);
+  else abandon_unless_ok(flow, delete_result);
+}
+
+/* The flow holds the Backup, so that no other deletion is at its results; each is held by being ended. */
+static void next_result(orr__flow *flow) {
+  if (flow->id_at < flow->id_count) orr__flow_load(flow, ORR_M_result, flow->ids[flow->id_at++], next_result_loaded);
+  else orr__flow_load(flow, ORR_M_backup, flow->id, backup_alone);
+}
+
+static void results_listed(orr__flow *flow) {
+  size_t count = flow->code ? 0 : orr__tx_rows(flow->tx, flow->slot2);
+  if (!flow->code && !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph))
+    flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
+  size_t running = 0;
+  for (size_t i = 0; i < count; i++) {
+    const orr_result *r = (const orr_result *)orr__tx_row(flow->tx, flow->slot2, i);
+    running += !orr__status_is_terminal(r->status) && !r->attention;
+  }
+  if (!flow->code && count && !arg_flag(flow, "withResults"))
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu result%s: remove them first, or use --with-results",
+                                flow->graph.backup->name, count, count == 1 ? "" : "s");
+  else if (!flow->code && running && !arg_flag(flow, "force"))
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu running result%s: cancel first", flow->graph.backup->name, running, running == 1 ? "" : "s");
+  if (!flow->code && count && !(flow->ids = calloc(count, sizeof *flow->ids))) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  for (size_t i = 0; i < count; i++) flow->ids[i] = orr__object_id(orr__tx_row(flow->tx, flow->slot2, i));
+  flow->id_count = count;
+  next_result(flow);
+}
+
+static void rm_backup_held(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
+  flow->slot = orr__tx_graph(tx, ORR_M_backup, flow->id);
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &where, .where_count = 1, .order_field = -1,
+                                                 .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
+  orr__flow_submit(flow, tx, results_listed);
+}
+
+static void rm_backup_found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_acquire(flow, orr__backup_key(flow->id), false, rm_backup_held);
+}
+
+void orr__request_backup_rm(orr__flow *flow) {
+  take_opts(flow);
+  orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), rm_backup_found);
+}
+
+/* ---- extraction --------------------------------------------------------------------------------------------- */
+
+static void extract_replied(orr__flow *flow) {
+  if (flow->findings.code) {
+    orr__flow_fail(flow, flow->findings.code, &flow->findings);
+  } else {
+    orr__json *out = orr__json_parse_map(flow->answer.data, NULL);
+    if (out && flow->answer.msg) orr__json_put_str(out, "msg", flow->answer.msg);
+    if (out) orr__flow_reply(flow, out);
+    orr__json_free(out);
+  }
+  orr__flow_end(flow);
+}
+
+static void extracted(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr_result *result = flow->graph.result;
+  orr__flow_settle(flow, tx);
+  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) orr__answer_error(&flow->answer, ORR_HOOK_extractBackup, &flow->findings);
+  if (result->head.dirty) orr__checkpoint_write(flow, &result->head, tx);
+  orr__flow_submit(flow, tx, extract_replied);
+}
+
+static void extract_intended(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_hook(flow, ORR_HOOK_extractBackup, extracted);
+}
+
+static void extract_loaded(orr__flow *flow) {
+  const orr_result *result = flow->graph.result;
+  if (!flow->code && !orr__streq(result->status, "SUCCEEDED") && !orr__streq(result->status, "SUCCEEDED_WARNING"))
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: there is nothing to extract", (long long)result->id, result->status);
+  if (!flow->code && orr__flow_declaration(flow) && !orr__flow_has_hook(flow, ORR_HOOK_extractBackup))
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot extract", flow->graph.backup->providerCode);
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_intend(flow, tx, ORR_HOOK_extractBackup);
+  orr__flow_submit(flow, tx, extract_intended);
+}
+
+static void extract_held(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_load(flow, ORR_M_result, flow->id, extract_loaded);
+}
+
+static void extract_found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_acquire(flow, orr__result_key(flow->id), false, extract_held);
+}
+
+void orr__request_result_extract(orr__flow *flow) {
+  take_opts(flow);
+  if (flow->extra) orr__json_put_str(flow->extra, "destination", orr__json_str(flow->args, "destination"));
+  orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), extract_found);
+}

@@ -1,0 +1,208 @@
+/* Requests about Backups: list, show, run, pause and resume. Creation is in create.c, deletion in remove.c. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+/* ---- ls and show -------------------------------------------------------------------------------------------- */
+
+/* One Backup after the other: its graph and its newest result. */
+static void next_backup(orr__flow *flow);
+
+static void backup_loaded(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  if (orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
+    orr__json *map = orr__view_backup(flow);
+    const orr__object *last = orr__tx_row(flow->tx, flow->slot2, 0);
+    if (map) orr__json_put(map, "lastResult", orr__view(last));
+    if (map) orr__json_append(flow->out, map);
+  }
+  orr__graph_clear(&flow->graph);
+  next_backup(flow);
+}
+
+static void next_backup(orr__flow *flow) {
+  if (flow->id_at == flow->id_count) {
+    bool is_list = orr__json_get(flow->args, "backup") == NULL;
+    orr__flow_reply(flow, is_list ? flow->out : orr__json_first(flow->out));
+    orr__flow_end(flow);
+    return;
+  }
+  int64_t id = flow->ids[flow->id_at++];
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = id };
+  flow->slot = orr__tx_graph(tx, ORR_M_backup, id);
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &where, .where_count = 1, .order_field = -1, .is_descending = true, .limit = 1 });
+  orr__flow_submit(flow, tx, backup_loaded);
+}
+
+static void show_ids(orr__flow *flow, size_t count) {
+  flow->out = orr__json_list();
+  flow->id_at = 0;
+  if (!flow->out || (count && !flow->ids)) {
+    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    orr__flow_abandon(flow);
+    return;
+  }
+  flow->id_count = count;
+  next_backup(flow);
+}
+
+static void backups_listed(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  size_t count = orr__tx_rows(flow->tx, flow->slot);
+  flow->ids = calloc(count ? count : 1, sizeof *flow->ids);
+  for (size_t i = 0; flow->ids && i < count; i++) flow->ids[i] = orr__object_id(orr__tx_row(flow->tx, flow->slot, i));
+  show_ids(flow, count);
+}
+
+void orr__request_backup_ls(orr__flow *flow) {
+  const char *provider = orr__json_str(flow->args, "provider");
+  orr__where where = { .field = ORR_F_backup_providerCode, .compare = ORR_EQ, .text = provider };
+  orr__tx *tx = orr__flow_tx(flow);
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &where, .where_count = provider ? 1 : 0, .order_field = ORR_F_backup_name, .fields = 1 });
+  orr__flow_submit(flow, tx, backups_listed);
+}
+
+static void show_found(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  flow->ids = calloc(1, sizeof *flow->ids);
+  if (flow->ids) flow->ids[0] = flow->id;
+  show_ids(flow, 1);
+}
+
+void orr__request_backup_show(orr__flow *flow) {
+  orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), show_found);
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------------- */
+
+static void accepted(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__json *out = orr__view_result(flow->graph.result);
+  orr__flow_reply(flow, out);
+  orr__json_free(out);
+  orr__run_go(flow);
+}
+
+static void run_ready(orr__flow *flow) {
+  const orr_connection *connection = flow->graph.connection;
+  if (connection && orr__object_has(&connection->head, ORR_F_connection_enabled) && !connection->enabled)
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", connection->name);
+  if (!flow->code) flow->code = orr__run_prepare(flow, "manual", orr__json_str(flow->args, "requestedBy"), -1);
+  if (!flow->code && !orr__flow_try(flow, orr__result_key(flow->graph.result->id))) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__run_insert(flow, tx);
+  orr__flow_submit(flow, tx, accepted);
+}
+
+/* A server given for this run takes the place of the Backup's own, its cloud too. */
+static void run_loaded(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  if (!orr__json_str(flow->args, "server")) {
+    run_ready(flow);
+    return;
+  }
+  orr__object_free((orr__object *)flow->graph.server);
+  orr__object_free((orr__object *)flow->graph.cloud);
+  flow->graph.server = NULL;
+  flow->graph.cloud = NULL;
+  orr__flow_context(flow, run_ready);
+}
+
+static void run_found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_load(flow, ORR_M_backup, flow->id, run_loaded);
+}
+
+void orr__request_backup_run(orr__flow *flow) {
+  const orr__json *config = orr__json_get(flow->args, "config"), *opts = orr__json_get(flow->args, "opts");
+  flow->config = config ? orr__json_copy(config) : orr__json_map();
+  if (opts) flow->opts = orr__json_copy(opts);
+  orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), run_found);
+}
+
+/* ---- pause and resume --------------------------------------------------------------------------------------- */
+
+static void pause_written(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__object_clean(&flow->graph.backup->head);
+  orr__schedule_arm(flow->core, flow->graph.backup);
+  orr__json *out = orr__view_backup(flow);
+  orr__flow_reply(flow, out);
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+static void pause_loaded(orr__flow *flow) {
+  if (!flow->code && !flow->graph.backup->schedule)
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has no schedule", flow->graph.backup->name);
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__object *o = &flow->graph.backup->head;
+  int64_t now = orr__now(flow->core);
+  bool pauses = flow->id_at == 1;
+  orr__set_int(o, ORR_F_backup_paused, pauses);
+  orr__set_int(o, ORR_F_backup_updatedDate, now);
+  if (!pauses) { /* what lies behind is not made up for: it was meant not to fire */
+    orr__set_int(o, ORR_F_backup_scheduleCursor, now);
+    orr__set_int(o, ORR_F_backup_scheduleAnchor, now);
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__tx_update(tx, o, o->dirty);
+  orr__flow_event(flow, tx, pauses ? "backup.paused" : "backup.resumed", "info", "%s", pauses ? "paused" : "resumed");
+  orr__flow_submit(flow, tx, pause_written);
+}
+
+static void pause_found(orr__flow *flow) {
+  if (flow->code) orr__flow_abandon(flow);
+  else orr__flow_load(flow, ORR_M_backup, flow->id, pause_loaded);
+}
+
+static void set_paused(orr__flow *flow, bool pauses) {
+  flow->id_at = pauses;
+  orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), pause_found);
+}
+
+void orr__request_backup_pause(orr__flow *flow) { set_paused(flow, true); }
+void orr__request_backup_resume(orr__flow *flow) { set_paused(flow, false); }
+
+/* ---- schedules ---------------------------------------------------------------------------------------------- */
+
+void orr__request_schedule_describe(orr__flow *flow) {
+  int64_t count = orr__json_int(flow->args, "count", 3);
+  if (count < 0 || count > 1000) count = 3;
+  orr__json *out = orr__schedule_describe(flow->core, orr__json_str(flow->args, "schedule"), orr__json_str(flow->args, "timeZone"), orr__now(flow->core),
+                                          (int)count, &flow->error);
+  if (out) {
+    orr__flow_reply(flow, out);
+    orr__json_free(out);
+    orr__flow_end(flow);
+    return;
+  }
+  flow->code = flow->error.code;
+  orr__flow_abandon(flow);
+}

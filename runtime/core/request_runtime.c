@@ -1,0 +1,114 @@
+/* Requests about the runtime itself: status, who holds the data directory, handing it over, copying the database. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *role_word(const orr__core *core) { return core->config.role == ORR_ROLE_SERVE ? "serve" : "command"; }
+
+static void put_runtime(const orr__core *core, orr__json *out) {
+  orr__json_put_str(out, "version", ORR_VERSION);
+  orr__json_put_str(out, "role", role_word(core));
+  orr__json_put_int(out, "pid", getpid());
+  orr__json_put_str(out, "dataDir", core->data_dir);
+}
+
+void orr__request_runtime_info(orr__flow *flow) {
+  orr__json *out = orr__json_map();
+  if (out) put_runtime(flow->core, out);
+  orr__flow_reply(flow, out);
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+void orr__request_runtime_handover(orr__flow *flow) {
+  orr__json *out = orr__json_map();
+  if (out) put_runtime(flow->core, out);
+  orr__core *core = flow->core;
+  orr__flow_reply(flow, out);
+  orr__json_free(out);
+  orr__flow_end(flow);
+  orr__core_drain(core);
+}
+
+/* ---- status ------------------------------------------------------------------------------------------------- */
+
+static void count_provider(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err) {
+  (void)code, (void)path, (void)err;
+  int64_t *counts = arg;
+  counts[declaration ? 0 : 1]++;
+}
+
+static void status_read(orr__flow *flow) {
+  orr__core *core = flow->core;
+  orr__json *out = flow->code ? NULL : orr__json_map();
+  if (!out) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  put_runtime(core, out);
+  orr__json_put_int(out, "startedDate", core->started_ms);
+  orr__json_put_int(out, "backups", orr__tx_number(flow->tx, flow->slot));
+  orr__json *results = orr__json_map(), *attention = orr__json_list();
+  for (unsigned i = 0; results && orr__status_at(i); i++) orr__json_put_int(results, orr__status_at(i), orr__tx_number(flow->tx, flow->slot2 + (int)i));
+  for (size_t i = 0; attention && i < orr__tx_rows(flow->tx, flow->slot3); i++) orr__json_append(attention, orr__view(orr__tx_row(flow->tx, flow->slot3, i)));
+  orr__json_put(out, "results", results);
+  orr__json_put(out, "attention", attention);
+  orr__json_put_int(out, "schedules", orr__tx_number(flow->tx, flow->slot4));
+  orr__json_put_int(out, "due", (int64_t)orr__wheel_len(core->due));
+  orr__json_put_int(out, "inFlight", (int64_t)core->calls.len);
+  int64_t providers[2] = { 0, 0 };
+  if (core->ops->list(core->ops->self, count_provider, providers, &flow->error) == 0) {
+    orr__json_put_int(out, "providers", providers[0]);
+    orr__json_put_int(out, "brokenProviders", providers[1]);
+  }
+  orr__json *drafts = orr__json_list();
+  for (size_t i = 0; drafts && i < core->name_count; i++) orr__json_append(drafts, orr__json_new_str(core->names[i]));
+  orr__json_put(out, "drafts", drafts);
+  if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
+  orr__flow_reply(flow, out);
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+void orr__request_status(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where attention = { .field = ORR_F_result_attention, .compare = ORR_IS_SET };
+  orr__where schedule = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
+  flow->slot = orr__tx_count(tx, &(orr__query){ .model = ORR_M_backup, .order_field = -1 });
+  flow->slot2 = -1;
+  for (unsigned i = 0; orr__status_at(i); i++) {
+    orr__where status = { .field = ORR_F_result_status, .compare = ORR_EQ, .text = orr__status_at(i) };
+    int slot = orr__tx_count(tx, &(orr__query){ .model = ORR_M_result, .where = &status, .where_count = 1, .order_field = -1 });
+    if (flow->slot2 < 0) flow->slot2 = slot;
+  }
+  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &attention, .where_count = 1, .order_field = -1, .is_descending = true, .limit = 100 });
+  flow->slot4 = orr__tx_count(tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
+  orr__flow_submit(flow, tx, status_read);
+}
+
+/* ---- a copy of the database --------------------------------------------------------------------------------- */
+
+static void backed_up(void *arg, orr__tx *tx, int code, const orr_error *err) {
+  (void)tx;
+  orr__flow *flow = arg;
+  const char *path = orr__json_str(flow->args, "path");
+  struct stat st;
+  orr__loop_busy(flow->core->loop, -1);
+  orr__json *out = code ? NULL : orr__json_map();
+  if (out) {
+    orr__json_put_str(out, "path", path);
+    if (stat(path, &st) == 0) orr__json_put_int(out, "sizeInBytes", st.st_size);
+    orr__flow_reply(flow, out);
+  } else {
+    orr__flow_fail(flow, code ? code : ORR_E_NOMEM, err);
+  }
+  orr__json_free(out);
+  orr__flow_end(flow);
+}
+
+void orr__request_db_backup(orr__flow *flow) {
+  orr__loop_busy(flow->core->loop, 1);
+  orr__store_backup(flow->core->store, orr__json_str(flow->args, "path"), backed_up, flow);
+}
