@@ -476,6 +476,29 @@ static void test_http__more_than_the_maximum_wait_their_turn(void **state) {
   orr__http_free(http);
 }
 
+static void test_http__the_proxy_is_the_requests_and_never_the_environments(void **state) {
+  struct fixture *f = *state;
+  char proxy[64];
+  snprintf(proxy, sizeof proxy, "127.0.0.1:%d", http_server_port(f->server));
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("all_proxy", "http://127.0.0.1:1", 1);
+  setenv("no_proxy", "*", 1);
+  assert_int_equal(get(f, "/ok").status, 200);
+  orr__http_request request = { .method = "GET", .url = "http://far.invalid/x", .proxy = proxy, .is_safe = true };
+  assert_int_equal(run(f, &request).status, 404);
+  assert_int_equal(http_server_count(f->server, "http://far.invalid/x"), 1);
+  request.url = "https://far.invalid/x";
+  request.timeout_ms = 400;
+  struct outcome outcome = run(f, &request);
+  assert_int_equal(outcome.code, ORR_E_UNREACHABLE);
+  assert_false(outcome.was_sent);
+  assert_non_null(strstr(outcome.message, "far.invalid:443 (through proxy 127.0.0.1:"));
+  assert_non_null(strstr(outcome.message, "the proxy answered 404"));
+  unsetenv("http_proxy");
+  unsetenv("all_proxy");
+  unsetenv("no_proxy");
+}
+
 static void test_http__a_malformed_request_is_refused_at_once(void **state) {
   struct fixture *f = *state;
   const char *url = url_of(f, "/ok");
@@ -530,6 +553,7 @@ int main(void) {
     TEST(test_http__an_abort_ends_a_back_off),
     TEST(test_http__free_cancels_what_is_in_flight_and_starts_nothing),
     TEST(test_http__more_than_the_maximum_wait_their_turn),
+    TEST(test_http__the_proxy_is_the_requests_and_never_the_environments),
     TEST(test_http__a_malformed_request_is_refused_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,7 +314,7 @@ static void test_loop__a_busy_virtual_loop_waits_for_the_real_event_and_time_sta
   orr__waker *waker = NULL;
   orr__timer timer = { 0 };
   assert_int_equal(orr__waker_new(loop, count_wake, &woken, &waker), 0);
-  orr__timer_start(loop, &timer, 10, note, "t");
+  orr__timer_start(loop, &timer, 3, note, "t");
   orr__loop_busy(loop, 1);
   assert_false(orr__loop_step(loop, 5));
   assert_int_equal(orr__loop_timeout_ms(loop), -1);
