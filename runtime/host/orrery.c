@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "bindings.h"
 #include "core/core.h"
+#include "model/json.h"
 #include "port/crypto.h"
 #include "port/http.h"
 #include "port/job.h"
@@ -328,7 +329,6 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
   return orr__core_start(rt->core, reterr);
 }
 
-/* Below 1024 descriptors of headroom a host may be short of them: nothing here takes any ahead of need. */
 int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
   const char *data_dir = setting(settings, S_DATA_DIR);
   bool needs_dir = strcmp(setting(settings, S_STORE), "sqlite") == 0;
