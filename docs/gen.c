@@ -1,0 +1,168 @@
+/* Prints one of the tables of the documentation, made from the definitions that the code is made from:
+ * gen hooks | fields | errors | requests. docs/gen.sh compiles it and puts each table where it belongs.
+ *
+ * Knows the .def files and Markdown, nothing else; links with nothing of ours. */
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+/* Text for a cell: a bar would end it. */
+static void cell(const char *text) {
+  for (; *text; text++) {
+    if (*text == '|') putchar('\\');
+    putchar(*text);
+  }
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------------------- */
+
+static const struct { const char *word, *shown; } args[] = {
+  { "BACKUP", "backup" }, { "RESULT", "backupResult" }, { "CONFIG", "config" }, { "OPTS", "opts" },
+  { "EXECUTION_CONFIG", "executionConfig" }, { "CLOUD", "cloud" }, { "SERVER", "computeServer" },
+  { "RESULTS", "backupResults" }, { "PREVIOUS", "previous" }, { "CONNECTION", "connection" }, { "NAME", "name" }
+};
+
+static const struct { const char *flag, *note; } notes[] = {
+  { "NEEDED", "required" }, { "ANSWER", "must answer" }, { "EXECUTION", "answers a BackupExecutionResponse" },
+  { "FINDINGS", "gets opts.errors" }, { "MODEL", "may return the Backup as data" }, { "VALUE", "success needs data" },
+  { "UNREPEATABLE", "not simply repeated after a crash" }
+};
+
+/* The words of `words` that `table`, an array of pairs, knows. */
+#define EACH_WORD(words, text)                                                             \
+  char text[256];                                                                          \
+  snprintf(text, sizeof text, "%s", words);                                                \
+  for (char *save = NULL, *word = strtok_r(text, " ,|()", &save); word; word = strtok_r(NULL, " ,|()", &save))
+
+static void print_hook(const char *name, const char *arg_words, const char *flag_words, int timeout, const char *opts, const char *doc) {
+  const char *gap = "";
+  printf("| `%s(", name);
+  EACH_WORD(arg_words, arg_text) {
+    for (size_t i = 0; i < COUNT(args); i++) {
+      if (strcmp(args[i].word, word) != 0) continue;
+      printf("%s%s", gap, args[i].shown);
+      gap = ", ";
+    }
+  }
+  printf(")` | ");
+  cell(doc);
+  gap = strchr(".?!", doc[strlen(doc) - 1]) ? " *" : ". *";
+  EACH_WORD(flag_words, flag_text) {
+    for (size_t i = 0; i < COUNT(notes); i++) {
+      if (strcmp(notes[i].flag, word) != 0) continue;
+      printf("%s%s", gap, notes[i].note);
+      gap = ", ";
+    }
+  }
+  printf("%s | %d | %s |\n", gap[0] == ',' ? "*" : "", timeout, *opts ? opts : "-");
+}
+
+static void print_hooks(void) {
+  static const struct { const char *name, *args, *flags; int timeout; const char *opts, *doc; } hooks[] = {
+#define ARGS(...) #__VA_ARGS__
+#define HOOK(name, args, flags, timeout, opts, doc) { #name, args, #flags, timeout, opts, doc },
+#include "core/ops.def"
+#undef HOOK
+#undef ARGS
+  };
+  enum { CONTRACT = 11 };
+  for (size_t i = 0; i < COUNT(hooks); i++) {
+    if (i == CONTRACT) printf("\nOptional additions:\n\n");
+    if (i == 0 || i == CONTRACT) printf("| hook | when and what | seconds | keys of `opts` |\n| --- | --- | --- | --- |\n");
+    print_hook(hooks[i].name, hooks[i].args, hooks[i].flags, hooks[i].timeout, hooks[i].opts, hooks[i].doc);
+  }
+}
+
+/* ---- fields ------------------------------------------------------------------------------------------------- */
+
+static const struct { const char *model, *name, *nav, *target, *type, *flags, *doc; } fields[] = {
+#define FIELD(model, type, name, flags, since, doc) { #model, #name, NULL, NULL, #type, #flags, doc },
+#define REFERENCE(model, name, target, nav, flags, since, doc) { #model, #name, #nav, #target, "REF", #flags, doc },
+#include "model/fields/cloud.def"
+#include "model/fields/server.def"
+#include "model/fields/connection.def"
+#include "model/fields/backup.def"
+#include "model/fields/result.def"
+#undef FIELD
+#undef REFERENCE
+};
+
+static const struct { const char *model, *class_name, *doc; } models[] = {
+#define MODEL(model, Class, table, doc) { #model, #Class, doc },
+#include "model/fields/models.def"
+#undef MODEL
+};
+
+static const char *type_shown(const char *type) {
+  static const char *const types[][2] = { { "INT", "integer" }, { "DATE", "date (ms)" }, { "BOOL", "boolean" }, { "NUM", "number" },
+                                          { "STR", "string" }, { "STATUS", "status" }, { "MAP", "map" } };
+  for (size_t i = 0; i < COUNT(types); i++)
+    if (strcmp(types[i][0], type) == 0) return types[i][1];
+  return type;
+}
+
+static const char *class_of(const char *model) {
+  for (size_t i = 0; i < COUNT(models); i++)
+    if (strcmp(models[i].model, model) == 0) return models[i].class_name;
+  return model;
+}
+
+static void print_fields_of(const char *model) {
+  printf("| field | type | |\n| --- | --- | --- |\n");
+  for (size_t i = 0; i < COUNT(fields); i++) {
+    if (strcmp(fields[i].model, model) != 0) continue;
+    if (fields[i].nav) printf("| `%s` | %s, read-only | ", fields[i].nav, class_of(fields[i].target));
+    else
+      printf("| `%s` | %s%s%s | ", fields[i].name, type_shown(fields[i].type), strstr(fields[i].flags, "READONLY") ? ", read-only" : "",
+             strstr(fields[i].flags, "SECRET") ? ", secret" : "");
+    cell(fields[i].doc);
+    printf(" |\n");
+  }
+}
+
+static void print_fields(void) {
+  static const char *const order[] = { "result", "backup", "connection", "server", "cloud" };
+  for (size_t i = 0; i < COUNT(order); i++) {
+    for (size_t k = 0; k < COUNT(models); k++)
+      if (strcmp(models[k].model, order[i]) == 0) printf("%s### %s\n\n%s.\n\n", i ? "\n" : "", models[k].class_name, models[k].doc);
+    print_fields_of(order[i]);
+  }
+}
+
+/* ---- errors and requests ------------------------------------------------------------------------------------ */
+
+static void print_errors(void) {
+  printf("| word | number | in C | exit code | retryable | meaning |\n| --- | --- | --- | --- | --- | --- |\n");
+#define ORR_ERROR(NAME, value, word, exit_code, retryable, doc)                                            \
+  printf("| `%s` | %d | `ORR_E_%s` | %d | %s | %s |\n", word, value, #NAME, exit_code, retryable ? "yes" : "no", doc);
+#include "base/errors.def"
+#undef ORR_ERROR
+}
+
+static void print_request(const char *name, const char *kind, const char *arguments, const char *reply, const char *doc) {
+  printf("| `%s` | %s | ", name, kind);
+  if (*arguments) printf("`%s`", arguments);
+  printf(" | ");
+  if (*reply) cell(reply);
+  printf(" | ");
+  cell(doc);
+  printf(" |\n");
+}
+
+static void print_requests(void) {
+  printf("| request | kind | arguments | reply | what it does |\n| --- | --- | --- | --- | --- |\n");
+#define REQUEST(name, handler, kind, arguments, reply, doc) print_request(name, #kind, arguments, reply, doc);
+#include "core/requests.def"
+#undef REQUEST
+}
+
+int main(int argc, char **argv) {
+  const char *what = argc == 2 ? argv[1] : "";
+  if (strcmp(what, "hooks") == 0) print_hooks();
+  else if (strcmp(what, "fields") == 0) print_fields();
+  else if (strcmp(what, "errors") == 0) print_errors();
+  else if (strcmp(what, "requests") == 0) print_requests();
+  else return 2;
+  return 0;
+}
