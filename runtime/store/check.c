@@ -84,7 +84,7 @@ static int find_dangling(const orr__sqlite *self, orr__buf *sql, orr__buf *repor
       if (field->type != ORR_T_REF) continue;
       const char *target = orr__models[field->target].table;
       orr__buf_addf(sql,
-                    "SELECT '%s ' || id || ': %s ' || \"%s\" does not exist' FROM \"%s\" WHERE \"%s\" IS NOT NULL"
+                    "SELECT '%s ' || id || ': %s ' || \"%s\" || ' does not exist' FROM \"%s\" WHERE \"%s\" IS NOT NULL"
                     " AND \"%s\" NOT IN (SELECT id FROM \"%s\") LIMIT %d",
                     model->name, field->name, field->name, model->table, field->name, field->name, target, FINDINGS);
       int code = find_sql(self, sql, report, count, reterr);

@@ -114,13 +114,18 @@ int orr__slot_add(orr__slot *slot, orr__object *row) {
   return 0;
 }
 
-void orr__tx_drop_rows(orr__tx *tx) {
+void orr__tx_reset_rows(orr__tx *tx) {
   for (size_t i = 0; i < tx->slot_count; i++) {
     orr__slot *slot = &tx->slots[i];
     for (size_t row = 0; row < slot->count; row++) orr__object_free(slot->rows[row]);
     free(slot->rows);
     orr__graph_clear(&slot->graph);
+    *slot = (orr__slot){0};
   }
+}
+
+void orr__tx_drop_rows(orr__tx *tx) {
+  orr__tx_reset_rows(tx);
   free(tx->slots);
   tx->slots = NULL;
   tx->slot_count = tx->slot_cap = 0;

@@ -193,8 +193,9 @@ static int note_wal(void *arg, sqlite3 *db, const char *name, int pages) {
 int orr__sqlite_open(orr__sqlite *self, bool may_create, orr_error *reterr) {
   bool is_suspect = false;
   int code = open_file(self, may_create, reterr);
-  if (!code) code = orr__sqlite_do(self, settings, reterr);
+  /* Before the first pragma: SQLite drops a log that it finds with an empty file. */
   if (!code) code = inspect(self, &is_suspect, reterr);
+  if (!code) code = orr__sqlite_do(self, settings, reterr);
   if (!code) code = judge(self, is_suspect, reterr);
   if (code || !may_create) return code;
   code = use_wal(self, reterr);

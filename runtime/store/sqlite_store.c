@@ -11,43 +11,53 @@
 #include "store/backend.h"
 #include "store/sqlite.h"
 
-/* SQLite has undone the group by itself, out of memory: nobody's transaction has happened. */
-static void spoil(orr__tx *group, const orr__tx *culprit) {
-  for (orr__tx *tx = group; tx; tx = tx->next) {
-    if (tx->code) continue;
-    tx->code = culprit->code;
-    orr__error_copy(&tx->err, &culprit->err);
-  }
-}
-
 static int roll_back(orr__sqlite *self, int code) {
   if (!sqlite3_get_autocommit(self->db)) orr__sqlite_step_fixed(self, ORR_SQLITE_ROLLBACK, NULL);
   return code;
 }
 
-static int run(void *arg, orr__tx *group, orr_error *reterr) {
-  orr__sqlite *self = arg;
-  bool has_writes = false, has_work = false;
-  for (const orr__tx *tx = group; tx; tx = tx->next) {
+/* Runs the transactions from first up to end whose code is 0, as one commit. *ret_undone: nothing of it has happened,
+ * although nothing is wrong with the store: SQLite gave it all up, out of memory, or somebody read a damaged page,
+ * after which it writes and commits no more in this go. The one it is due to has its code. */
+static int run_together(orr__sqlite *self, orr__tx *first, const orr__tx *end, bool *ret_undone, orr_error *reterr) {
+  bool has_work = false, has_writes = false;
+  for (const orr__tx *tx = first; tx != end; tx = tx->next) {
     if (tx->code) continue;
     has_work = true;
     if (tx->write_count) has_writes = true;
   }
+  *ret_undone = false;
   if (!has_work) return 0;
   int code = orr__sqlite_step_fixed(self, has_writes ? ORR_SQLITE_BEGIN_WRITE : ORR_SQLITE_BEGIN_READ, reterr);
   if (code) return code;
-  for (orr__tx *tx = group; tx; tx = tx->next) {
+  for (orr__tx *tx = first; tx != end; tx = tx->next) {
     if (tx->code) continue;
     tx->code = orr__sqlite_run(self, tx, &tx->err);
     if (!tx->code) continue;
     if (self->is_broken) return roll_back(self, orr__error_copy(reterr, &tx->err));
-    if (sqlite3_get_autocommit(self->db)) {
-      spoil(group, tx);
-      return 0;
+    if (sqlite3_get_autocommit(self->db) || (has_writes && tx->code == ORR_E_CORRUPT)) {
+      *ret_undone = true;
+      return roll_back(self, 0);
     }
   }
+  /* Reads alone have nothing to commit, and would be refused it after a damaged page. */
+  if (!has_writes) return roll_back(self, 0);
   code = orr__sqlite_step_fixed(self, ORR_SQLITE_COMMIT, reterr);
   return code ? roll_back(self, code) : 0;
+}
+
+static int run(void *arg, orr__tx *group, orr_error *reterr) {
+  orr__sqlite *self = arg;
+  bool is_undone;
+  int code = run_together(self, group, NULL, &is_undone, reterr);
+  if (!is_undone) return code;
+  /* One by one, so that the neighbours do not suffer. */
+  for (orr__tx *tx = group; tx && !code; tx = tx->next) {
+    if (tx->code) continue;
+    orr__tx_reset_rows(tx);
+    code = run_together(self, tx, tx->next, &is_undone, reterr);
+  }
+  return code;
 }
 
 static int tidy(void *arg, orr_error *reterr) {

@@ -99,7 +99,8 @@ orr__step *orr__tx_step(orr__tx *tx, enum orr__step_kind kind, enum orr__model_i
 /* Adds a read step with the next slot; NULL after an error. */
 orr__step *orr__tx_read_step(orr__tx *tx, enum orr__step_kind kind, enum orr__model_id model);
 void orr__tx_ref(orr__tx *tx);
-void orr__tx_drop_rows(orr__tx *tx);
+void orr__tx_reset_rows(orr__tx *tx);      /* forgets what its reads brought, so that they can be done again */
+void orr__tx_drop_rows(orr__tx *tx);       /* and its slots too */
 
 /* Takes the row, also when memory runs out. */
 int orr__slot_add(orr__slot *slot, orr__object *row);

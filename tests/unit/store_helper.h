@@ -126,6 +126,11 @@ static inline int bench_run(bench *b, orr__tx *tx) {
   return bench_run_look(b, tx, NULL, NULL);
 }
 
+static inline void note_code(void *arg, orr__tx *tx, int code, const orr_error *err) {
+  (void)tx, (void)err;
+  *(int *)arg = code;
+}
+
 /* ---- objects ------------------------------------------------------------------------------------------------- */
 
 static inline orr_backup *make_backup(int64_t id, const char *name) {

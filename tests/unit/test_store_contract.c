@@ -92,11 +92,6 @@ static void test_contract__a_completion_may_submit_and_is_not_called_in_the_same
   }
 }
 
-static void note_code(void *arg, orr__tx *tx, int code, const orr_error *err) {
-  (void)tx, (void)err;
-  *(int *)arg = code;
-}
-
 static void submit_again(void *arg, orr__tx *tx, int code, const orr_error *err) {
   (void)tx, (void)err;
   chain *c = arg;
