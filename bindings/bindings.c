@@ -1,0 +1,119 @@
+/* Opening, closing and the operations struct: the front of the bindings, which holds no logic of its own. */
+#include "bindings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "task.h"
+
+static int describe(void *self, const char *code, const orr__declaration **ret, orr_error *reterr) {
+  orr__provider *provider;
+  int rc = orr__provider_get(self, code, &provider, reterr);
+  if (!rc) *ret = &provider->current->declaration;
+  return rc;
+}
+
+static int list(void *self, void (*each)(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err),
+                void *arg, orr_error *reterr) {
+  orr__bindings *b = self;
+  char **codes;
+  int rc = orr__provider_codes(b, &codes, reterr);
+  if (rc) return rc;
+  for (size_t i = 0; codes[i]; i++) {
+    orr_error err = ORR_ERROR_INIT;
+    orr__provider *provider;
+    if (orr__provider_get(b, codes[i], &provider, &err) == 0) {
+      each(arg, codes[i], provider->path, &provider->current->declaration, NULL);
+    } else {
+      const orr__provider *known = orr__provider_known(b, codes[i]);
+      each(arg, codes[i], known ? known->path : NULL, NULL, &err);
+    }
+    orr__error_clear(&err);
+  }
+  orr__codes_free(codes);
+  return 0;
+}
+
+static int call(void *self, orr__call *the_call, orr_error *reterr) {
+  return orr__call_start(self, the_call, reterr);
+}
+
+static void interrupt(void *self, uint64_t call_id, const char *why) {
+  orr__bindings *b = self;
+  orr__hookcall *hc = orr__map_get(&b->calls, call_id);
+  if (hc) orr__call_interrupt(hc, why);
+}
+
+static int check(void *self, const char *path, char **ret_report, orr_error *reterr) {
+  return orr__provider_check(self, path, ret_report, reterr);
+}
+
+/* Nothing to do: a session is bound to its connection's credentials (lib_session.c) and made anew when those differ. */
+static void forget_connection(void *self, int64_t connection_id) {
+  (void)self;
+  (void)connection_id;
+}
+
+static int copy_dirs(orr__bindings *b, const char *const *dirs) {
+  size_t count = 0;
+  while (dirs && dirs[count]) count++;
+  b->dirs = calloc(count + 1, sizeof *b->dirs);
+  if (!b->dirs) return ORR_E_NOMEM;
+  for (size_t i = 0; i < count; i++) {
+    b->dirs[i] = orr__strdup(dirs[i]);
+    if (!b->dirs[i]) return ORR_E_NOMEM;
+  }
+  b->config.dirs = (const char *const *)b->dirs;
+  return 0;
+}
+
+static void free_bindings(orr__bindings *b) {
+  for (size_t i = 0; b->dirs && b->dirs[i]; i++) free(b->dirs[i]);
+  free(b->dirs);
+  orr__map_clear(&b->calls);
+  free(b);
+}
+
+int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, orr_error *reterr) {
+  orr__bindings *b = calloc(1, sizeof *b);
+  if (!b) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  b->config = *config;
+  orr__map_init(&b->calls);
+  if (copy_dirs(b, config->dirs) != 0) {
+    free_bindings(b);
+    return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  }
+  b->may_jit = orr__slice_probe();
+  b->ops = (orr__provider_ops){ b, describe, list, call, interrupt, check, forget_connection };
+  *ret = b;
+  return 0;
+}
+
+void orr__bindings_close(orr__bindings *b) {
+  if (!b) return;
+  b->is_closing = true;
+  orr__timer_stop(b->config.loop, &b->run_timer);
+  size_t pos = 0;
+  uint64_t id;
+  void *hc;
+  /* Answering may call back into us, but starts nothing any more: orr__call_start refuses while closing. */
+  while (pos = 0, orr__map_next(&b->calls, &pos, &id, &hc))
+    orr__call_abandon(hc, ORR_OUTCOME_INTERRUPTED, ORR_E_CANCELLED, "the runtime is closing");
+  orr__timer_stop(b->config.loop, &b->reap_timer);
+  orr__waits_orphan(b);
+  orr__providers_free(b);
+  free_bindings(b);
+}
+
+const orr__provider_ops *orr__bindings_ops(const orr__bindings *b) {
+  return &b->ops;
+}
+
+int orr__bindings_add_source(orr__bindings *b, const char *code, const char *text, size_t len, orr_error *reterr) {
+  return orr__provider_from_text(b, code, text, len, reterr);
+}
+
+size_t orr__bindings_calls(const orr__bindings *b) {
+  return b->calls.len;
+}

@@ -1,0 +1,167 @@
+/* What a provider may reach: its declared needs, with templates filled in from the call's own objects.
+ *
+ *   http   https://api.example.com, https://(star).example.com:8443, or exactly ${connection.F} or ${option.F}: a URL whose
+ *          origin counts; without a scheme, https
+ *   exec   a program's name as it is in argv[0], or a template
+ *   read, write   a folder or file: itself and what lies below it; a template may have a suffix
+ *
+ * ${opts.F} is the call's opts, for extractBackup's destination. Absent grants nothing. Paths are compared after links are resolved
+ * as far as the path exists. Does no I/O but realpath. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "task.h"
+
+/* A text member of a JSON map by dotted path; of a list its first entry. Owned. */
+static char *text_in(const char *json, const char *path) {
+  orr__json *map = orr__json_parse_map(json, NULL);
+  const orr__json *value = map ? orr__json_path_get(map, path) : NULL;
+  if (orr__json_is_list(value)) value = orr__json_first(value);
+  char *text = orr__strdup(orr__json_text(value));
+  orr__json_free(map);
+  return text;
+}
+
+/* A field or, where there is none of that name, an entry of the configuration. Owned. */
+static char *text_of(const orr__object *object, const char *name) {
+  if (!object) return NULL;
+  int field = orr__field_find(object->model, name);
+  enum orr__type type = field >= 0 ? object->model->fields[field].type : ORR_T_MAP;
+  if (type == ORR_T_STR) return orr__strdup(orr__get_str(object, field));
+  int config = orr__field_find(object->model, "config"), secrets = orr__field_find(object->model, "secrets");
+  char *text = config >= 0 ? text_in(orr__get_str(object, config), name) : NULL;
+  return text || secrets < 0 ? text : text_in(orr__get_str(object, secrets), name);
+}
+
+static const orr__object *head_of(const void *object) {
+  return object; /* every model begins with its head */
+}
+
+/* The pattern with its template filled in; NULL if what it names is not set. Owned. */
+static char *fill(const orr__call *call, const char *pattern) {
+  const char *name = strchr(pattern, '.'), *end = strchr(pattern, '}');
+  if (!orr__starts_with(pattern, "${")) return orr__strdup(pattern);
+  if (!name || !end || name > end) return NULL;
+  char *field = orr__strndup(name + 1, (size_t)(end - name - 1));
+  if (!field) return NULL;
+  char *value = NULL;
+  if (orr__starts_with(pattern, "${connection.")) value = text_of(head_of(call->graph.connection), field);
+  else if (orr__starts_with(pattern, "${option.")) value = text_of(head_of(call->graph.backup), field);
+  else if (orr__starts_with(pattern, "${opts.")) value = text_in(call->opts, field);
+  free(field);
+  if (!value || !*value) {
+    free(value);
+    return NULL;
+  }
+  char *filled = orr__strf("%s%s", value, end + 1);
+  free(value);
+  return filled;
+}
+
+static int parse_origin(const char *text, orr__url *ret) {
+  if (strstr(text, "://")) return orr__url_parse(text, ret, NULL);
+  char *with_scheme = orr__strf("https://%s", text);
+  int rc = with_scheme ? orr__url_parse(with_scheme, ret, NULL) : ORR_E_NOMEM;
+  free(with_scheme);
+  return rc;
+}
+
+static bool origin_fits(const char *pattern, const orr__url *url) {
+  orr__url granted = { 0 };
+  const char *star = strstr(pattern, "*.");
+  bool is_wild = star && (star == pattern || star[-1] == '/');
+  bool fits = false;
+  char *plain = NULL;
+  if (is_wild) {
+    /* Without the star it is an origin whose host must be a proper suffix, from a dot on. */
+    plain = orr__strf("%.*s%s", (int)(star - pattern), pattern, star + 2);
+    if (!plain || parse_origin(plain, &granted) != 0) goto done;
+    size_t have = strlen(url->host), want = strlen(granted.host);
+    fits = have > want + 1 && orr__streq(url->host + have - want, granted.host) && url->host[have - want - 1] == '.' &&
+           url->port == granted.port && orr__streq(url->scheme, granted.scheme);
+  } else {
+    if (parse_origin(pattern, &granted) != 0) goto done;
+    fits = orr__streq(granted.origin, url->origin);
+  }
+done:
+  free(plain);
+  orr__url_clear(&granted);
+  return fits;
+}
+
+/* realpath of the longest part that exists, and the rest behind it. NULL for a path that is not absolute, or whose
+ * missing part has '..' in it. Owned. */
+static char *resolve(const char *path) {
+  if (path[0] != '/') return NULL;
+  char *head = orr__strdup(path), *resolved = NULL;
+  size_t len = head ? strlen(head) : 0;
+  while (head && len > 0) {
+    head[len] = '\0';
+    resolved = realpath(len ? head : "/", NULL);
+    if (resolved) break;
+    while (len > 0 && head[len - 1] != '/') len--;
+    while (len > 1 && head[len - 1] == '/') len--;
+    if (len == 1) {
+      resolved = orr__strdup("/");
+      break;
+    }
+  }
+  free(head);
+  if (!resolved) return NULL;
+  const char *rest = path + len;
+  while (*rest == '/') rest++;
+  bool climbs = false;
+  for (const char *c = rest; c && *c; c = strchr(c, '/') ? strchr(c, '/') + 1 : NULL)
+    climbs = climbs || strncmp(c, "../", 3) == 0 || strcmp(c, "..") == 0;
+  char *whole = climbs ? NULL : *rest ? orr__strf("%s/%s", strcmp(resolved, "/") == 0 ? "" : resolved, rest) : orr__strdup(resolved);
+  free(resolved);
+  return whole;
+}
+
+static bool path_fits(const char *pattern, const char *path) {
+  char *root = resolve(pattern), *wanted = resolve(path);
+  size_t len = root ? strlen(root) : 0;
+  while (len > 0 && root[len - 1] == '/') len--;
+  bool fits = root && wanted && strncmp(wanted, root, len) == 0 && (wanted[len] == '/' || wanted[len] == '\0');
+  free(root);
+  free(wanted);
+  return fits;
+}
+
+static bool fits(const char *kind, const char *pattern, const char *what, const orr__url *url) {
+  if (strcmp(kind, "http") == 0) return origin_fits(pattern, url);
+  if (strcmp(kind, "exec") == 0) return strcmp(pattern, what) == 0;
+  return path_fits(pattern, what);
+}
+
+static int denied(const char *kind, const char *what, const orr__url *url, orr_error *reterr) {
+  if (strcmp(kind, "http") == 0) {
+    bool is_default = url->port == (orr__streq(url->scheme, "http") ? 80 : 443);
+    if (is_default) return orr__error_set(reterr, ORR_E_DENIED, "%s://%s is not granted; add \"%s://%s\" to needs.http", url->scheme, url->host, url->scheme, url->host);
+    return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.http", url->origin, url->origin);
+  }
+  return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);
+}
+
+int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr) {
+  orr__version *v = orr__version_of(L);
+  const orr__call *call = orr__current_call(L);
+  orr__url url = { 0 };
+  if (!call) return orr__error_set(reterr, ORR_E_DENIED, "%s: nothing can be reached while the provider loads", what);
+  if (strcmp(kind, "http") == 0) {
+    int rc = orr__url_parse(what, &url, reterr);
+    if (rc) return rc;
+  }
+  bool is_granted = false;
+  const orr__json *list = orr__json_get(v->needs, kind);
+  for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
+    char *pattern = fill(call, orr__json_text(m));
+    is_granted = pattern && fits(kind, pattern, what, &url);
+    free(pattern);
+  }
+  int rc = is_granted ? 0 : denied(kind, what, &url, reterr);
+  orr__url_clear(&url);
+  return rc;
+}

@@ -1,0 +1,151 @@
+/* Where providers are: NAME.lua or NAME/init.lua in the configured folders.
+ *
+ * A name that is found twice, in whichever folders, is an error that shows both: which one runs must never depend on the order
+ * of a setting. Reads no file; provider_read.c does. */
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "registry.h"
+
+#define SUFFIX ".lua"
+#define MAIN_FILE "init.lua"
+
+static bool is_file(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* May it be a code? Also keeps paths out: no slash, no leading dot. */
+static bool is_code(const char *text) {
+  if (!isalnum((unsigned char)*text)) return false;
+  for (; *text; text++)
+    if (!isalnum((unsigned char)*text) && *text != '-' && *text != '_') return false;
+  return true;
+}
+
+static const char *code_at(void *arg, size_t i) {
+  return ((char **)arg)[i];
+}
+
+static int not_found(const orr__bindings *b, const char *code, orr_error *reterr) {
+  char **codes = NULL;
+  const char *near = NULL;
+  if (orr__provider_codes(b, &codes, NULL) == 0) near = orr__nearest(code, code_at, codes);
+  if (near) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' (did you mean '%s'?)", code, near);
+  else if (!b->dirs[0]) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s', and no provider folder is configured", code);
+  else orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' in %s%s", code, b->dirs[0], b->dirs[1] ? " or the other provider folders" : "");
+  orr__codes_free(codes);
+  return ORR_E_NOT_FOUND;
+}
+
+int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr) {
+  char *found = NULL, *folder = NULL;
+  int rc = 0;
+  if (!is_code(code)) return not_found(b, code, reterr);
+  for (size_t i = 0; b->dirs[i]; i++) {
+    for (int in_folder = 0; in_folder < 2; in_folder++) {
+      char *path = in_folder ? orr__strf("%s/%s/" MAIN_FILE, b->dirs[i], code) : orr__strf("%s/%s" SUFFIX, b->dirs[i], code);
+      if (!path) {
+        rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+        goto done;
+      }
+      if (!is_file(path)) {
+        free(path);
+        continue;
+      }
+      if (found) {
+        rc = orr__error_set(reterr, ORR_E_INVALID, "two providers are called '%s': %s and %s; remove or rename one", code, found, path);
+        free(path);
+        goto done;
+      }
+      found = path;
+      if (in_folder) folder = orr__strf("%s/%s", b->dirs[i], code);
+    }
+  }
+  if (!found) rc = not_found(b, code, reterr);
+  if (rc) goto done;
+  *ret_path = found;
+  *ret_folder = folder;
+  return 0;
+done:
+  free(found);
+  free(folder);
+  return rc;
+}
+
+struct codes {
+  char **items;
+  size_t count, cap;
+};
+
+static int add_code(struct codes *codes, const char *text, size_t len) {
+  if (codes->count >= ORR_PROVIDERS_MAX) return ORR_E_LIMIT;
+  if (codes->count + 1 >= codes->cap) {
+    size_t cap = codes->cap ? codes->cap * 2 : 32;
+    char **items = realloc(codes->items, cap * sizeof *items);
+    if (!items) return ORR_E_NOMEM;
+    codes->items = items;
+    codes->cap = cap;
+  }
+  char *code = orr__strndup(text, len);
+  if (!code) return ORR_E_NOMEM;
+  if (!is_code(code)) {
+    free(code);
+    return 0;
+  }
+  codes->items[codes->count++] = code;
+  codes->items[codes->count] = NULL;
+  return 0;
+}
+
+static int scan(struct codes *codes, const char *folder) {
+  DIR *dir = opendir(folder);
+  int rc = 0;
+  if (!dir) return 0; /* a folder that is not there has no providers in it */
+  for (struct dirent *entry; !rc && (entry = readdir(dir)) != NULL;) {
+    size_t len = strlen(entry->d_name), suffix = sizeof SUFFIX - 1;
+    if (entry->d_name[0] == '.') continue;
+    if (len > suffix && strcmp(entry->d_name + len - suffix, SUFFIX) == 0) {
+      rc = add_code(codes, entry->d_name, len - suffix);
+      continue;
+    }
+    char *main_file = orr__strf("%s/%s/" MAIN_FILE, folder, entry->d_name);
+    if (main_file && is_file(main_file)) rc = add_code(codes, entry->d_name, len);
+    free(main_file);
+  }
+  closedir(dir);
+  return rc;
+}
+
+static int compare(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int orr__provider_codes(const orr__bindings *b, char ***ret_codes, orr_error *reterr) {
+  struct codes codes = { calloc(1, sizeof(char *)), 0, 1 };
+  int rc = codes.items ? 0 : ORR_E_NOMEM;
+  for (size_t i = 0; b->dirs[i] && !rc; i++) rc = scan(&codes, b->dirs[i]);
+  for (const orr__provider *p = b->providers; p && !rc; p = p->next) rc = add_code(&codes, p->code, strlen(p->code));
+  if (rc) {
+    orr__codes_free(codes.items);
+    return orr__error_set(reterr, rc, "listing providers: %s", rc == ORR_E_LIMIT ? "too many" : "out of memory");
+  }
+  qsort(codes.items, codes.count, sizeof *codes.items, compare);
+  size_t kept = 0;
+  for (size_t i = 0; i < codes.count; i++) {
+    if (kept > 0 && strcmp(codes.items[i], codes.items[kept - 1]) == 0) free(codes.items[i]);
+    else codes.items[kept++] = codes.items[i];
+  }
+  codes.items[kept] = NULL;
+  *ret_codes = codes.items;
+  return 0;
+}
+
+void orr__codes_free(char **codes) {
+  for (size_t i = 0; codes && codes[i]; i++) free(codes[i]);
+  free(codes);
+}

@@ -1,0 +1,27 @@
+/* Known secrets, in the forms they may show up in: raw, base64 at any offset (so also inside `user:password`), and
+ * URL-encoded. Values shorter than ORR_SECRET_MIN are not looked for: they would blacken ordinary words. */
+#ifndef ORR_BINDINGS_REDACT_H
+#define ORR_BINDINGS_REDACT_H
+
+#include <stddef.h>
+
+#define ORR_SECRET_MIN 4
+#define ORR_SECRETS_MAX 1000
+#define ORR_SECRET_LEN_MAX 65536
+
+typedef struct orr__secret {
+  char *form;
+  size_t len;
+} orr__secret;
+
+typedef struct orr__secrets {
+  orr__secret *items;        /* every form, the longest first */
+  size_t count, cap;
+} orr__secrets;
+
+int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len); /* known already: fine */
+/* text with every form replaced by "***"; owned, NULL when out of memory. */
+char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len);
+void orr__secrets_clear(orr__secrets *secrets);
+
+#endif

@@ -1,0 +1,81 @@
+/* The providers there are, by code, and everything the files of the bindings share about one runtime. */
+#ifndef ORR_BINDINGS_REGISTRY_H
+#define ORR_BINDINGS_REGISTRY_H
+
+#include <sys/types.h>
+
+#include "base/map.h"
+#include "redact.h"
+#include "state.h"
+#include "wait.h"
+
+#define ORR_PROVIDERS_MAX 10000
+
+/* What stat said of one file or folder when it was read. */
+typedef struct orr__stamp {
+  char *path;
+  int64_t mtime_ns, ctime_ns, size;
+  uint64_t inode, device;
+  bool is_racy;              /* changed so lately that a further change might not show in the stamp */
+} orr__stamp;
+
+typedef struct orr__stamps {
+  orr__stamp *items;
+  size_t count;
+} orr__stamps;
+
+typedef struct orr__provider {
+  struct orr__provider *next;    /* by code */
+  orr__bindings *bindings;
+  char *code;
+  char *path;                    /* main file; NULL: from memory */
+  char *folder;                  /* of its modules, or NULL */
+  orr__stamps stamps;            /* of the last reading, whether that worked or not */
+  char seen_sha256[65];          /* of the last reading */
+  orr__version *current;         /* NULL: it has never loaded */
+  orr__version *old;             /* replaced; freed when their last call has ended */
+  orr_error error;               /* why the newest sources are not current */
+  orr__secrets secrets;          /* for the rest of its life */
+} orr__provider;
+
+struct orr__bindings {
+  orr__bindings_config config;   /* dirs is our copy */
+  char **dirs;
+  orr__provider_ops ops;
+  orr__provider *providers;
+  orr__map calls;                /* orr__hookcall by call id */
+  struct orr__task *queue_head, *queue_tail; /* ready to go on, in order */
+  orr__timer run_timer, reap_timer;
+  bool is_running, is_closing, may_jit;
+  uint64_t last_wait_id;
+  orr__wait *lingering;          /* aborted waits whose work has not ended */
+  struct orr__mark *marks;       /* questions about the sent mark that the core has not answered */
+};
+
+/* provider_find.c */
+/* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name. Owned strings;
+ * *ret_folder is NULL for a single file. */
+int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr);
+/* All codes there are in the folders, sorted, each once; owned array of owned strings, ends with NULL. */
+int orr__provider_codes(const orr__bindings *b, char ***ret_codes, orr_error *reterr);
+void orr__codes_free(char **codes);
+/* provider_read.c */
+int orr__sources_read(const char *code, const char *path, const char *folder, orr__sources *ret, orr__stamps *ret_stamps, orr_error *reterr);
+int orr__sources_from_text(const char *code, const char *text, size_t len, orr__sources *ret, orr_error *reterr);
+/* Might the files differ from what the stamps say? */
+bool orr__stamps_changed(const orr__stamps *stamps);
+bool orr__stamps_racy(const orr__stamps *stamps);
+void orr__stamps_clear(orr__stamps *stamps);
+/* registry.c */
+/* The provider with the newest version that works, loaded or reloaded if its files changed. Borrowed. */
+int orr__provider_get(orr__bindings *b, const char *code, orr__provider **ret, orr_error *reterr);
+int orr__provider_from_text(orr__bindings *b, const char *code, const char *text, size_t len, orr_error *reterr);
+/* The current version of it, afresh if it is tainted. */
+int orr__provider_version(orr__provider *provider, orr__version **ret, orr_error *reterr);
+orr__provider *orr__provider_known(const orr__bindings *b, const char *code);
+int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, orr_error *reterr);
+void orr__providers_free(orr__bindings *b);
+/* A call of it has ended: an old version without calls goes, in a later turn. */
+void orr__version_unpin(orr__version *v);
+
+#endif

@@ -1,0 +1,116 @@
+/* Time slices: the count hook that takes a coroutine off when its slice is over, by yielding, never by raising.
+ *
+ * Every TICK instructions the hook looks at a clock (on a virtual loop it counts its ticks, so that runs can be
+ * repeated). It also is where a passed memory limit is noticed: it collects, looks again, and if that did not help the
+ * call is never resumed. Where a coroutine cannot yield, inside a function that C called back, it is let be
+ * for a while and then ended by an error at every instruction.
+ *
+ * Does not know what becomes of a coroutine that was taken off; task.c does. The hook does not fire inside compiled
+ * code unless LuaJIT was built for it, hence the probe (LUAJIT facts in docs/decisions). */
+#include <lauxlib.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "task.h"
+
+#define TICK 10000                /* instructions */
+#define VIRTUAL_TICKS 10          /* a slice on a virtual loop */
+#define STUCK_SLICES 20           /* after so many, code that cannot yield is ended by an error */
+#define PROBE_TICK 1000
+#define PROBE_LOOPS "300000"
+#define PROBE_FIRES 300           /* interpreted, the loop has over 600 ticks; compiled and unchecked, a handful */
+
+int64_t orr__clock_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void orr__slice_begin(orr__version *v) {
+  v->slice_ticks = 0;
+  v->slice_start_ns = orr__clock_ns();
+}
+
+/* How many slices' time has gone by. */
+static int64_t slices_used(const orr__version *v) {
+  if (orr__loop_is_virtual(v->bindings->config.loop)) return v->slice_ticks / VIRTUAL_TICKS;
+  return (orr__clock_ns() - v->slice_start_ns) / ((int64_t)ORR_SLICE_MS * 1000000);
+}
+
+bool orr__slice_is_over(orr__version *v) {
+  return slices_used(v) >= (v->is_loading ? ORR_LOAD_MS / ORR_SLICE_MS : 1);
+}
+
+static bool is_out_of_memory(lua_State *L, orr__version *v) {
+  if (!v->is_over) return false;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  v->is_over = v->used > v->limit;
+  return v->is_over;
+}
+
+static void tick(lua_State *L, lua_Debug *info) {
+  (void)info;
+  orr__version *v = orr__version_of(L);
+  if ((!v->running && !v->is_loading) || v->is_sliced) return;
+  v->slice_ticks++;
+  bool is_exhausted = is_out_of_memory(L, v);
+  if (is_exhausted && v->running) v->running->hc->is_out_of_memory = true;
+  if (!is_exhausted && !orr__slice_is_over(v)) return;
+  if (lua_isyieldable(L)) {
+    v->is_sliced = true;
+    lua_yield(L, 0);
+    return;
+  }
+  if (!is_exhausted && slices_used(v) < STUCK_SLICES) return;
+  /* At every instruction, or a pcall in a loop would swallow it for ever. */
+  lua_sethook(L, tick, LUA_MASKCOUNT, 1);
+  luaL_error(L, is_exhausted ? "memory limit reached" : "ran too long where it cannot be interrupted");
+}
+
+void orr__slice_install(orr__version *v) {
+  lua_sethook(v->L, tick, LUA_MASKCOUNT, TICK);
+}
+
+/* ---- the probe --------------------------------------------------------------------------------------------- */
+
+static void count_fire(lua_State *L, lua_Debug *info) {
+  (void)info;
+  lua_getfield(L, LUA_REGISTRYINDEX, "fires");
+  int *fires = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (fires) ++*fires;
+}
+
+/* Does the system let us write code and then run it? */
+static bool may_make_code(void) {
+  size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return false;
+  bool may = mprotect(page, size, PROT_READ | PROT_EXEC) == 0;
+  munmap(page, size);
+  return may;
+}
+
+static int probe(lua_State *L) {
+  int *fires = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+  lua_pushlightuserdata(L, fires);
+  lua_setfield(L, LUA_REGISTRYINDEX, "fires");
+  lua_sethook(L, count_fire, LUA_MASKCOUNT, PROBE_TICK);
+  if (luaL_loadstring(L, "local x = 0 for i = 1, " PROBE_LOOPS " do x = x + i end return x") != 0) return lua_error(L);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+bool orr__slice_probe(void) {
+  if (!may_make_code()) return false;
+  lua_State *L = luaL_newstate();
+  if (!L) return false;
+  int fires = 0;
+  bool works = lua_cpcall(L, probe, &fires) == 0;
+  lua_close(L);
+  return works && fires >= PROBE_FIRES;
+}

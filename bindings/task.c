@@ -1,0 +1,264 @@
+/* Tasks and their queue: coroutines go on in the order in which they became ready, one slice at a time.
+ *
+ * A turn of the loop runs what was ready when it began and stops early once it has used a slice's time, so that I/O and
+ * timers are never further away than that. On a virtual loop Lua takes no time, except that a slice that was
+ * ended by the count hook costs its length: a loop without end then meets its deadline there too.
+ *
+ * Does not know what tasks wait for, nor what an answer is. */
+#include "task.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+static void run_queue(void *arg);
+
+static void kick(orr__bindings *b) {
+  if (b->is_closing || orr__timer_is_started(&b->run_timer)) return;
+  /* Without memory for a timer the next task that becomes ready tries again. */
+  orr__timer_start(b->config.loop, &b->run_timer, orr__loop_mono_ms(b->config.loop), run_queue, b);
+}
+
+static void enqueue(orr__task *task) {
+  orr__bindings *b = task->hc->version->bindings;
+  if (task->is_queued) return;
+  task->is_queued = true;
+  task->queue_next = NULL;
+  if (b->queue_tail) b->queue_tail->queue_next = task;
+  else b->queue_head = task;
+  b->queue_tail = task;
+  kick(b);
+}
+
+static void dequeue(orr__task *task) {
+  orr__bindings *b = task->hc->version->bindings;
+  if (!task->is_queued) return;
+  orr__task *before = NULL;
+  for (orr__task *t = b->queue_head; t && t != task; t = t->queue_next) before = t;
+  if (before) before->queue_next = task->queue_next;
+  else b->queue_head = task->queue_next;
+  if (b->queue_tail == task) b->queue_tail = before;
+  task->is_queued = false;
+}
+
+orr__task *orr__task_new(lua_State *L, orr__hookcall *hc) {
+  orr__version *v = hc->version;
+  lua_State *co;
+  int ref;
+  if (v->pool_len > 0) {
+    v->pool_len--;
+    co = v->pool[v->pool_len];
+    ref = v->pool_refs[v->pool_len];
+  } else {
+    co = lua_newthread(L);
+    ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  orr__task *task = calloc(1, sizeof *task);
+  if (!task) {
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    lua_pushliteral(L, "out of memory");
+    lua_error(L);
+  }
+  task->hc = hc;
+  task->co = co;
+  task->co_ref = ref;
+  task->next = hc->tasks;
+  hc->tasks = task;
+  return task;
+}
+
+void orr__task_free(orr__task *task) {
+  orr__hookcall *hc = task->hc;
+  orr__version *v = hc->version;
+  dequeue(task);
+  orr__timer_stop(v->bindings->config.loop, &task->slice_timer);
+  if (task->wait) {
+    task->wait->task = NULL;
+    orr__wait_detach(task->wait);
+  }
+  for (orr__task **at = &hc->tasks; *at; at = &(*at)->next) {
+    if (*at != task) continue;
+    *at = task->next;
+    break;
+  }
+  bool is_sound = task->state == ORR_TASK_ENDED && task->lua_status == 0 && lua_status(task->co) == 0;
+  if (is_sound && v->pool_len < ORR_POOL_MAX) {
+    lua_settop(task->co, 0);
+    v->pool[v->pool_len] = task->co;
+    v->pool_refs[v->pool_len++] = task->co_ref;
+  } else {
+    /* Does not allocate (orr__state_open has given back a reference before), so it does not raise. */
+    luaL_unref(v->L, LUA_REGISTRYINDEX, task->co_ref);
+  }
+  orr__error_clear(&task->failure);
+  free(task);
+}
+
+void orr__task_ready(orr__task *task, enum orr__task_outcome outcome) {
+  task->state = ORR_TASK_READY;
+  task->outcome = outcome;
+  enqueue(task);
+}
+
+int orr__task_stop_code(const orr__task *task) {
+  return task->hc->stop ? task->hc->stop : task->stop;
+}
+
+/* ---- stopping ---------------------------------------------------------------------------------------------- */
+
+void orr__task_stop(orr__task *task) {
+  if (task->state != ORR_TASK_WAITING) return;
+  orr__wait *wait = task->wait;
+  if (wait->kind == &orr__parallel_kind) {
+    /* It joins its children, always; their ends wake it. */
+    orr__parallel *parallel = (orr__parallel *)wait;
+    for (size_t i = 0; i < parallel->count; i++) {
+      orr__task *child = parallel->children[i];
+      if (!child->stop) child->stop = orr__task_stop_code(task);
+      orr__task_stop(child);
+    }
+    return;
+  }
+  const char *why = task->hc->stop ? task->hc->stop_why : "another branch of parallel failed";
+  orr__error_set(&task->failure, orr__task_stop_code(task), "%s: %s", wait->kind->name, why);
+  task->wait = NULL;
+  orr__wait_detach(wait);
+  task->hc->is_stop_seen = true;
+  orr__task_ready(task, ORR_GO_FAILURE);
+}
+
+void orr__tasks_stop(orr__hookcall *hc) {
+  for (orr__task *task = hc->tasks; task; task = task->next) orr__task_stop(task);
+}
+
+/* ---- going on ---------------------------------------------------------------------------------------------- */
+
+struct go {
+  orr__task *task;
+  int count;                 /* values put on the coroutine's stack */
+};
+
+static void push_outcome(lua_State *L, void *arg) {
+  struct go *go = arg;
+  orr__task *task = go->task;
+  go->count = 0;
+  switch (task->outcome) {
+  case ORR_GO_START:
+    /* A child of parallel has its function already. */
+    if (task->parent) return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->hc->version->hook_refs[task->hc->call->hook]);
+    go->count = orr__call_push_args(L, task->hc);
+    lua_checkstack(task->co, go->count + LUA_MINSTACK);
+    lua_xmove(L, task->co, go->count + 1);
+    return;
+  case ORR_GO_SLICE:
+    return;
+  case ORR_GO_WAIT:
+    go->count = task->wait->kind->push(task->wait, L);
+    break;
+  case ORR_GO_FAILURE:
+    go->count = orr__push_error(L, &task->failure);
+    break;
+  }
+  lua_checkstack(task->co, go->count + LUA_MINSTACK);
+  lua_xmove(L, task->co, go->count);
+}
+
+/* What the coroutine is told could not be built: it is told that instead. */
+static void push_trouble(lua_State *L, void *arg) {
+  struct go *go = arg;
+  orr_error *failure = &go->task->failure;
+  go->count = orr__push_error(L, failure);
+  lua_xmove(L, go->task->co, go->count);
+}
+
+/* The values the coroutine is resumed with. Negative: not even that can be said, or it cannot start. */
+static int prepare(orr__task *task) {
+  struct go go = { task, 0 };
+  orr__version *v = task->hc->version;
+  orr_error err = ORR_ERROR_INIT;
+  enum orr__task_outcome outcome = task->outcome;
+  int rc = orr__protect(v, push_outcome, &go, &err);
+  if (task->wait && outcome == ORR_GO_WAIT) {
+    orr__wait_free(task->wait);
+    task->wait = NULL;
+  }
+  if (rc) {
+    orr__error_move(&task->failure, &err);
+    if (outcome == ORR_GO_START || orr__protect(v, push_trouble, &go, NULL) != 0) return -1;
+  }
+  if (outcome != ORR_GO_START) orr__error_clear(&task->failure);
+  return go.count;
+}
+
+static void slice_paid(void *arg) {
+  enqueue(arg);
+}
+
+static void slice_over(orr__task *task) {
+  orr__bindings *b = task->hc->version->bindings;
+  task->state = ORR_TASK_READY;
+  task->outcome = ORR_GO_SLICE;
+  int64_t due = orr__loop_mono_ms(b->config.loop) + ORR_SLICE_MS;
+  if (orr__loop_is_virtual(b->config.loop) &&
+      orr__timer_start(b->config.loop, &task->slice_timer, due, slice_paid, task) == 0)
+    return;
+  enqueue(task);
+}
+
+static void ended(orr__task *task, int status) {
+  orr__hookcall *hc = task->hc;
+  task->state = ORR_TASK_ENDED;
+  task->lua_status = status;
+  if (task->parent) {
+    orr__parallel_child_ended(task->parent, task);
+    return;
+  }
+  orr__answer answer = { .retry_after = -1 };
+  orr__answer_read(hc, &answer);
+  orr__call_end(hc, &answer);
+}
+
+static void resume(orr__task *task) {
+  orr__hookcall *hc = task->hc;
+  orr__version *v = hc->version;
+  int count = prepare(task);
+  if (count < 0) {
+    orr_error err = ORR_ERROR_INIT;
+    orr__error_move(&err, &task->failure);
+    orr__call_abandon(hc, ORR_OUTCOME_ERROR, err.code, orr__error_message(&err));
+    orr__error_clear(&err);
+    return;
+  }
+  v->running = task;
+  orr__slice_begin(v);
+  int status = lua_resume(task->co, count);
+  v->running = NULL;
+  if (hc->is_out_of_memory) {
+    orr__call_abandon(hc, ORR_OUTCOME_ERROR, ORR_E_LIMIT, "the provider's memory limit was reached");
+    return;
+  }
+  if (status != LUA_YIELD) {
+    ended(task, status);
+    return;
+  }
+  /* What it yields is the marker of a wait, or nothing where the count hook took it off. */
+  lua_settop(task->co, 0);
+  v->is_sliced = false;
+  if (!task->wait && !task->is_queued) slice_over(task);
+}
+
+static void run_queue(void *arg) {
+  orr__bindings *b = arg;
+  orr__task *last = b->queue_tail;
+  int64_t end_ns = orr__clock_ns() + (int64_t)ORR_SLICE_MS * 1000000;
+  b->is_running = true;
+  for (bool is_last = false; b->queue_head && !is_last && !b->is_closing;) {
+    orr__task *task = b->queue_head;
+    is_last = task == last;
+    dequeue(task);
+    resume(task);
+    if (orr__clock_ns() > end_ns) break;
+  }
+  b->is_running = false;
+  if (b->queue_head) kick(b);
+}

@@ -1,0 +1,109 @@
+/* Hook calls, their coroutines and what those wait for.
+ *
+ *             orr__call_start           lua_resume                 lua_yield of a wait
+ *   (core) ------------------> READY ---------------> (running) ----------------------> WAITING
+ *                                ^  ^                   |    |                            |
+ *                                |  +-- slice is over --+    | returned, raised          | orr__wait_done, or stopped
+ *                                |                           v                            |
+ *                                |                         ENDED                          |
+ *                                +--------------------------------------------------------+
+ *
+ *   READY    in the bindings' queue; `outcome` says what its coroutine gets when it goes on
+ *   WAITING  `wait` is set and started, or is held until the sent mark is durable
+ *   ENDED    what it returned or raised lies on its stack
+ *
+ * A call has one main task and those that parallel made. A stop (deadline, interrupt) is sticky: it ends every
+ * wait of the call, and every further one at once. When ORR_GRACE_MS later the main task has not ended, the call
+ * is answered and its coroutines are dropped: to kill is never to resume again.
+ *
+ * Invariants: a call is answered exactly once, after which its objects are the core's and its boxes are dead; a wait
+ * whose work still runs outlives its task in bindings->lingering. */
+#ifndef ORR_BINDINGS_TASK_H
+#define ORR_BINDINGS_TASK_H
+
+#include "object.h"
+#include "registry.h"
+
+enum orr__task_state { ORR_TASK_READY, ORR_TASK_WAITING, ORR_TASK_ENDED };
+enum orr__task_outcome { ORR_GO_START, ORR_GO_SLICE, ORR_GO_WAIT, ORR_GO_FAILURE };
+enum orr__wait_state { ORR_WAIT_NEW, ORR_WAIT_MARKING, ORR_WAIT_STARTED, ORR_WAIT_ENDED, ORR_WAIT_LINGERING, ORR_WAIT_ORPHAN };
+
+typedef struct orr__parallel orr__parallel;
+
+typedef struct orr__task {
+  struct orr__task *next;        /* of the call */
+  struct orr__task *queue_next;
+  struct orr__hookcall *hc;
+  lua_State *co;
+  int co_ref;
+  enum orr__task_state state;
+  enum orr__task_outcome outcome;
+  bool is_queued;
+  orr__timer slice_timer;        /* virtual loops: a slice costs its length */
+  orr__wait *wait;               /* what it waits for, or has waited for and will be told of */
+  orr_error failure;             /* of ORR_GO_FAILURE */
+  int stop;                      /* 0, or CANCELLED: its siblings failed */
+  int lua_status;                /* of lua_resume, once ENDED */
+  orr__parallel *parent;         /* who joins it, or NULL: the main task */
+} orr__task;
+
+typedef struct orr__hookcall {
+  orr__call *call;
+  orr__version *version;
+  uint64_t id;
+  orr__timer timer;              /* the deadline, then the end of grace */
+  int stop;                      /* 0, DEADLINE or CANCELLED */
+  char *stop_why;
+  bool is_stop_seen;             /* Lua was told of it */
+  bool is_marking;               /* the core was asked for the sent mark */
+  bool is_out_of_memory;
+  orr__task *main, *tasks;
+  orr__wait *waits;              /* not lingering */
+  orr__box *boxes;
+  orr__owned *owned;             /* objects made for the hook alone */
+  orr__buf warnings;
+} orr__hookcall;
+
+struct orr__parallel {
+  orr__wait wait;
+  orr__task **children;
+  size_t count, running;
+  bool is_failed;
+  size_t failed;                 /* which one failed first */
+};
+
+/* dispatch.c */
+int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr);
+/* Answers the call and lets go of everything; answer is taken. */
+void orr__call_end(orr__hookcall *hc, orr__answer *answer);
+void orr__call_interrupt(orr__hookcall *hc, const char *why);
+void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message);
+/* Pushes the arguments of the hook; returns how many. Inside orr__protect. */
+int orr__call_push_args(lua_State *L, orr__hookcall *hc);
+void orr__call_warn(orr__hookcall *hc, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* answer.c: what the main task, ENDED, has returned or raised. */
+void orr__answer_read(orr__hookcall *hc, orr__answer *answer);
+
+/* task.c */
+orr__task *orr__task_new(lua_State *L, orr__hookcall *hc); /* may raise for memory; joins hc->tasks */
+void orr__task_free(orr__task *task);
+void orr__task_ready(orr__task *task, enum orr__task_outcome outcome);
+int orr__task_stop_code(const orr__task *task);
+/* Its wait is aborted and it goes on with the sticky error; a parallel's children first. */
+void orr__task_stop(orr__task *task);
+void orr__tasks_stop(orr__hookcall *hc);
+
+/* wait.c */
+void orr__wait_detach(orr__wait *wait);         /* nobody waits any more: it lingers until its work has ended, or goes */
+void orr__wait_free(orr__wait *wait);
+void orr__waits_orphan(orr__bindings *b);       /* the bindings close */
+extern const char orr__wait_marker;             /* its address is the first value a waiting coroutine yields */
+
+/* parallel.c */
+extern const orr__wait_kind orr__parallel_kind;
+int orr__parallel_raw(lua_State *L);            /* parallel(functions) */
+void orr__parallel_child_ended(orr__parallel *parallel, orr__task *child);
+void orr__parallel_drop_children(orr__parallel *parallel);
+
+#endif

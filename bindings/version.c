@@ -1,0 +1,271 @@
+/* Versions: compiled, looked over, run once under a budget, and only then taken for working.
+ *
+ *   sources -> compile all -> globals that nobody defines -> run the main file (ORR_LOAD_MS, nothing to wait for)
+ *           -> what it returned -> declaration -> hooks -> selfTest
+ *
+ * Every step adds its findings, one line each; a version with findings is freed. Nothing here touches the version that
+ * is in use. Does not know where sources come from. */
+#include "version.h"
+
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "registry.h"
+#include "value.h"
+
+#define REG_MAIN "orrery.main"
+#define FINDING_MAX 2000
+
+void orr__finding(orr__buf *findings, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char line[FINDING_MAX];
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  for (char *c = line; *c; c++)
+    if (*c == '\n') *c = ' ';
+  /* What was found in the bytecode is raised again when it runs. */
+  if (strstr(orr__buf_text(findings), line)) return;
+  orr__buf_addf(findings, "%s\n", line);
+}
+
+void orr__sources_clear(orr__sources *sources) {
+  for (size_t i = 0; i < sources->count; i++) {
+    orr__source *s = &sources->items[i];
+    free(s->module);
+    free(s->chunk);
+    free(s->path);
+    free(s->text);
+  }
+  free(sources->items);
+  memset(sources, 0, sizeof *sources);
+}
+
+int orr__sources_copy(orr__sources *to, const orr__sources *from) {
+  orr__sources copy = { calloc(from->count, sizeof *copy.items), 0, "" };
+  if (!copy.items) return ORR_E_NOMEM;
+  memcpy(copy.sha256, from->sha256, sizeof copy.sha256);
+  for (size_t i = 0; i < from->count; i++) {
+    const orr__source *s = &from->items[i];
+    orr__source *c = &copy.items[copy.count++];
+    *c = (orr__source){ orr__strdup(s->module), orr__strdup(s->chunk), orr__strdup(s->path), malloc(s->len + 1), s->len };
+    if (!c->text || !c->chunk || (s->module && !c->module) || (s->path && !c->path)) {
+      orr__sources_clear(&copy);
+      return ORR_E_NOMEM;
+    }
+    memcpy(c->text, s->text, s->len + 1);
+  }
+  *to = copy;
+  return 0;
+}
+
+void orr__version_free(orr__version *v) {
+  if (!v) return;
+  orr__state_close(v);
+  orr__sources_clear(&v->sources);
+  orr__declaration_clear(&v->declaration);
+  orr__json_free(v->needs);
+  free(v);
+}
+
+/* ---- the steps, each inside orr__protect ------------------------------------------------------------------- */
+
+static void compile_all(lua_State *L, void *arg) {
+  orr__version *v = arg;
+  for (size_t i = 0; i < v->sources.count; i++) {
+    const orr__source *s = &v->sources.items[i];
+    lua_pushfstring(L, "@%s", s->chunk);
+    if (luaL_loadbufferx(L, s->text, s->len, lua_tostring(L, -1), "t") != 0) {
+      orr__finding(v->findings, "%s", lua_tostring(L, -1));
+    } else {
+      orr__globals_check(L, s->chunk, v->findings);
+      if (i == 0) lua_setfield(L, LUA_REGISTRYINDEX, REG_MAIN);
+    }
+    lua_settop(L, 0);
+  }
+}
+
+struct run {
+  orr__version *v;
+  const char *what;          /* registry key of the function to run */
+  lua_State *co;
+  int ref;
+  int status;
+};
+
+static void prepare_run(lua_State *L, void *arg) {
+  struct run *run = arg;
+  run->co = lua_newthread(L);
+  run->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_getfield(L, LUA_REGISTRYINDEX, run->what);
+  lua_xmove(L, run->co, 1);
+}
+
+static void report_run(lua_State *L, void *arg) {
+  struct run *run = arg;
+  orr__version *v = run->v;
+  const char *chunk = v->sources.items[0].chunk;
+  if (run->status == LUA_YIELD) {
+    if (v->is_over) orr__finding(v->findings, "%s: the memory limit was reached while it loaded", chunk);
+    else orr__finding(v->findings, "%s: ran longer than %d s while it loaded", chunk, ORR_LOAD_MS / 1000);
+  } else if (run->status != 0) {
+    orr_error err = ORR_ERROR_INIT;
+    lua_xmove(run->co, L, 1);
+    orr__error_from_lua(L, -1, &err);
+    orr__finding(v->findings, "%s", orr__error_message(&err));
+    orr__error_clear(&err);
+  }
+}
+
+/* Runs a function of the registry in a coroutine under the budget of loading; true if it returned. */
+static bool run_function(orr__version *v, const char *what, lua_State **ret_co) {
+  struct run run = { v, what, NULL, LUA_NOREF, 0 };
+  if (orr__protect(v, prepare_run, &run, NULL) != 0) {
+    orr__finding(v->findings, "%s: out of memory while it loaded", v->sources.items[0].chunk);
+    return false;
+  }
+  orr__slice_begin(v);
+  run.status = lua_resume(run.co, 0);
+  v->is_sliced = false;
+  orr__protect(v, report_run, &run, NULL);
+  *ret_co = run.co;
+  return run.status == 0;
+}
+
+static void take_result(lua_State *L, void *arg) {
+  struct run *run = arg;
+  orr__version *v = run->v;
+  const char *chunk = v->sources.items[0].chunk;
+  lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_PROVIDER);
+  if (lua_isnil(L, 1)) {
+    orr__finding(v->findings, "%s: declares no provider; it must say `local provider = Provider { ... }` and `return provider`", chunk);
+    return;
+  }
+  if (lua_gettop(run->co) > 0) lua_xmove(run->co, L, 1);
+  else lua_pushnil(L);
+  if (!lua_rawequal(L, 1, -1))
+    orr__finding(v->findings, "%s: returns a %s instead of its Provider{...}; the last line should be `return provider`", chunk, luaL_typename(L, -1));
+}
+
+static void take_declaration(lua_State *L, void *arg) {
+  orr__version *v = arg;
+  orr_error err = ORR_ERROR_INIT;
+  orr__buf own;
+  lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_WHERE);
+  const char *where = lua_tostring(L, -1);
+  lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_DECLARATION);
+  orr__json *map = orr__value_to_json(L, -1, &err);
+  if (!map) {
+    orr__finding(v->findings, "%sProvider: %s", where ? where : "", orr__error_message(&err));
+    orr__error_clear(&err);
+    return;
+  }
+  orr__buf_init(&own, 65536);
+  orr__declare(&v->declaration, map, v->provider->code, &own);
+  orr__json_free(map);
+  char *text = orr__buf_take(&own, NULL), *rest = NULL;
+  for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+    orr__finding(v->findings, "%s%s", where ? where : "", line);
+  free(text);
+}
+
+static void take_hooks(lua_State *L, void *arg) {
+  orr__version *v = arg;
+  lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_PROVIDER);
+  for (int i = 0; i < ORR_HOOK_COUNT; i++) {
+    lua_pushstring(L, orr__hooks[i].name);
+    lua_rawget(L, 1);
+    if (lua_isfunction(L, -1)) {
+      v->declaration.hooks |= 1u << i;
+      v->hook_refs[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+      continue;
+    }
+    if (orr__hooks[i].flags & ORR_HOOK_NEEDED)
+      orr__finding(v->findings, "%s: the hook '%s' is missing", v->sources.items[0].chunk, orr__hooks[i].name);
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, "selfTest");
+  lua_rawget(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "orrery.selfTest");
+}
+
+static void look_for_self_test(lua_State *L, void *arg) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "orrery.selfTest");
+  *(bool *)arg = lua_isfunction(L, -1);
+}
+
+static void look_at_self_test(lua_State *L, void *arg) {
+  struct run *run = arg;
+  if (lua_gettop(run->co) == 0 || lua_toboolean(run->co, 1) || lua_isnil(run->co, 1)) return;
+  lua_settop(run->co, 2);
+  lua_xmove(run->co, L, 2);
+  const char *msg = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "answered false";
+  orr__finding(run->v->findings, "%s: selfTest: %s", run->v->sources.items[0].chunk, msg);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------- */
+
+static int look_over(orr__version *v, orr_error *reterr) {
+  lua_State *co = NULL;
+  int rc = orr__protect(v, compile_all, v, reterr);
+  if (rc) return rc;
+  struct run run = { v, NULL, NULL, LUA_NOREF, 0 };
+  if (v->findings->len > 0 && strstr(orr__buf_text(v->findings), "global '") == NULL) return 0;
+  if (!run_function(v, REG_MAIN, &co)) return 0;
+  run.co = co;
+  rc = orr__protect(v, take_result, &run, reterr);
+  if (rc) return rc;
+  /* Without a declaration there is nothing more to look at. */
+  if (strstr(orr__buf_text(v->findings), "declares no provider")) return 0;
+  rc = orr__protect(v, take_declaration, v, reterr);
+  if (!rc) rc = orr__protect(v, take_hooks, v, reterr);
+  if (rc || v->findings->len > 0) return rc;
+  bool has_self_test = false;
+  rc = orr__protect(v, look_for_self_test, &has_self_test, reterr);
+  if (rc || !has_self_test || !run_function(v, "orrery.selfTest", &co)) return rc;
+  run.co = co;
+  return orr__protect(v, look_at_self_test, &run, reterr);
+}
+
+static int finish_declaration(orr__version *v, orr_error *reterr) {
+  orr__declaration *d = &v->declaration;
+  const orr__source *main = &v->sources.items[0];
+  d->path = orr__strdup(main->path);
+  memcpy(d->sha256, v->sources.sha256, sizeof d->sha256);
+  d->loaded_ms = orr__loop_wall_ms(v->bindings->config.loop);
+  v->needs = orr__json_parse_map(d->needs, reterr);
+  if (!v->needs) return ORR_E_NOMEM;
+  if (main->path && !d->path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  return 0;
+}
+
+orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, orr__buf *findings, orr_error *reterr) {
+  orr__bindings *b = provider->bindings;
+  orr__version *v = calloc(1, sizeof *v);
+  if (!v) {
+    orr__sources_clear(sources);
+    orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+    return NULL;
+  }
+  v->bindings = b;
+  v->provider = provider;
+  v->sources = *sources;
+  memset(sources, 0, sizeof *sources);
+  v->limit = b->config.memory_limit ? b->config.memory_limit : ORR_MEMORY_DEFAULT;
+  v->findings = findings;
+  int rc = orr__state_open(v, reterr);
+  if (!rc) {
+    v->is_loading = true;
+    orr__slice_install(v);
+    rc = look_over(v, reterr);
+    v->is_loading = false;
+  }
+  if (!rc && findings->len == 0) rc = finish_declaration(v, reterr);
+  v->findings = NULL;
+  if (!rc && findings->len == 0) return v;
+  orr__version_free(v);
+  return NULL;
+}

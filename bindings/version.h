@@ -1,0 +1,31 @@
+/* From sources to a version that works: loading, looking over, and what a provider declares. */
+#ifndef ORR_BINDINGS_VERSION_H
+#define ORR_BINDINGS_VERSION_H
+
+#include "state.h"
+
+/* Where Provider{} leaves what it was given, in the registry of the state. */
+#define ORR_REG_DECLARATION "orrery.declaration"
+#define ORR_REG_PROVIDER "orrery.provider"
+#define ORR_REG_WHERE "orrery.where"
+
+/* globals.c: finds globals that the function on top of L reads or writes and nobody defines. Inside orr__protect. */
+void orr__globals_check(lua_State *L, const char *chunk, orr__buf *findings);
+
+/* version.c */
+/* Makes a version of the sources (taken, also on failure) and looks it over: every finding is a line. NULL: there were
+ * findings, or *reterr says that it could not even be tried. code: what the declaration must say. */
+orr__version *orr__version_load(struct orr__provider *provider, orr__sources *sources, orr__buf *findings, orr_error *reterr);
+void orr__version_free(orr__version *v);
+void orr__sources_clear(orr__sources *sources);
+int orr__sources_copy(orr__sources *to, const orr__sources *from);
+
+/* declare.c: the declaration as JSON -> orr__declaration, findings a line each. */
+void orr__declare(orr__declaration *d, const orr__json *map, const char *code, orr__buf *findings);
+void orr__declare_options(const orr__json *list, const char *key, orr__option **ret, size_t *ret_count, orr__buf *findings);
+void orr__declaration_clear(orr__declaration *d);
+void orr__finding(orr__buf *findings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Says ` (did you mean 'x'?)` or nothing, of the words of a list. Static text in `out`. */
+const char *orr__did_you_mean(const char *word, const char *const *words, char *out, size_t size);
+
+#endif
