@@ -337,8 +337,8 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
   if (!a) return; /* the hook's deadline ends its wait */
   a->ready = ready;
   a->is_mark = true;
-  if (!flow || core->is_draining) {
-    orr__error_set(&a->err, ORR_E_CANCELLED, core->is_draining ? "the runtime is closing" : "the hook has ended");
+  if (!flow) {
+    orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
     orr__loop_defer(core->loop, refuse, a);
     return;
   }

@@ -65,7 +65,7 @@ static void cancelled(orr__flow *flow) {
     orr__tx_update(tx, &result->head, result->head.dirty);
     orr__object_clean(&result->head);
     flow->inner = call_cancel;
-    orr__flow_submit(flow, tx, orr__cancel_wait);
+    orr__flow_submit(flow, tx, orr__flow_wait_again);
     return;
   } else {
     orr__answer_error(&flow->answer, ORR_HOOK_cancelBackup, &flow->findings);
@@ -75,13 +75,6 @@ static void cancelled(orr__flow *flow) {
     orr__flow_event(flow, tx, "result.cancel", "warning", "not cancelled: %s", orr__answer_text(&flow->answer));
   }
   commit(flow, tx);
-}
-
-void orr__cancel_wait(orr__flow *flow) {
-  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(1, flow->attempt - 1);
-  orr__step step = flow->inner;
-  flow->inner = NULL;
-  orr__flow_sleep(flow, wait, step);
 }
 
 static void intent_written(orr__flow *flow) {

@@ -146,33 +146,38 @@ static void persist(orr__flow *flow) {
   orr__flow_submit(flow, tx, persisted);
 }
 
-/* Goes on with the first hook from `hook` on that the provider has; findings halt before createBackup. */
-static void hook_next(orr__flow *flow, int hook) {
-  while (hook <= ORR_HOOK_createBackup && !orr__flow_has_hook(flow, (enum orr__hook)hook)) {
-    if (hook == ORR_HOOK_validateBackup && flow->findings.field_count) break;
-    hook++;
-  }
-  bool is_valid = flow->findings.field_count == 0;
-  if (hook >= ORR_HOOK_validateBackup && !is_valid && !(hook == ORR_HOOK_validateBackup && orr__flow_has_hook(flow, ORR_HOOK_validateBackup))) {
-    orr__tx *tx = orr__flow_tx(flow);
-    if (flow->op) orr__flow_settle(flow, tx);
-    orr_error err = ORR_ERROR_INIT;
-    orr__error_set(&err, ORR_E_INVALID, "the options are not valid");
-    for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&err, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
-    orr__error_move(&flow->findings, &err);
-    orr__flow_submit(flow, tx, give_up);
-    return;
-  }
-  if (hook > ORR_HOOK_createBackup) {
-    persist(flow);
-    return;
-  }
+/* Findings that nobody replaced halt the creation before createBackup. */
+static void halt_by_findings(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   if (flow->op) orr__flow_settle(flow, tx);
-  findings_to_opts(flow);
-  orr__flow_intend(flow, tx, (enum orr__hook)hook);
-  flow->hook = (enum orr__hook)hook;
-  orr__flow_submit(flow, tx, hook_intended);
+  orr_error err = ORR_ERROR_INIT;
+  orr__error_set(&err, ORR_E_INVALID, "the options are not valid");
+  for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&err, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
+  orr__error_move(&flow->findings, &err);
+  orr__flow_submit(flow, tx, give_up);
+}
+
+/* Goes on with the first hook from `hook` on that the provider has. */
+static void hook_next(orr__flow *flow, enum orr__hook hook) {
+  if (!orr__flow_declaration(flow)) { /* the provider has gone between two hooks */
+    orr__error_move(&flow->findings, &flow->error);
+    give_up(flow);
+    return;
+  }
+  if (hook == ORR_HOOK_configureBackup && !orr__flow_has_hook(flow, hook)) hook = ORR_HOOK_validateBackup;
+  if (hook == ORR_HOOK_validateBackup && !orr__flow_has_hook(flow, hook)) hook = ORR_HOOK_createBackup;
+  if (hook == ORR_HOOK_createBackup && flow->findings.field_count) {
+    halt_by_findings(flow);
+  } else if (hook == ORR_HOOK_createBackup && !orr__flow_has_hook(flow, hook)) {
+    persist(flow);
+  } else {
+    orr__tx *tx = orr__flow_tx(flow);
+    if (flow->op) orr__flow_settle(flow, tx);
+    findings_to_opts(flow);
+    orr__flow_intend(flow, tx, hook);
+    flow->hook = hook;
+    orr__flow_submit(flow, tx, hook_intended);
+  }
 }
 
 static void replace_findings(orr__flow *flow) {
@@ -197,13 +202,13 @@ static void hook_done(orr__flow *flow) {
   const orr__declaration *declaration = orr__flow_declaration(flow);
   orr__error_clear(&flow->error);
   bool is_create = flow->hook == ORR_HOOK_createBackup;
-  if (outcome == ORR_OUTCOME_SUCCESS && flow->hook == ORR_HOOK_validateBackup && flow->answer.has_errors) replace_findings(flow);
-  if (outcome == ORR_OUTCOME_HALT && flow->hook == ORR_HOOK_validateBackup && flow->answer.has_errors) replace_findings(flow);
+  bool has_answered = outcome == ORR_OUTCOME_SUCCESS || outcome == ORR_OUTCOME_HALT;
+  if (has_answered && flow->hook == ORR_HOOK_validateBackup && flow->answer.has_errors) replace_findings(flow);
   bool has_errors = flow->answer.errors.field_count > 0;
   if (outcome == ORR_OUTCOME_SUCCESS && has_errors && !is_create) halt(flow, ORR_E_INVALID);
   else if (outcome == ORR_OUTCOME_SUCCESS && flow->hook == ORR_HOOK_validateBackup && flow->findings.field_count) halt(flow, ORR_E_INVALID);
   else if (outcome == ORR_OUTCOME_SUCCESS && is_create) persist(flow);
-  else if (outcome == ORR_OUTCOME_SUCCESS) hook_next(flow, flow->hook + 1);
+  else if (outcome == ORR_OUTCOME_SUCCESS) hook_next(flow, flow->hook == ORR_HOOK_configureBackup ? ORR_HOOK_validateBackup : ORR_HOOK_createBackup);
   else if (outcome != ORR_OUTCOME_HALT && is_create && flow->sent_ms && !(declaration && declaration->is_idempotent)) left_uncertain(flow);
   else if (outcome != ORR_OUTCOME_HALT && is_create && flow->sent_ms && flow->attempt < ORR_DELETE_ATTEMPTS) {
     flow->attempt++; /* the other side knows the key: run again */

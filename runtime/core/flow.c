@@ -235,6 +235,13 @@ void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step) {
                    orr__loop_mono_ms(flow->core->loop) + (int64_t)(seconds * 1000), run_step, flow);
 }
 
+void orr__flow_wait_again(orr__flow *flow) {
+  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(1, flow->attempt - 1);
+  orr__step step = flow->inner;
+  flow->inner = NULL;
+  orr__flow_sleep(flow, wait, step);
+}
+
 /* ---- finding ------------------------------------------------------------------------------------------------ */
 
 static int field_of(enum orr__model_id model, const char *name) { return orr__field_find(&orr__models[model], name); }

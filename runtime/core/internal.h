@@ -137,6 +137,8 @@ void orr__flow_submit(orr__flow *flow, orr__tx *tx, orr__step step);
 void orr__flow_load(orr__flow *flow, enum orr__model_id model, int64_t id, orr__step step);
 /* step after a while. */
 void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step);
+/* As a step: sleeps as the last answer asks, or backs off by flow->attempt, and goes on with flow->inner. */
+void orr__flow_wait_again(orr__flow *flow);
 /* Finds by name, id or unique uuid prefix (orr__object in *flow->tx's rows is not kept): flow->id is its id, or
  * flow->code is NOT_FOUND or INVALID (ambiguous). */
 void orr__flow_find(orr__flow *flow, enum orr__model_id model, const char *ref, orr__step step);
@@ -203,7 +205,6 @@ void orr__refresh_arm(orr__core *core);
 void orr__refresh_one(orr__flow *flow);
 /* What an executeBackup that may have started outside comes to (DESIGN section 6). */
 void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why);
-void orr__cancel_wait(orr__flow *flow);
 /* May something of it exist outside? Not if executeBackup never sent anything and no local job was begun. */
 bool orr__result_may_run(orr__core *core, const orr_result *result);
 void orr__cancel_go(orr__flow *flow);     /* holds the result, CANCEL_REQUESTED is recorded */

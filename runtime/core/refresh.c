@@ -41,8 +41,9 @@ static void back_off(orr__flow *flow) {
   int64_t errors = result->errorCount + 1;
   orr__set_int(&result->head, ORR_F_result_errorCount, errors);
   orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
-  if (errors >= ORR_ERROR_BUDGET) {
-    orr__result_attention(flow, "refresh_failing");
+  bool is_overdue = orr__object_has(&result->head, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate;
+  if (errors >= ORR_ERROR_BUDGET || is_overdue) {
+    orr__result_attention(flow, is_overdue ? "overdue" : "refresh_failing");
     return;
   }
   double interval = orr__refresh_interval(flow);
@@ -84,7 +85,7 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
 }
 
 static void refreshed(orr__flow *flow) {
-  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
+  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED || (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining)) {
     if (flow->core->is_draining) orr__flow_end(flow);
     else back_to_wheel(flow, 0);
     return;

@@ -46,7 +46,7 @@ static void again_or_refused(orr__flow *flow, orr__step again) {
     flow->attempt++;
     flow->inner = again;
   }
-  orr__flow_submit(flow, tx, is_final ? refused : orr__cancel_wait);
+  orr__flow_submit(flow, tx, is_final ? refused : orr__flow_wait_again);
 }
 
 /* ---- one result --------------------------------------------------------------------------------------------- */

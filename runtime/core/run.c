@@ -53,6 +53,7 @@ void orr__result_finish(orr__flow *flow, const char *status, const char *message
     orr__set_str(o, ORR_F_result_statusMessage, message);
     if (orr__streq(result->status, "FAILED") && !result->errorMessage) orr__set_str(o, ORR_F_result_errorMessage, message);
   }
+  if (orr__object_has(o, ORR_F_result_progress) && orr__starts_with(result->status, "SUCCEEDED")) orr__set_num(o, ORR_F_result_progress, 100);
   orr__unset(o, ORR_F_result_nextAction);
   orr__unset(o, ORR_F_result_nextActionDate);
   orr__unset(o, ORR_F_result_attention);
@@ -111,7 +112,10 @@ void orr__result_arm(orr__core *core, const orr_result *result) {
   }
   int64_t mono = orr__loop_mono_ms(core->loop), wait = result->nextActionDate - orr__now(core);
   orr__subject *subject = orr__subject_of(core, orr__result_key(result->id));
-  if (subject && subject->is_due_now) wait = 0;
+  if (subject && subject->is_due_now) {
+    subject->is_due_now = false;
+    wait = 0;
+  }
   if (wait < 0) wait = 0;
   orr__wheel_set(core->due, (uint64_t)result->id, mono + wait);
   orr__refresh_arm(core);
@@ -297,12 +301,11 @@ static void prepare_done(orr__flow *flow, orr__tx *tx) {
 }
 
 static void stage_done(orr__flow *flow) {
-  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED && flow->core->is_draining) {
+  if (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
     orr__flow_end(flow); /* the journal says where it is; recovery takes it up */
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
-  if (flow->sent_ms && flow->hook != ORR_HOOK_executeBackup) flow->sent_ms = 0;
   orr__flow_settle(flow, tx);
   if (flow->hook == ORR_HOOK_executeBackup) {
     execute_done(flow, tx);
