@@ -13,9 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http_server.h"
 #include "orrery.h"
 
 #define RUNTIME "orrery.runtime"
+#define SERVER "orrery.server"
 
 static orr_runtime **runtime_at(lua_State *L) {
   orr_runtime **at = luaL_checkudata(L, 1, RUNTIME);
@@ -165,15 +167,87 @@ static int l_request_at(lua_State *L) {
   return 3;
 }
 
-static const luaL_Reg functions[] = { { "open", l_open },       { "close", l_close },     { "submit", l_submit }, { "stop", l_stop },
-                                      { "next", l_next },       { "step", l_step },       { "advance", l_advance }, { "now", l_now },
-                                      { "provider", l_provider }, { "requestAt", l_request_at }, { NULL, NULL } };
+/* ---- a server for providers to talk to --------------------------------------------------------------------------- */
 
-static int open_raw(lua_State *L) {
-  luaL_newmetatable(L, RUNTIME);
-  lua_pushcfunction(L, l_close);
+/* What is answered lies in the path: /status/503 that status, /wait/MS that many milliseconds later, /flaky 503 the first time and
+ * 200 then; all else 200. The body tells what came: { "method", "path", "nth", "head", "body" } with the last two as hexadecimal. */
+static enum http_after serve(http_call *call) {
+  char body[8192];
+  int status = 200, wait_ms = 0;
+  size_t at;
+  if (sscanf(call->path, "/status/%d", &status) != 1) status = 200;
+  if (sscanf(call->path, "/wait/%d", &wait_ms) == 1) usleep((useconds_t)wait_ms * 1000);
+  if (strncmp(call->path, "/flaky", 6) == 0 && call->nth == 1) status = 503;
+  at = (size_t)snprintf(body, sizeof body, "{\"method\":\"%s\",\"path\":\"%s\",\"nth\":%d,\"head\":\"", call->method, call->path, call->nth);
+  for (const char *c = call->head; *c && at < sizeof body / 2; c++) at += (size_t)snprintf(body + at, sizeof body - at, "%02x", (unsigned char)*c);
+  at += (size_t)snprintf(body + at, sizeof body - at, "\",\"body\":\"");
+  for (size_t i = 0; i < call->body_len && at < sizeof body - 16; i++) at += (size_t)snprintf(body + at, sizeof body - at, "%02x", (unsigned char)call->body[i]);
+  snprintf(body + at, sizeof body - at, "\"}");
+  http_answer(call, status, "Content-Type: application/json\r\n", body);
+  return HTTP_KEEP;
+}
+
+static int l_server(lua_State *L) {
+  http_server **at = lua_newuserdata(L, sizeof *at);
+  *at = http_server_new(serve, NULL);
+  luaL_getmetatable(L, SERVER);
+  lua_setmetatable(L, -2);
+  lua_pushinteger(L, http_server_port(*at));
+  return 2;
+}
+
+static int l_server_count(lua_State *L) {
+  http_server **at = luaL_checkudata(L, 1, SERVER);
+  lua_pushinteger(L, http_server_count(*at, luaL_checkstring(L, 2)));
+  return 1;
+}
+
+static int l_server_free(lua_State *L) {
+  http_server **at = luaL_checkudata(L, 1, SERVER);
+  if (*at) http_server_free(*at);
+  *at = NULL;
+  return 0;
+}
+
+static int l_drain(lua_State *L) {
+  orr_drain(*runtime_at(L));
+  return 0;
+}
+
+static int l_is_idle(lua_State *L) {
+  lua_pushboolean(L, orr_is_idle(*runtime_at(L)));
+  return 1;
+}
+
+/* true, or nil and the error with what is wrong */
+static int l_db_check(lua_State *L) {
+  orr_error *err = orr_error_new();
+  char *report = NULL;
+  int code = orr_db_check(luaL_checkstring(L, 1), &report, err);
+  orr_text_free(report);
+  if (code) return fail(L, err);
+  orr_error_free(err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  { "open", l_open }, { "close", l_close }, { "submit", l_submit }, { "stop", l_stop }, { "next", l_next }, { "step", l_step },
+  { "advance", l_advance }, { "now", l_now }, { "provider", l_provider }, { "requestAt", l_request_at }, { "drain", l_drain },
+  { "isIdle", l_is_idle }, { "dbCheck", l_db_check }, { "server", l_server }, { "serverCount", l_server_count },
+  { "serverFree", l_server_free }, { NULL, NULL }
+};
+
+static void metatable(lua_State *L, const char *name, lua_CFunction collect) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, collect);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+}
+
+static int open_raw(lua_State *L) {
+  metatable(L, RUNTIME, l_close);
+  metatable(L, SERVER, l_server_free);
   lua_newtable(L);
   luaL_register(L, NULL, functions);
   return 1;
@@ -196,6 +270,8 @@ int main(int argc, char **argv) {
   lua_pushcfunction(L, open_raw);
   lua_setfield(L, -2, "orrery.raw");
   lua_settop(L, 0);
+  lua_pushstring(L, argv[1]);
+  lua_setglobal(L, "ORRERY_SPEC_DIR");
   lua_pushstring(L, argv[2]);
   lua_setglobal(L, "ORRERY_RUNNER");
   lua_newtable(L); /* busted reads the global arg */
