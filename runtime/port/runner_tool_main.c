@@ -248,9 +248,9 @@ static void mark(struct process *all, size_t len, pid_t root) {
 
 void orr__runner_signal_all(pid_t tool, int signum) {
   struct process *all;
+  if (tool > 0) kill(-tool, signum); /* before we look, or one that leaves the group meanwhile gets none */
   size_t len = read_processes(&all);
   mark(all, len, getpid());
-  if (tool > 0) kill(-tool, signum);
   for (size_t i = 0; i < len; i++)
     if (all[i].is_ours && (tool <= 0 || all[i].group != tool)) kill(all[i].pid, signum);
   free(all);
