@@ -240,13 +240,16 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
 
 /* ---- what the backend asks ---------------------------------------------------------------------------------- */
 
-/* opts of the three execution hooks are one table: what one hook wrote there the next one sees. */
+/* opts of the three execution hooks are one table: what one hook wrote there the next one sees, and the next attempt. The
+ * runtime's own keys are made anew for each call. */
 static void keep_opts(orr__flow *flow, const orr__call *call) {
-  if (call->hook != ORR_HOOK_prepareExecuteBackup && call->hook != ORR_HOOK_prepareBackupResult) return;
-  orr__json *opts = orr__json_parse_map(call->opts, NULL);
+  bool is_of_run = call->hook == ORR_HOOK_prepareExecuteBackup || call->hook == ORR_HOOK_prepareBackupResult || call->hook == ORR_HOOK_executeBackup;
+  orr__json *opts = is_of_run ? orr__json_parse_map(call->opts, NULL) : NULL;
   if (!opts) return;
-  orr__json_remove(opts, "attempt");
-  orr__json_remove(opts, "deadline");
+  char keys[200];
+  snprintf(keys, sizeof keys, "%s", orr__hooks[call->hook].opts);
+  char *rest = NULL;
+  for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest)) orr__json_remove(opts, key);
   orr__json_free(flow->opts);
   flow->opts = opts;
   orr_result *result = call->graph.result;

@@ -112,8 +112,6 @@ static int check_args(const char *request, const char *text, orr__json *args, or
 
 /* ---- submitting --------------------------------------------------------------------------------------------- */
 
-static void begin(orr__flow *flow) { requests[flow->id_at].handler(flow); }
-
 int orr__core_submit(orr__core *core, const char *request, const char *args_text, uint64_t *ret_request, orr_error *reterr) {
   int i = find(request);
   if (i < 0) {
@@ -134,9 +132,8 @@ int orr__core_submit(orr__core *core, const char *request, const char *args_text
   }
   flow->args = args;
   flow->request = ++core->next_request;
-  flow->id_at = (size_t)i;
   *ret_request = flow->request;
-  orr__flow_sleep(flow, 0, begin);
+  orr__flow_sleep(flow, 0, requests[i].handler);
   return 0;
 }
 
