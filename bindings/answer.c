@@ -311,8 +311,26 @@ static void read_raised(lua_State *L, reading *r) {
   orr__error_clear(&raised);
 }
 
+/* What the hook wrote into its opts goes back with the call; the core decides what is kept. */
+static void take_opts(reading *r, lua_State *L) {
+  orr__hookcall *hc = r->hc;
+  orr_error err = ORR_ERROR_INIT;
+  if (hc->opts_ref <= 0) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, hc->opts_ref);
+  char *text = orr__value_to_text(L, -1, &err);
+  lua_pop(L, 1);
+  if (text) {
+    free(hc->call->opts);
+    hc->call->opts = text;
+  } else {
+    orr__call_warn(hc, "what was written into opts is not kept: %s", orr__error_message(&err));
+  }
+  orr__error_clear(&err);
+}
+
 static void read_main(lua_State *L, void *arg) {
   reading *r = arg;
+  take_opts(r, L);
   orr__task *task = r->hc->main;
   if (task->lua_status == 0) {
     int count = lua_gettop(task->co) < 3 ? lua_gettop(task->co) : 3;

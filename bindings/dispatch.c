@@ -62,7 +62,11 @@ static void push_arg(lua_State *L, orr__hookcall *hc, enum orr__hook_arg arg) {
     why = "it is the Backup as it was";
     break;
   case ORR_ARG_CONFIG: push_json(L, call->config); return;
-  case ORR_ARG_OPTS: push_json(L, call->opts); return;
+  case ORR_ARG_OPTS:
+    push_json(L, call->opts);
+    lua_pushvalue(L, -1);
+    hc->opts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return;
   case ORR_ARG_EXECUTION_CONFIG: push_json(L, call->execution_config); return;
   case ORR_ARG_RESULTS: push_batch(L, hc); return;
   case ORR_ARG_NAME: lua_pushstring(L, call->name); return;
@@ -96,6 +100,7 @@ static void redact_error(orr__hookcall *hc, orr_error *err) {
 
 static void let_go(orr__hookcall *hc) {
   orr__timer_stop(hc->version->bindings->config.loop, &hc->timer);
+  if (hc->opts_ref > 0) luaL_unref(hc->version->L, LUA_REGISTRYINDEX, hc->opts_ref);
   /* The main task's waits hold its children; what is left then was never started. */
   if (hc->main) orr__task_free(hc->main);
   while (hc->waits) orr__wait_drop(hc->waits);

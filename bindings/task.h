@@ -61,6 +61,7 @@ typedef struct orr__hookcall {
   orr__wait *waits;              /* not lingering */
   orr__box *boxes;
   orr__owned *owned;             /* objects made for the hook alone */
+  int opts_ref;                  /* its opts table, for what it writes there; 0: none */
   orr__buf warnings;
 } orr__hookcall;
 
