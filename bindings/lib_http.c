@@ -1,0 +1,305 @@
+/* http: one request, sent and answered. What is around it (query, JSON, sessions) is prelude/http.lua.
+ *
+ * A request to the origin of the hook's connection gets that connection's caCert, tlsFingerprint and proxy. Requests that
+ * may change something (all but GET, HEAD, OPTIONS, unless `safe` or opening a session) set the sent mark first. The origin
+ * must be granted by needs.http. Values of headers that carry credentials become known secrets. */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "base/str.h"
+#include "lib_session.h"
+#include "libraries.h"
+#include "wait.h"
+
+enum { HEADERS_MAX = 200, TIMEOUT_DEFAULT_MS = 30000, BODY_MAX = 64 << 20, ACT_MAX = 300 };
+
+typedef struct http_wait {
+  orr__wait wait;
+  orr__http *http;
+  uint64_t id;
+  orr__http_request request;   /* its pointers are the owned copies below */
+  orr__header *headers;
+  size_t header_count;
+  char *method, *url, *body, *username, *password, *ca_cert, *tls_fingerprint, *proxy;
+  /* the answer */
+  int code, status;
+  bool was_sent;
+  char message[512];
+  orr__header *reply_headers;
+  size_t reply_header_count;
+  char *reply_body;
+  size_t reply_len;
+} http_wait;
+
+/* ---- headers ----------------------------------------------------------------------------------------------- */
+
+static void free_headers(orr__header *headers, size_t count) {
+  for (size_t i = 0; headers && i < count; i++) {
+    free((char *)headers[i].name);
+    free((char *)headers[i].value);
+  }
+  free(headers);
+}
+
+static orr__header *copy_headers(const orr__header *from, size_t count) {
+  orr__header *copy = calloc(count + 1, sizeof *copy);
+  for (size_t i = 0; copy && i < count; i++) {
+    copy[i].name = orr__strdup(from[i].name);
+    copy[i].value = orr__strdup(from[i].value);
+    if (copy[i].name && copy[i].value) continue;
+    free_headers(copy, count);
+    return NULL;
+  }
+  return copy;
+}
+
+static bool carries_credentials(const char *name) {
+  static const char *const names[] = { "authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token", "x-api-key",
+                                       "authtoken", "x-restsvcsessionid", "x-session-token", NULL };
+  for (const char *const *known = names; *known; known++) {
+    if (strcasecmp(*known, name) == 0) return true;
+  }
+  return false;
+}
+
+/* The value, and what is behind its scheme ("Bearer", "Basic") or behind a cookie's name. */
+static void mark_secret(lua_State *L, const char *name, const char *value) {
+  if (!carries_credentials(name)) return;
+  orr__secret_add(L, value, strlen(value));
+  const char *inner = strchr(value, strcasestr(name, "cookie") ? '=' : ' ');
+  if (!inner) return;
+  size_t len = strcspn(inner + 1, ";");
+  orr__secret_add(L, inner + 1, len);
+}
+
+/* Is it a token as HTTP has it, and the value one line? */
+static bool is_header(const char *name, const char *value) {
+  size_t len = strlen(name);
+  static const char others[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return len > 0 && strspn(name, others) == len && !strpbrk(value, "\r\n");
+}
+
+/* The array { name, value, name, value ... } at the top becomes w->headers. Returns 0, or NOMEM, INVALID, LIMIT. */
+static int take_headers(lua_State *L, http_wait *w, orr_error *reterr) {
+  size_t count = lua_istable(L, -1) ? lua_objlen(L, -1) / 2 : 0;
+  if (count > HEADERS_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "http.request: more than %d headers", HEADERS_MAX);
+  w->headers = calloc(count + 1, sizeof *w->headers);
+  if (!w->headers) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (int)(2 * i) + 1);
+    lua_rawgeti(L, -2, (int)(2 * i) + 2);
+    const char *name = lua_tostring(L, -2), *value = lua_tostring(L, -1);
+    if (!name || !value || !is_header(name, value)) return orr__error_set(reterr, ORR_E_INVALID, "http.request: '%.60s' is no header, or its value is not one line", name ? name : "");
+    mark_secret(L, name, value);
+    w->headers[w->header_count++] = (orr__header){ orr__strdup(name), orr__strdup(value) };
+    lua_pop(L, 2);
+    if (!w->headers[i].name || !w->headers[i].value) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  }
+  return 0;
+}
+
+/* ---- the connection's defaults ----------------------------------------------------------------------------- */
+
+/* Does the URL go to the connection: to the origin of its serviceUrl or, without one, to its host (and port)? */
+static bool goes_to(const orr__url *url, const orr_connection *connection) {
+  bool is = false;
+  if (connection->serviceUrl) {
+    orr__url own;
+    if (orr__url_parse(connection->serviceUrl, &own, NULL) != 0) return false;
+    is = orr__streq(own.origin, url->origin);
+    orr__url_clear(&own);
+  } else if (connection->host && url->host) {
+    is = strcasecmp(connection->host, url->host) == 0 && (connection->port == 0 || connection->port == url->port);
+  }
+  return is;
+}
+
+static int keep(char **to, const char *text, orr_error *reterr) {
+  if (!text || *to) return 0;
+  *to = orr__strdup(text);
+  return *to ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+}
+
+static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error *reterr) {
+  const orr__call *call = orr__current_call(L);
+  const orr_connection *connection = call ? call->graph.connection : NULL;
+  if (keep(&w->ca_cert, orr__args_text(L, 1, "caCert", NULL), reterr) || keep(&w->tls_fingerprint, orr__args_text(L, 1, "tlsFingerprint", NULL), reterr) ||
+      keep(&w->proxy, orr__args_text(L, 1, "proxy", NULL), reterr))
+    return ORR_E_NOMEM;
+  if (!connection || !goes_to(url, connection)) return 0;
+  /* One way of trusting named in the request replaces both of the connection. */
+  if (!w->ca_cert && !w->tls_fingerprint &&
+      (keep(&w->ca_cert, connection->caCert, reterr) || keep(&w->tls_fingerprint, connection->tlsFingerprint, reterr)))
+    return ORR_E_NOMEM;
+  return keep(&w->proxy, connection->proxy, reterr);
+}
+
+/* ---- the wait ---------------------------------------------------------------------------------------------- */
+
+static void done(void *arg, const orr__http_reply *reply) {
+  http_wait *w = arg;
+  w->code = reply->code;
+  w->status = reply->status;
+  w->was_sent = reply->was_sent;
+  snprintf(w->message, sizeof w->message, "%s", reply->message ? reply->message : "");
+  if (!reply->code) {
+    w->reply_headers = copy_headers(reply->headers, reply->header_count);
+    w->reply_header_count = reply->header_count;
+    w->reply_body = malloc(reply->body_len + 1);
+    if (w->reply_body && reply->body_len) memcpy(w->reply_body, reply->body, reply->body_len);
+    w->reply_len = reply->body_len;
+    if (!w->reply_headers || !w->reply_body) {
+      w->code = ORR_E_NOMEM;
+      snprintf(w->message, sizeof w->message, "out of memory for the answer");
+    }
+  }
+  orr__wait_done(&w->wait);
+}
+
+static int start(orr__wait *wait, orr_error *reterr) {
+  http_wait *w = (http_wait *)wait;
+  return orr__http_start(w->http, &w->request, done, w, &w->id, reterr);
+}
+
+static void abort_request(orr__wait *wait) {
+  http_wait *w = (http_wait *)wait;
+  orr__http_abort(w->http, w->id);
+}
+
+/* Names are in lower case; repeated ones are joined, as HTTP allows for all but set-cookie, which get lines. */
+static void push_headers(lua_State *L, const http_wait *w) {
+  lua_newtable(L);
+  for (size_t i = 0; i < w->reply_header_count; i++) {
+    const orr__header *header = &w->reply_headers[i];
+    mark_secret(L, header->name, header->value);
+    lua_getfield(L, -1, header->name);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_pushstring(L, header->value);
+    } else {
+      lua_pushstring(L, strcmp(header->name, "set-cookie") == 0 ? "\n" : ", ");
+      lua_pushstring(L, header->value);
+      lua_concat(L, 3);
+    }
+    lua_setfield(L, -2, header->name);
+  }
+}
+
+static int push(orr__wait *wait, lua_State *L) {
+  http_wait *w = (http_wait *)wait;
+  luaL_checkstack(L, 10, "an HTTP answer");
+  if (w->code) {
+    orr__push_failure(L, w->code, w->message);
+    lua_pushboolean(L, w->was_sent);
+    lua_setfield(L, -2, "wasSent");
+    return 2;
+  }
+  lua_pushboolean(L, true);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, w->status);
+  lua_setfield(L, -2, "status");
+  push_headers(L, w);
+  lua_setfield(L, -2, "headers");
+  lua_pushlstring(L, w->reply_body, w->reply_len);
+  lua_setfield(L, -2, "body");
+  return 2;
+}
+
+static void wipe(char *text) {
+  if (text) explicit_bzero(text, strlen(text));
+  free(text);
+}
+
+static void clear(orr__wait *wait) {
+  http_wait *w = (http_wait *)wait;
+  free_headers(w->headers, w->header_count);
+  free_headers(w->reply_headers, w->reply_headers ? w->reply_header_count : 0);
+  free(w->method);
+  free(w->url);
+  free(w->body);
+  wipe(w->username);
+  wipe(w->password);
+  free(w->ca_cert);
+  free(w->tls_fingerprint);
+  wipe(w->proxy);
+  free(w->reply_body);
+}
+
+static const orr__wait_kind kind = { "http.request", start, abort_request, push, clear };
+
+/* ---- making it --------------------------------------------------------------------------------------------- */
+
+static const orr__param params[] = {
+  { "method", ORR_P_LINE, true }, { "url", ORR_P_LINE, true }, { "headers", ORR_P_WORDS, false }, { "body", ORR_P_TEXT, false },
+  { "timeout", ORR_P_SECONDS, false }, { "safe", ORR_P_BOOL, false }, { "username", ORR_P_LINE, false }, { "password", ORR_P_LINE, false },
+  { "caCert", ORR_P_LINE, false }, { "tlsFingerprint", ORR_P_LINE, false }, { "proxy", ORR_P_LINE, false }, { NULL, ORR_P_ANY, false }
+};
+
+static bool is_safe_method(const char *method) {
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
+}
+
+static int take_texts(lua_State *L, http_wait *w, orr_error *reterr) {
+  size_t len = 0;
+  const char *body = orr__args_text(L, 1, "body", &len), *password = orr__args_text(L, 1, "password", NULL);
+  if (len > BODY_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "http.request: a body of more than 64 MiB");
+  if (keep(&w->method, orr__args_text(L, 1, "method", NULL), reterr) || keep(&w->url, orr__args_text(L, 1, "url", NULL), reterr) ||
+      keep(&w->username, orr__args_text(L, 1, "username", NULL), reterr) || keep(&w->password, password, reterr))
+    return ORR_E_NOMEM;
+  if (password) orr__secret_add(L, password, strlen(password));
+  if (!body) return 0;
+  w->body = malloc(len + 1);
+  if (!w->body) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  memcpy(w->body, body, len + 1);
+  w->request.body_len = len;
+  return 0;
+}
+
+/* Everything the request needs, in memory of the wait's own; *act says what leaves, "" for a safe one. */
+static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *reterr) {
+  orr__url url;
+  int code = take_texts(L, w, reterr);
+  if (code) return code;
+  orr__args_push(L, 1, "headers");
+  code = take_headers(L, w, reterr);
+  if (code) return code;
+  code = orr__url_parse(w->url, &url, reterr);
+  if (code) return code;
+  code = take_trust(L, w, &url, reterr);
+  bool is_safe = is_safe_method(w->method) || orr__args_bool(L, 1, "safe", false) || orr__session_is_safe(L);
+  snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url.origin);
+  orr__url_clear(&url);
+  if (!code) code = orr__granted(L, "http", w->url, reterr);
+  if (code) return code;
+  int64_t timeout = orr__args_ms(L, 1, "timeout", TIMEOUT_DEFAULT_MS), remaining = orr__remaining_ms(L);
+  w->http = orr__current_config(L)->http;
+  w->request = (orr__http_request){
+    .method = w->method, .url = w->url, .headers = w->headers, .header_count = w->header_count, .body = w->body,
+    .body_len = w->request.body_len, .timeout_ms = timeout > 0 && timeout < remaining ? timeout : remaining,
+    .username = w->username, .password = w->password, .ca_cert = w->ca_cert, .tls_fingerprint = w->tls_fingerprint,
+    .proxy = w->proxy, .is_safe = is_safe
+  };
+  return 0;
+}
+
+/* request(table) -> true, { status, headers, body } */
+static int http_request(lua_State *L) {
+  char act[ACT_MAX];
+  orr_error err = ORR_ERROR_INIT;
+  orr__args_check(L, 1, "http.request", params);
+  http_wait *w = orr__wait_new(L, &kind, sizeof *w);
+  if (prepare(L, w, act, &err) == 0) return orr__wait_start(L, &w->wait, act[0] ? act : NULL);
+  orr__wait_drop(&w->wait);
+  orr__push_error(L, &err);
+  orr__error_clear(&err);
+  return 2;
+}
+
+void orr__lib_http(lua_State *L) {
+  lua_newtable(L);
+  lua_pushcfunction(L, http_request);
+  lua_setfield(L, -2, "request");
+}

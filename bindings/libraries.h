@@ -1,0 +1,26 @@
+/* The openers of the libraries' C halves (lib.h), one per file lib_<name>.c. Each pushes its table of raw functions. */
+#ifndef ORR_BINDINGS_LIBRARIES_H
+#define ORR_BINDINGS_LIBRARIES_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+void orr__lib_string(lua_State *L);
+void orr__lib_json(lua_State *L);
+void orr__lib_base64(lua_State *L);
+void orr__lib_hash(lua_State *L);
+void orr__lib_hmac(lua_State *L);
+void orr__lib_url(lua_State *L);
+void orr__lib_uuid(lua_State *L);
+void orr__lib_time(lua_State *L);
+void orr__lib_sleep(lua_State *L);
+void orr__lib_random(lua_State *L);
+void orr__lib_log(lua_State *L);
+void orr__lib_secret(lua_State *L);
+void orr__lib_fs(lua_State *L);
+void orr__lib_process(lua_State *L);
+void orr__lib_job(lua_State *L);
+void orr__lib_session(lua_State *L);
+void orr__lib_http(lua_State *L);
+
+#endif

@@ -1,0 +1,73 @@
+/* The list of the libraries, in the order in which their prelude files run: each may use those above it. */
+#include <lauxlib.h>
+
+#include "args.h"
+#include "base/str.h"
+#include "lib.h"
+#include "libraries.h"
+
+/* ---- what prelude/args.lua needs --------------------------------------------------------------------------- */
+
+typedef struct key_walk {
+  lua_State *L;
+  int table;
+} key_walk;
+
+/* The i-th key: the keys stay in the table, so their text stays too. Tables of options are small. */
+static const char *key_at(void *arg, size_t i) {
+  key_walk *walk = arg;
+  size_t at = 0;
+  for (lua_pushnil(walk->L); lua_next(walk->L, walk->table); lua_pop(walk->L, 1)) {
+    if (at++ < i) continue;
+    const char *key = lua_type(walk->L, -2) == LUA_TSTRING ? lua_tostring(walk->L, -2) : "";
+    lua_pop(walk->L, 2);
+    return key;
+  }
+  return NULL;
+}
+
+/* nearest(word, table) -> key or nil */
+static int args_nearest(lua_State *L) {
+  key_walk walk = { L, 2 };
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const char *near = orr__nearest(luaL_checkstring(L, 1), key_at, &walk);
+  if (near) lua_pushstring(L, near);
+  else lua_pushnil(L);
+  return 1;
+}
+
+/* raise(message): with the author's position */
+static int args_raise(lua_State *L) {
+  orr__raise(L, "%s", luaL_checkstring(L, 1));
+}
+
+static void open_args(lua_State *L) {
+  static const luaL_Reg functions[] = { { "nearest", args_nearest }, { "raise", args_raise }, { NULL, NULL } };
+  lua_newtable(L);
+  luaL_register(L, NULL, functions);
+}
+
+const orr__lib orr__libs[] = {
+  { "args", open_args },
+  { "string", orr__lib_string },
+  { "math", orr__lib_random },
+  { "json", orr__lib_json },
+  { "base64", orr__lib_base64 },
+  { "hash", orr__lib_hash },
+  { "hmac", orr__lib_hmac },
+  { "url", orr__lib_url },
+  { "uuid", orr__lib_uuid },
+  { "time", orr__lib_time },
+  { "os", NULL },
+  { "sleep", orr__lib_sleep },
+  { "log", orr__lib_log },
+  { "secret", orr__lib_secret },
+  { "fs", orr__lib_fs },
+  { "process", orr__lib_process },
+  { "job", orr__lib_job },
+  { "session", orr__lib_session },
+  { "http", orr__lib_http },
+  { "retry", NULL },
+  { "poll", NULL },
+  { NULL, NULL }
+};

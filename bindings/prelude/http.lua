@@ -1,0 +1,177 @@
+-- http: requests, their answers, and the logins of session around them.
+local raw, lib, core = ...
+
+local ipairs, pairs, setmetatable, sort, tostring, type = ipairs, pairs, setmetatable, table.sort, tostring, type
+local await, checkNamed, raise = core.await, core.check, core.raise
+local json, url, string = lib.json, lib.url, lib.string
+
+local http = {}
+
+local known = {
+  method = "string", url = "string!", headers = "table", query = "table", json = "any", form = "table", body = "string", timeout = "number",
+  safe = "boolean", auth = "table", bearer = "string", session = "table", caCert = "string", tlsFingerprint = "string", proxy = "string"
+}
+
+local function check(options, name)
+  checkNamed(options, name, known)
+  local bodies = (options.json ~= nil and 1 or 0) + (options.form and 1 or 0) + (options.body and 1 or 0)
+  if bodies > 1 then raise(name .. ": only one of json, form and body") end
+end
+
+-- Reply headers are found in any case.
+local anyCase = { __index = function(headers, name)
+  if type(name) ~= "string" then return nil end
+  local lower = string.lower(name)
+  if lower ~= name then return headers[lower] end
+end }
+
+local function answer(reply)
+  setmetatable(reply.headers, anyCase)
+  ---The body as a value: resp:json() and resp.json() are the same. Options as for json.decode.
+  function reply.json(first, second)
+    local options = first
+    if first == reply then options = second end
+    return json.decode(reply.body, options)
+  end
+  return reply
+end
+
+local function sortedNames(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = tostring(name) end
+  sort(names)
+  return names
+end
+
+-- The flat list { name, value, ... } that the raw function takes. Later maps win over earlier ones, in any case.
+local function flatten(...)
+  local values, shown = {}, {}
+  for _, map in ipairs{ ... } do
+    for _, name in ipairs(sortedNames(map)) do
+      local lower = string.lower(name)
+      values[lower], shown[lower] = map[name], name
+    end
+  end
+  local flat = {}
+  for _, lower in ipairs(sortedNames(values)) do
+    local value = values[lower]
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      flat[#flat + 1] = shown[lower]
+      flat[#flat + 1] = tostring(one)
+    end
+  end
+  return flat
+end
+
+local function withQuery(address, query)
+  local text = query and url.query(query) or ""
+  if text == "" then return address end
+  local bare, fragment = string.match(address, "^([^#]*)(#?.*)$")
+  local joint = "?"
+  if string.find(bare, "?", 1, true) then joint = string.find(bare, "[?&]$") and "" or "&" end
+  return bare .. joint .. text .. fragment
+end
+
+local function bodyOf(options, name)
+  if options.json ~= nil then
+    local text, err = json.encode(options.json)
+    if not text then raise(name .. ": json: " .. err) end
+    return text, "application/json"
+  end
+  if options.form then return url.query(options.form), "application/x-www-form-urlencoded" end
+  return options.body, nil
+end
+
+local function credentials(options, request, name)
+  local auth = options.auth
+  if auth then
+    if type(auth.username) ~= "string" then raise(name .. ": 'auth' must be { username = ..., password = ... }") end
+    request.username, request.password = auth.username, auth.password
+  end
+  return options.bearer and { Authorization = "Bearer " .. options.bearer } or {}
+end
+
+local function send(options, name)
+  check(options, name)
+  local request = {
+    method = string.upper(options.method or "GET"), url = withQuery(options.url, options.query), timeout = options.timeout,
+    safe = options.safe, caCert = options.caCert, tlsFingerprint = options.tlsFingerprint, proxy = options.proxy
+  }
+  local contentType
+  request.body, contentType = bodyOf(options, name)
+  local defaults = { ["Content-Type"] = contentType, Accept = options.json ~= nil and "application/json" or nil }
+  local own = credentials(options, request, name)
+  local session = options.session
+  if not session then
+    request.headers = flatten(defaults, own, options.headers or {})
+    return answer(await(raw.request(request)))
+  end
+  local carried, generation = session:_headers()
+  request.headers = flatten(defaults, own, carried, options.headers or {})
+  local reply = await(raw.request(request))
+  if reply.status == 401 then -- it was not processed; the login is no longer good
+    carried = session:_headers(generation)
+    request.headers = flatten(defaults, own, carried, options.headers or {})
+    reply = await(raw.request(request))
+  end
+  return answer(reply)
+end
+
+---@class HttpOptions
+---@field method? string "GET" if not given
+---@field url string absolute, http or https; its origin must be granted by `needs.http`
+---@field headers? table<string, string|number|string[]>
+---@field query? table<string, string|number|boolean|table> appended to the URL, encoded
+---@field json? any the body as JSON (json.null for null)
+---@field form? table the body as application/x-www-form-urlencoded
+---@field body? string the body as it is
+---@field timeout? number seconds for the whole exchange, retries included; 30 if not given, at most what is left of the hook
+---@field safe? boolean it changes nothing outside: no sent mark, and it may be tried again automatically
+---@field auth? { username: string, password: string } HTTP Basic
+---@field bearer? string "Authorization: Bearer ..."
+---@field session? table a session{ ... }: its headers are added; on 401 it is renewed and the request sent once more
+---@field caCert? string PEM certificates to trust
+---@field tlsFingerprint? string SHA-256 of the one certificate to accept, in hexadecimal
+---@field proxy? string proxy URL
+---Requests to the connection's own origin use its caCert, tlsFingerprint and proxy unless given here.
+
+---@class HttpResponse
+---@field status integer
+---@field headers table<string, string> found in any case; repeated ones are joined
+---@field body string
+---@field json fun(options?): any, string? the body as a value, or nil and what is wrong with it
+
+---Sends a request and answers for every HTTP status. POST, PUT, PATCH, DELETE count as mutating acts unless `safe`.
+---Raises { code = "unreachable" | "timeout" | "tls" | "limit" | "denied" | "invalid" | "deadline" | "cancelled", message, retryable, wasSent }
+---when there is no answer; an error that is let through counts as retry if it is retryable.
+---@param options HttpOptions
+---@return HttpResponse
+function http.request(options)
+  return (send(options, "http.request"))
+end
+
+for _, method in ipairs{ "get", "head", "post", "put", "patch", "delete" } do
+  http[method] = function(address, options)
+    local name, all = "http." .. method, {}
+    if type(address) ~= "string" then raise(name .. ": url must be a string, not " .. type(address)) end
+    if options ~= nil and type(options) ~= "table" then raise(name .. ": options must be a table, not " .. type(options)) end
+    for key, value in pairs(options or {}) do all[key] = value end
+    all.method, all.url = string.upper(method), address
+    return (send(all, name))
+  end
+end
+
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.get = http.get
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.head = http.head
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.post = http.post
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.put = http.put
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.patch = http.patch
+---@type fun(url: string, options?: HttpOptions): HttpResponse
+http.delete = http.delete
+
+return http

@@ -1,0 +1,42 @@
+-- log: lines for the operator. Secrets are redacted; a line ends at 8 KiB; a call may write 1,000 of them.
+local raw, lib = ...
+
+local select, type, tostring, unpack = select, type, tostring, unpack
+local format = lib.string.format
+
+local log = {}
+
+local function shown(value)
+  if value == nil then return "nil" end
+  if type(value) == "table" then return raw.json(value) end
+  if type(value) == "number" or type(value) == "string" then return value end
+  return tostring(value)
+end
+
+local function line(text, ...)
+  local count = select("#", ...)
+  if count == 0 then return tostring(shown(text)) end
+  local values = { ... }
+  for i = 1, count do values[i] = shown(values[i]) end
+  return format(text, unpack(values, 1, count))
+end
+
+for level, name in ipairs{ "debug", "info", "warn", "error" } do
+  log[name] = function(...) raw.write(level - 1, line(...)) end
+end
+
+---Writes a line of level debug.
+---@type fun(format: string, ...) printf-like; tables appear as JSON; without further values the text stands as it is
+log.debug = log.debug
+---Writes a line of level info.
+---@type fun(format: string, ...)
+log.info = log.info
+---Writes a line of level warning.
+---@type fun(format: string, ...)
+log.warn = log.warn
+log.warning = log.warn
+---Writes a line of level error. Does not raise.
+---@type fun(format: string, ...)
+log.error = log.error
+
+return log
