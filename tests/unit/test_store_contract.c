@@ -298,20 +298,22 @@ static void test_contract__a_refused_transaction_does_nothing_and_spoils_no_neig
   orr__object_free(row);
 }
 
+static void insert_event(orr__tx *tx, int64_t id) {
+  orr_event_row *event = orr__event_new();
+  orr__set_int(&event->head, ORR_F_event_id, id);
+  orr__set_int(&event->head, ORR_F_event_date, id);
+  orr__set_str(&event->head, ORR_F_event_kind, "k");
+  orr__set_str(&event->head, ORR_F_event_level, "info");
+  if (id != 2) orr__set_int(&event->head, ORR_F_event_resultId, id % 2);
+  orr__tx_insert(tx, &event->head);
+  orr__object_free(&event->head);
+}
+
 static void test_contract__deletes_where_and_prunes(void **state) {
   bench *b = *state;
   orr__tx *tx = orr__tx_new();
-  for (int64_t id = 1; id <= 10; id++) {
-    if (id == 4 || id == 5) continue;
-    orr_event_row *event = orr__event_new();
-    orr__set_int(&event->head, ORR_F_event_id, id);
-    orr__set_int(&event->head, ORR_F_event_date, id);
-    orr__set_str(&event->head, ORR_F_event_kind, "k");
-    orr__set_str(&event->head, ORR_F_event_level, "info");
-    if (id != 2) orr__set_int(&event->head, ORR_F_event_resultId, id % 2);
-    orr__tx_insert(tx, &event->head);
-    orr__object_free(&event->head);
-  }
+  for (int64_t id = 1; id <= 10; id++)
+    if (id != 4 && id != 5) insert_event(tx, id);
   assert_int_equal(bench_run(b, tx), 0);
   tx = orr__tx_new();
   orr__tx_prune(tx, ORR_M_event, 8);
@@ -330,6 +332,13 @@ static void test_contract__deletes_where_and_prunes(void **state) {
   orr__tx_prune(tx, ORR_M_event, 0);
   assert_int_equal(bench_run(b, tx), 0);
   assert_int_equal(count_rows(b, ORR_M_event), 0);
+  /* One too many, without gaps. */
+  tx = orr__tx_new();
+  for (int64_t id = 11; id <= 13; id++) insert_event(tx, id);
+  orr__tx_prune(tx, ORR_M_event, 2);
+  assert_int_equal(bench_run(b, tx), 0);
+  assert_int_equal(count_rows(b, ORR_M_event), 2);
+  assert_null(get_object(b, ORR_M_event, 11));
 }
 
 /* ---- guards -------------------------------------------------------------------------------------------------- */

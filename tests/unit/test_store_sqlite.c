@@ -242,6 +242,20 @@ static void test_sqlite__a_newer_schema_is_refused(void **state) {
   bench_close(b);
   assert_int_equal(raw(b, "PRAGMA user_version = 99"), SQLITE_OK);
   assert_refused(b, ORR_E_NEWER, "schema 99");
+  /* The newer one was killed: what it had in its log is left there for it. */
+  pid_t child = fork();
+  if (child == 0) {
+    sqlite3 *db;
+    _exit(sqlite3_open(b->path, &db) || sqlite3_exec(db, "DELETE FROM backup", NULL, NULL, NULL));
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  char wal[128];
+  snprintf(wal, sizeof wal, "%s-wal", b->path);
+  assert_int_equal(access(wal, F_OK), 0);
+  assert_refused(b, ORR_E_NEWER, "schema 99");
+  assert_int_equal(access(wal, F_OK), 0);
 }
 
 static void test_sqlite__a_foreign_database_is_refused(void **state) {
@@ -328,6 +342,7 @@ static void test_sqlite__an_odd_header_makes_opening_look_at_all_pages(void **st
   assert_int_equal(codes[1], ORR_E_CORRUPT);
   assert_int_equal(codes[2], 0);
   assert_null(get_object(b, ORR_M_result, 1));
+  assert_null(get_object(b, ORR_M_result, 3));
   bench_close(b);
   /* Another writer's mark. */
   write_at(b, 92, "\0\0\0\1", 4);
