@@ -174,6 +174,12 @@ static int index_object(lua_State *L) {
     push_target(L, box, field);
     return 1;
   }
+  if (box->model->id == ORR_M_result && strcmp(name, "cloud") == 0) {
+    /* No reference of its own: the cloud that executeBackup gets. */
+    orr__object *cloud = in_graph(box->graph, ORR_M_cloud);
+    orr__push_object(L, box->hc, box->graph, cloud, box->kind == ORR_BOX_FROZEN ? ORR_BOX_FROZEN : ORR_BOX_CALL, box->frozen_why);
+    return 1;
+  }
   lua_getfield(L, LUA_REGISTRYINDEX, REG_METHODS);
   lua_pushvalue(L, 2);
   lua_rawget(L, -2);
