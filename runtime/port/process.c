@@ -151,6 +151,8 @@ static void on_control(void *arg) {
   char report[ORR_RUNNER_REPORT_MAX], text[ORR_RUNNER_REPORT_MAX + 64] = "";
   orr__process_reply reply = { 0 };
   ssize_t n = recv(process->control, report, sizeof report - 1, MSG_DONTWAIT);
+  /* A runner that is gone without having read all we said: the reset comes before its report. */
+  if (n < 0 && errno == ECONNRESET) n = recv(process->control, report, sizeof report - 1, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   report[n > 0 ? n : 0] = '\0';
   stream_drain(&process->out);

@@ -284,6 +284,20 @@ static void test_process__abort_completes_with_cancelled_once(void **state) {
   forget(&kept);
 }
 
+/* The runner leaves without having read all we said, and we look only then. */
+static void test_process__a_late_look_finds_the_report(void **state) {
+  (void)state;
+  struct reply kept;
+  siginfo_t info;
+  const char *argv[] = { "sleep", "100", NULL };
+  uint64_t id = begin(&(orr__process_spec){ .argv = argv }, &kept);
+  for (int i = 0; i < 50; i++) orr__process_abort(processes, id);
+  assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+  step_until(loop, &kept.count);
+  assert_int_equal(kept.code, ORR_E_CANCELLED);
+  forget(&kept);
+}
+
 static void test_process__drops_output_beyond_the_limit(void **state) {
   (void)state;
   const char *argv[] = { "sh", "-c", "head -c 5000000 /dev/zero; echo end >&2", NULL };
@@ -414,7 +428,7 @@ int main(void) {
     CASE(gives_exactly_the_environment), CASE(inherits_no_descriptor_signal_mask_or_session),
     CASE(works_where_the_host_ignores_sigchld), CASE(leaves_no_zombie), CASE(time_out_ends_it_and_all_below),
     CASE(time_out_kills_what_ignores_term), CASE(abort_completes_with_cancelled_once),
-    CASE(drops_output_beyond_the_limit), CASE(ends_what_the_tool_left_behind),
+    CASE(a_late_look_finds_the_report), CASE(drops_output_beyond_the_limit), CASE(ends_what_the_tool_left_behind),
     CASE(free_completes_and_ends_what_runs), CASE(our_death_ends_the_tool_and_all_below),
     CASE(the_runners_death_is_an_error), CASE(refuses_at_once_what_cannot_be),
     CASE(is_in_flight_for_a_virtual_loop), CASE(finds_programs_and_their_packages),
