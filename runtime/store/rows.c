@@ -10,6 +10,7 @@
 /* ---- building ------------------------------------------------------------------------------------------------ */
 
 orr__step *orr__tx_read_step(orr__tx *tx, enum orr__step_kind kind, enum orr__model_id model) {
+  if (!tx) return NULL;
   if (tx->slot_count == tx->slot_cap) {
     size_t cap = tx->slot_cap ? tx->slot_cap * 2 : 4;
     orr__slot *slots = realloc(tx->slots, cap * sizeof *slots);

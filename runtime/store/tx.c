@@ -23,8 +23,9 @@ struct orr__chunk {
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 orr__tx *orr__tx_new(void) {
-  orr__tx *tx = calloc(1, sizeof *tx);
+  orr__tx *tx = malloc(sizeof *tx);
   if (!tx) return NULL;
+  memset(tx, 0, offsetof(orr__tx, space)); /* the arena is zeroed as it is handed out */
   tx->refs = 1;
   tx->free_start = tx->space;
   tx->free_end = tx->space + sizeof tx->space;
@@ -48,6 +49,7 @@ void orr__tx_free(orr__tx *tx) {
 }
 
 int orr__tx_fail(orr__tx *tx, int code, const char *format, ...) {
+  if (!tx) return ORR_E_NOMEM;
   if (tx->code) return tx->code;
   va_list args;
   va_start(args, format);
@@ -57,7 +59,7 @@ int orr__tx_fail(orr__tx *tx, int code, const char *format, ...) {
 }
 
 void *orr__tx_alloc(orr__tx *tx, size_t size) {
-  if (tx->code) return NULL;
+  if (!tx || tx->code) return NULL;
   if (size > ORR_TX_BYTES - tx->bytes) {
     orr__tx_fail(tx, ORR_E_LIMIT, "a transaction holds at most %d bytes", (int)ORR_TX_BYTES);
     return NULL;
@@ -91,6 +93,7 @@ char *orr__tx_text(orr__tx *tx, const char *text) {
 
 orr__step *orr__tx_step(orr__tx *tx, enum orr__step_kind kind, enum orr__model_id model) {
   assert(model < ORR_M_COUNT);
+  if (!tx) return NULL;
   if (tx->step_count == ORR_TX_STEPS) {
     orr__tx_fail(tx, ORR_E_LIMIT, "a transaction has at most %d steps", (int)ORR_TX_STEPS);
     return NULL;
