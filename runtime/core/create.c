@@ -236,7 +236,8 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
   orr__set_str(o, ORR_F_backup_providerCode, declaration->code);
   if (flow->graph.connection) orr__set_int(o, ORR_F_backup_backupProviderId, flow->graph.connection->id);
   if (flow->graph.server) orr__set_int(o, ORR_F_backup_computeServerId, flow->graph.server->id);
-  if (flow->graph.cloud && !flow->graph.server) orr__set_int(o, ORR_F_backup_cloudId, flow->graph.cloud->id);
+  bool has_own_cloud = flow->graph.cloud && !(flow->graph.server && flow->graph.server->cloudId);
+  if (has_own_cloud) orr__set_int(o, ORR_F_backup_cloudId, flow->graph.cloud->id);
   const orr__json *interval = orr__json_get(flow->args, "refreshInterval");
   double seconds = orr__json_num(flow->args, "refreshInterval", 0);
   if (interval && !(seconds >= 0.1 && seconds <= 86400))

@@ -111,7 +111,7 @@ static void run_ready(orr__flow *flow) {
   orr__flow_submit(flow, tx, accepted);
 }
 
-/* A server given for this run takes the place of the Backup's own, its cloud too. */
+/* A server given for this run takes the place of the Backup's own; its cloud, if it has one, that of the Backup's. */
 static void run_loaded(orr__flow *flow) {
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -122,9 +122,11 @@ static void run_loaded(orr__flow *flow) {
     return;
   }
   orr__object_free((orr__object *)flow->graph.server);
-  orr__object_free((orr__object *)flow->graph.cloud);
   flow->graph.server = NULL;
-  flow->graph.cloud = NULL;
+  if (flow->graph.cloud && flow->graph.cloud->id != flow->graph.backup->cloudId) { /* it came with that server */
+    orr__object_free((orr__object *)flow->graph.cloud);
+    flow->graph.cloud = NULL;
+  }
   orr__flow_context(flow, run_ready);
 }
 

@@ -173,7 +173,8 @@ function Runtime:spied(name)
   for _, line in ipairs(self.logs) do
     if line.message:sub(1, #prefix) == prefix then
       local value = (json.decode(line.message:sub(#prefix + 1), 1, nil) or {})[1]
-      table.insert(values, value == nil and false or value)
+      if value == nil then value = false end
+      table.insert(values, value)
     end
   end
   return values
