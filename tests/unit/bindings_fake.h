@@ -22,6 +22,7 @@
 typedef struct fake {
   orr__loop *loop;
   orr__random random;
+  orr__http *http;
   orr__bindings *bindings;
   const orr__provider_ops *ops;
   uint64_t last_id;
@@ -142,8 +143,9 @@ static inline void fake_open_with(fake *f, const char *const *dirs, size_t memor
   memset(f, 0, sizeof *f);
   assert_int_equal(orr__loop_new_virtual(FAKE_EPOCH, &f->loop, NULL), 0);
   orr__random_seeded(&f->random, 1);
+  assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
   orr__bindings_config config = {
-    .loop = f->loop, .random = &f->random, .dirs = dirs, .memory_limit = memory_limit,
+    .loop = f->loop, .http = f->http, .random = &f->random, .dirs = dirs, .memory_limit = memory_limit,
     .host = { f, fake_answered, fake_mark_sent, fake_checkpoint, fake_results, fake_log, fake_changed },
   };
   orr_error err = ORR_ERROR_INIT;
@@ -158,6 +160,7 @@ static inline void fake_open(fake *f) {
 
 static inline void fake_close(fake *f) {
   orr__bindings_close(f->bindings);
+  orr__http_free(f->http);
   for (int i = 0; i < FAKE_CALLS; i++) {
     orr__call_free(f->ended[i]);
     orr__answer_clear(&f->answers[i]);

@@ -103,7 +103,7 @@ static void test_reload__the_same_size_in_the_same_instant_is_noticed(void **sta
   write_in_place(p, 0, "test.lua", version_text("1", ""));
   assert_string_equal(describe(p)->version, "1");
   for (int i = 2; i < 10; i++) {
-    char version[8];
+    char version[16];
     snprintf(version, sizeof version, "%d", i);
     write_in_place(p, 0, "test.lua", version_text(version, ""));
     assert_string_equal(describe(p)->version, version);
