@@ -2,9 +2,9 @@
  *
  * Following survives a change of runtime: when the data directory changes hands, the result is asked for again by
  * its uuid, which is all that has to be remembered. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "host/cli.h"
 
-enum { TICK_MS = 500, AGAIN_MS = 1000, COPY_SIZE = 64 * 1024, CLEAN_FDS = 16 };
+enum { TICK_MS = 500, AGAIN_MS = 1000, COPY_SIZE = 64 * 1024 };
 
 static bool is_terminal_status(const char *status) {
   return orr__streq(status, "SUCCEEDED") || orr__streq(status, "SUCCEEDED_WARNING") || orr__streq(status, "FAILED") ||
@@ -200,9 +200,21 @@ int orr__cli_cancel(orr__cli *cli) {
 
 /* ---- extract ---------------------------------------------------------------------------------------------- */
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-  (void)st, (void)type, (void)ftw;
-  return remove(path);
+/* Removes a folder of our own with what a provider put into it. */
+static void remove_tree(const char *path) {
+  DIR *dir = remove(path) == 0 ? NULL : opendir(path);
+  const struct dirent *entry;
+  if (!dir) return;
+  while ((entry = readdir(dir)) != NULL) {
+    bool is_self = orr__streq(entry->d_name, ".") || orr__streq(entry->d_name, "..");
+    char *inner = is_self ? NULL : orr__strf("%s/%s", path, entry->d_name);
+    struct stat st;
+    if (inner && lstat(inner, &st) == 0 && S_ISDIR(st.st_mode)) remove_tree(inner);
+    else if (inner) remove(inner);
+    free(inner);
+  }
+  closedir(dir);
+  remove(path);
 }
 
 /* Copies a file to standard output. */
@@ -248,7 +260,7 @@ static int extract_to_stdout(orr__cli *cli, cJSON **ret_data, orr_error *reterr)
     const char *path = orr__json_word(*ret_data, "path");
     rc = pour(path ? path : file, reterr);
   }
-  nftw(dir, remove_one, CLEAN_FDS, FTW_DEPTH | FTW_PHYS);
+  remove_tree(dir);
 done:
   free(file);
   free(dir);
@@ -299,7 +311,9 @@ int orr__cli_log(orr__cli *cli) {
   if (cli->globals.is_json) {
     orr__print_json(data);
   } else {
-    if (!cJSON_GetArraySize(jobs)) orr__remark("no job of this result has printed anything");
+    const char *printed = cJSON_GetArraySize(jobs) ? NULL : orr__json_word(data, "errorOutput");
+    if (printed && *printed) printf("%s%s", printed, printed[strlen(printed) - 1] == '\n' ? "" : "\n");
+    else if (!cJSON_GetArraySize(jobs)) orr__remark("no job of this result has printed anything");
     cJSON_ArrayForEach(job, jobs) {
       const char *text = orr__json_word(job, "text");
       if (cJSON_GetArraySize(jobs) > 1) printf("==> %s (%s) <==\n", orr__json_word(job, "name"), orr__json_word(job, "state"));

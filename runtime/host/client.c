@@ -263,7 +263,8 @@ static int wait_holding(orr__client *client, int64_t timeout_ms, orr__message *r
   for (;;) {
     int rc = next_message(client, ret_message, reterr);
     if (rc != 0) return rc < 0 ? rc : ORR_CLIENT_MESSAGE;
-    if (orr__dispatcher_is_handed_over(dispatcher)) return ORR_CLIENT_MOVED;
+    /* What is in flight is finished first, however long it takes: that is what handing over promises. */
+    if (orr__dispatcher_is_handed_over(dispatcher) && orr__holder_is_idle(client->holder)) return ORR_CLIENT_MOVED;
     int64_t left = timeout_ms < 0 ? -1 : end - orr__mono_ms();
     if (timeout_ms >= 0 && left <= 0) return ORR_CLIENT_TIMEOUT;
     orr__holder_turn(client->holder, left, client->config->signal_fd);

@@ -53,6 +53,7 @@ void orr__holder_turn(orr__holder *holder, int64_t max_wait_ms, int also_fd) {
   if (ready > 0) orr__server_turn(holder->server, fds + 2, count);
   orr_step(holder->runtime, 0);
   orr__dispatcher_pump(holder->dispatcher);
+  orr__server_reap(holder->server);
 }
 
 void orr__holder_drain(orr__holder *holder) {

@@ -130,7 +130,7 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static enum orr__hue add_field(orr__buf *out, const char *key, const cJSON *value, int64_t now_ms) {
-  if (cJSON_IsNumber(value) && ends_with(key, "Date")) {
+  if (cJSON_IsNumber(value) && (ends_with(key, "Date") || ends_with(key, "lastCommit"))) {
     orr__text_date(out, (int64_t)value->valuedouble);
     orr__buf_adds(out, " (");
     orr__text_ago(out, (int64_t)value->valuedouble, now_ms);

@@ -19,7 +19,7 @@
 #include "host/signals.h"
 #include "host/socket.h"
 
-enum { RETRY_MS = 20, DRAIN_MS = 4500, REPLY_LINE_MAX = 4096 };
+enum { RETRY_MS = 50, DRAIN_MS = 4500, REPLY_LINE_MAX = 4096 };
 
 /* ---- logfmt ----------------------------------------------------------------------------------------------- */
 
@@ -94,12 +94,14 @@ done:
   return rc;
 }
 
-/* Finds out who holds the directory. REFUSED: another serve, for good. 0: worth another try at opening. */
+/* Finds out who holds the directory. REFUSED: another serve, for good. 1: a command that has been asked to hand over.
+ * 0: nobody answers; somebody is just opening or closing it. */
 static int talk_to_holder(const orr__cli *cli, bool *has_asked, orr_error *reterr) {
   orr__message info = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT}, over = info;
   int rc = ask_holder(cli, "runtime.info", &info, NULL);
   if (rc == ORR_E_CANCELLED) return orr__error_set(reterr, rc, "interrupted");
-  if (rc != 0 || info.error.code) goto done; /* it is just opening, or closing */
+  bool has_answered = rc == 0 && info.error.code == 0;
+  if (!has_answered) goto done;
   const cJSON *pid = cJSON_GetObjectItemCaseSensitive(info.data, "pid");
   if (orr__streq(orr__json_word(info.data, "role"), "serve")) {
     rc = orr__error_set(reterr, ORR_E_REFUSED, "another `orrery serve` (pid %.0f) holds %s", cJSON_IsNumber(pid) ? pid->valuedouble : 0, cli->data_dir);
@@ -115,7 +117,7 @@ static int talk_to_holder(const orr__cli *cli, bool *has_asked, orr_error *reter
 done:
   orr__message_clear(&info);
   orr__message_clear(&over);
-  return rc == ORR_E_CANCELLED ? rc : 0;
+  return rc == ORR_E_CANCELLED ? rc : has_answered;
 }
 
 static int take(orr__cli *cli, orr__holder **ret_holder, orr_error *reterr) {
@@ -124,11 +126,10 @@ static int take(orr__cli *cli, orr__holder **ret_holder, orr_error *reterr) {
   for (;;) {
     int rc = orr__holder_open(cli->settings, cli->data_dir, false, tell_log, cli, ret_holder, reterr);
     if (rc != ORR_E_LOCKED) return rc;
-    bool had_asked = has_asked;
     rc = talk_to_holder(cli, &has_asked, reterr);
-    if (rc != 0) return rc;
-    /* Hooks in flight may have taken long; what is left is its closing. */
-    if (has_asked && !had_asked) end = orr__mono_ms() + ORR_REACH_MS;
+    if (rc < 0) return rc;
+    /* Its hooks in flight may take long: as long as it answers, it is waited for. */
+    if (rc > 0) end = orr__mono_ms() + ORR_REACH_MS;
     if (orr__mono_ms() >= end) return ORR_E_LOCKED;
     struct pollfd stop = {cli->signal_fd, POLLIN, 0};
     if (poll(&stop, 1, RETRY_MS) > 0 && orr__signals_count() > 0) return orr__error_set(reterr, ORR_E_CANCELLED, "interrupted");

@@ -164,6 +164,10 @@ void orr__server_turn(orr__server *server, const struct pollfd *fds, size_t coun
     /* POLLHUP: both directions are closed, nobody reads any more. */
     if (fds[i].revents & (POLLERR | POLLNVAL) || (fds[i].revents & POLLHUP && !(fds[i].revents & POLLIN))) of->is_dropped = true;
   }
+  if (fds[0].revents & POLLIN) accept_clients(server);
+}
+
+void orr__server_reap(orr__server *server) {
   size_t kept = 0;
   for (size_t i = 0; i < server->count; i++) {
     client *of = server->clients[i];
@@ -171,7 +175,6 @@ void orr__server_turn(orr__server *server, const struct pollfd *fds, size_t coun
     else server->clients[kept++] = of;
   }
   server->count = kept;
-  if (fds[0].revents & POLLIN) accept_clients(server);
 }
 
 int orr__server_is_sending(const orr__server *server) {

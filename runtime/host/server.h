@@ -27,6 +27,9 @@ void orr__server_free(orr__server *server);
 size_t orr__server_fds(orr__server *server, struct pollfd *fds);
 /* Serves what poll found in them; nothing may have happened to the server in between. */
 void orr__server_turn(orr__server *server, const struct pollfd *fds, size_t count);
+/* Lets go of the clients that are done. After every turn of the dispatcher too: the last reply ends a client that
+ * has nothing more to say, and poll will not tell. */
+void orr__server_reap(orr__server *server);
 /* Is there a byte that a client has not taken yet? */
 int orr__server_is_sending(const orr__server *server);
 
