@@ -471,7 +471,7 @@ static void test_dispatch__secrets_do_not_leave_in_messages(void **state) {
   fake_open(&f);
   fake_load(&f, "function provider.deleteBackup(backup)\n"
                 "  local c = backup.connection\n"
-                "  print('auth', c.password, base64.encode('admin:' .. c.password), backup:getConfigProperty('passphrase'))\n"
+                "  print('auth', c.password, base64.encode('root:' .. c.password), base64.encode(c.password), backup:getConfigProperty('passphrase'))\n"
                 "  return false, 'login ' .. c.password .. ' refused, ' .. url.encode(backup:getConfigProperty('passphrase'))\n"
                 "end");
   orr__answer *answer = fake_run(&f, ORR_HOOK_deleteBackup);
@@ -479,7 +479,7 @@ static void test_dispatch__secrets_do_not_leave_in_messages(void **state) {
   assert_null(strstr(f.log, "s3cr3t"));
   assert_null(strstr(f.log, "sesame"));
   assert_null(strstr(f.log, "czNjcjN0"));
-  assert_null(strstr(f.log, "YWRtaW46czNjcjN0"));
+  assert_null(strstr(f.log, "M2NyM3QtcGE1"));
   fake_close(&f);
 }
 
