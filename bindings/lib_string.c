@@ -212,8 +212,8 @@ static int string_gsub(lua_State *L) {
   return 2;
 }
 
-/* next(s, pattern, at) -> from, to, captures...: the first match at offset `at` (from 0) or behind it, as offsets; nil
- * if there is none. '^' anchors at `at`. */
+/* next(s, pattern, at, one) -> from, to, captures...: the first match at offset `at` (from 0) or behind it, as offsets; nil
+ * if there is none. '^' anchors at `at`. one: only the first capture is wanted. */
 static int string_next(lua_State *L) {
   size_t len, text_len, end;
   const char *subject = luaL_checklstring(L, 1, &len), *text = luaL_checklstring(L, 2, &text_len);
@@ -225,7 +225,9 @@ static int string_next(lua_State *L) {
     if (try_match(L, pattern, &m, at, &end)) {
       lua_pushinteger(L, (lua_Integer)at);
       lua_pushinteger(L, (lua_Integer)end);
-      return 2 + push_captures(L, pattern, &m, at, end, true);
+      if (!lua_toboolean(L, 4)) return 2 + push_captures(L, pattern, &m, at, end, true);
+      push_capture(L, pattern, &m, 0, at, end);
+      return 3;
     }
     if (is_anchored) break;
   }

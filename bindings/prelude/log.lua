@@ -1,7 +1,8 @@
 -- log: lines for the operator. Secrets are redacted; a line ends at 8 KiB; a call may write 1,000 of them.
 local raw, lib = ...
 
-local select, type, tostring, unpack = select, type, tostring, unpack
+-- tostring is the global one of the moment: the sandbox puts one there that leaks no addresses.
+local ipairs, select, type, unpack = ipairs, select, type, unpack
 local format = lib.string.format
 
 local log = {}

@@ -2,7 +2,8 @@
 -- here, so that a replacement function may wait and never meets a C boundary.
 local raw, _, core = ...
 
-local select, type, tostring, unpack, concat = select, type, tostring, unpack, table.concat
+-- tostring is the global one of the moment: the sandbox puts one there that leaks no addresses.
+local select, type, unpack, concat = select, type, unpack, table.concat
 local raise = core.raise
 local string = {}
 
@@ -12,7 +13,7 @@ end
 
 local function needsText(value)
   local kind = type(value)
-  return kind == "table" or kind == "userdata"
+  return kind == "table" or kind == "userdata" or kind == "function" or kind == "thread"
 end
 
 local function textualised(format, ...)
@@ -48,10 +49,10 @@ local function matched(lookup, from, to, ...)
   return from, to, lookup(...)
 end
 
-local function gsubWith(subject, pattern, lookup, most)
+local function gsubWith(subject, pattern, lookup, most, isTable)
   local pieces, at, count, len = {}, 0, 0, #subject
   while count < most do
-    local from, to, value = matched(lookup, raw.next(subject, pattern, at))
+    local from, to, value = matched(lookup, raw.next(subject, pattern, at, isTable))
     if not from then break end
     count = count + 1
     pieces[#pieces + 1] = raw.sub(subject, at + 1, from)
@@ -79,7 +80,7 @@ function string.gsub(subject, pattern, with, most)
   if kind ~= "table" and kind ~= "function" then return raw.gsub(subject, pattern, with, most) end
   local lookup = with
   if kind == "table" then lookup = function(key) return with[key] end end
-  return gsubWith(tostring(subject), tostring(pattern), lookup, most or #tostring(subject) + 1)
+  return gsubWith(tostring(subject), tostring(pattern), lookup, most or #tostring(subject) + 1, kind == "table")
 end
 
 return string
