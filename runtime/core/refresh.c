@@ -72,7 +72,8 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
   } else {
     if (result->errorCount) orr__set_int(o, ORR_F_result_errorCount, 0);
     if (flow->answer.msg) orr__set_str(o, ORR_F_result_statusMessage, flow->answer.msg);
-    if (!o->dirty && !flow->answer.warnings && !flow->is_op_stored) {
+    bool has_news = o->dirty || (flow->graph.backup && flow->graph.backup->head.dirty);
+    if (!has_news && !flow->answer.warnings && !flow->is_op_stored) {
       orr__flow_settle(flow, tx); /* nothing to tell: it only drops the unwritten row */
       orr__tx_free(tx);
       back_to_wheel(flow, orr__refresh_interval(flow));
@@ -151,6 +152,7 @@ int orr__batch_fill(orr__flow *flow, orr__call *call) {
     call->batch[i] = batch->members[i]->graph;
     memset(&batch->members[i]->graph, 0, sizeof call->batch[i]);
     batch->members[i]->call_id = call->id;
+    batch->members[i]->hook = call->hook;
   }
   return 0;
 }
