@@ -102,7 +102,8 @@ static bool take_errors(reading *r, lua_State *L, int table) {
   size_t count = 0;
   for (lua_pushnil(L); lua_next(L, errors) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)) {
-      refuse(r, "answered errors with %s in it; errors maps field names to messages", shown(L, lua_type(L, -2) == LUA_TSTRING ? -1 : -2, text, sizeof text));
+      int odd = lua_type(L, -2) == LUA_TSTRING ? -1 : -2;
+      refuse(r, "answered errors with %s in it; errors maps field names to messages", shown(L, odd, text, sizeof text));
       return false;
     }
     lua_pushvalue(L, -1);
@@ -359,7 +360,9 @@ static void override_stopped(orr__hookcall *hc, orr__answer *answer) {
   answer->traceback = traceback;
   answer->outcome = is_deadline ? ORR_OUTCOME_TIMEOUT : ORR_OUTCOME_INTERRUPTED;
   if (said) orr__error_set(&answer->error, hc->stop, "%s", said);
-  else orr__error_set(&answer->error, hc->stop, "%s %s: %s: %s", d->code, d->version, orr__hooks[hc->call->hook].name, hc->stop_why ? hc->stop_why : "stopped");
+  else
+    orr__error_set(&answer->error, hc->stop, "%s %s: %s: %s", d->code, d->version, orr__hooks[hc->call->hook].name,
+                   hc->stop_why ? hc->stop_why : "stopped");
   free(said);
 }
 

@@ -14,8 +14,9 @@ static int describe(void *self, const char *code, const orr__declaration **ret, 
   return rc;
 }
 
-static int list(void *self, void (*each)(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err),
-                void *arg, orr_error *reterr) {
+typedef void (*each_provider)(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err);
+
+static int list(void *self, each_provider each, void *arg, orr_error *reterr) {
   orr__bindings *b = self;
   char **codes;
   int rc = orr__provider_codes(b, &codes, reterr);

@@ -74,7 +74,8 @@ static void take_code(orr__declaration *d, const orr__json *map, const char *cod
   d->code = take_line(map, "code", findings);
   if (!d->code) return;
   if (!is_code(d->code)) orr__finding(findings, "Provider: code '%s' may have letters, digits, '-' and '_', 64 at most", d->code);
-  else if (!orr__streq(d->code, code)) orr__finding(findings, "Provider: code is '%s' but the file is called '%s'; they must be equal", d->code, code);
+  else if (!orr__streq(d->code, code))
+    orr__finding(findings, "Provider: code is '%s' but the file is called '%s'; they must be equal", d->code, code);
 }
 
 static void take_timeouts(orr__declaration *d, const orr__json *map, orr__buf *findings) {
@@ -112,7 +113,8 @@ static const char *need_fault(const char *kind, const char *text) {
     host = host ? host + 3 : text;
     if (strchr(host, '/')) return "must be an origin such as https://api.example.com, without a path";
     const char *star = strchr(host, '*');
-    if (star && (star != host || host[1] != '.' || strchr(host + 1, '*') || !strchr(host + 2, '.'))) return "may have a star only as a leading '*.' of a domain";
+    bool is_leading = star == host && host[1] == '.' && !strchr(host + 1, '*') && strchr(host + 2, '.');
+    if (star && !is_leading) return "may have a star only as a leading '*.' of a domain";
     return *host ? NULL : "has no host";
   }
   if (strcmp(kind, "exec") == 0) return is_template && *rest ? "must be exactly one template, without anything behind it" : NULL;
@@ -171,7 +173,8 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   take_timeouts(d, map, findings);
   take_needs(d, map, findings);
   orr__declare_options(orr__json_get(map, "optionTypes"), "optionTypes", &d->options, &d->option_count, findings);
-  orr__declare_options(orr__json_get(map, "connectionOptionTypes"), "connectionOptionTypes", &d->connection_options, &d->connection_option_count, findings);
+  orr__declare_options(orr__json_get(map, "connectionOptionTypes"), "connectionOptionTypes", &d->connection_options,
+                       &d->connection_option_count, findings);
 }
 
 static void clear_options(orr__option *options, size_t count) {

@@ -12,8 +12,8 @@
 #define OPTIONS_MAX 200
 #define CHOICES_MAX 1000
 
-static const char *const keys[] = { "fieldName", "fieldLabel", "helpText", "inputType", "defaultValue", "choices", "optionSource", "required",
-  "createOnly", NULL };
+static const char *const keys[] = { "fieldName", "fieldLabel", "helpText", "inputType", "defaultValue", "choices", "optionSource",
+  "required", "createOnly", NULL };
 static const char *const types[] = { "text", "number", "checkbox", "select", "password", "textarea", "list", NULL };
 
 static bool is_name(const char *text) {
@@ -49,8 +49,8 @@ static char *take_type(const orr__json *map, const char *what, orr__buf *finding
   if (!orr__json_get(map, "inputType")) return orr__strdup("text");
   for (const char *const *t = types; *t; t++)
     if (orr__streq(*t, type)) return orr__strdup(type);
-  orr__finding(findings, "%s: inputType '%s' is none of text, number, checkbox, select, password, textarea, list%s", what, type ? type : "?",
-               type ? orr__did_you_mean(type, types, hint, sizeof hint) : "");
+  orr__finding(findings, "%s: inputType '%s' is none of text, number, checkbox, select, password, textarea, list%s", what,
+               type ? type : "?", type ? orr__did_you_mean(type, types, hint, sizeof hint) : "");
   return orr__strdup("text");
 }
 
@@ -95,7 +95,8 @@ static char *take_choices(const orr__json *map, const char *what, orr__buf *find
 static bool default_fits(const char *type, const orr__json *map) {
   const orr__json *value = orr__json_get(map, "defaultValue");
   if (strcmp(type, "checkbox") == 0) return is_bool(map, "defaultValue");
-  if (strcmp(type, "number") == 0) return !orr__json_text(value) && orr__json_num(map, "defaultValue", 0) == orr__json_num(map, "defaultValue", 1);
+  if (strcmp(type, "number") == 0)
+    return !orr__json_text(value) && orr__json_num(map, "defaultValue", 0) == orr__json_num(map, "defaultValue", 1);
   if (strcmp(type, "list") == 0) return orr__json_is_list(value);
   if (strcmp(type, "select") == 0) return !orr__json_is_map(value) && !orr__json_is_list(value);
   return orr__json_text(value) != NULL;

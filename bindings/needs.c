@@ -139,7 +139,9 @@ static bool fits(const char *kind, const char *pattern, const char *what, const 
 static int denied(const char *kind, const char *what, const orr__url *url, orr_error *reterr) {
   if (strcmp(kind, "http") == 0) {
     bool is_default = url->port == (orr__streq(url->scheme, "http") ? 80 : 443);
-    if (is_default) return orr__error_set(reterr, ORR_E_DENIED, "%s://%s is not granted; add \"%s://%s\" to needs.http", url->scheme, url->host, url->scheme, url->host);
+    if (is_default)
+      return orr__error_set(reterr, ORR_E_DENIED, "%s://%s is not granted; add \"%s://%s\" to needs.http", url->scheme, url->host,
+                            url->scheme, url->host);
     return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.http", url->origin, url->origin);
   }
   return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);

@@ -62,7 +62,8 @@ int orr__object_own(orr__hookcall *hc, orr__object *object) {
   return 0;
 }
 
-void orr__push_object(lua_State *L, orr__hookcall *hc, const orr__graph *graph, orr__object *object, enum orr__box_kind kind, const char *frozen_why) {
+void orr__push_object(lua_State *L, orr__hookcall *hc, const orr__graph *graph, orr__object *object, enum orr__box_kind kind,
+                      const char *frozen_why) {
   if (!object) {
     lua_pushnil(L);
     return;
@@ -101,7 +102,8 @@ void orr__push_object(lua_State *L, orr__hookcall *hc, const orr__graph *graph, 
 /* ---- checks ------------------------------------------------------------------------------------------------ */
 
 static void check_alive(lua_State *L, const orr__box *box) {
-  if (!box->hc) orr__raise(L, "this %s belongs to a hook that has ended; read what you need of it while the hook runs", box->model->class_name);
+  if (box->hc) return;
+  orr__raise(L, "this %s belongs to a hook that has ended; read what you need of it while the hook runs", box->model->class_name);
 }
 
 orr__box *orr__check_box(lua_State *L, const char *method) {
@@ -112,7 +114,8 @@ orr__box *orr__check_box(lua_State *L, const char *method) {
 }
 
 void orr__check_writable(lua_State *L, const orr__box *box, const char *what) {
-  if (box->kind == ORR_BOX_FROZEN) orr__raise(L, "%s of this %s cannot be set: %s", what, box->model->class_name, box->frozen_why ? box->frozen_why : "it is read-only");
+  if (box->kind != ORR_BOX_FROZEN) return;
+  orr__raise(L, "%s of this %s cannot be set: %s", what, box->model->class_name, box->frozen_why ? box->frozen_why : "it is read-only");
 }
 
 /* ---- navigation -------------------------------------------------------------------------------------------- */
@@ -256,8 +259,8 @@ void orr__objects_open(lua_State *L) {
   static const luaL_Reg meta[] = { { "__index", index_object }, { "__newindex", newindex_object }, { "__tostring", object_tostring },
     { "__eq", equal_objects }, { "__gc", collect }, { NULL, NULL } };
   static const luaL_Reg methods[] = { { "getConfigProperty", orr__object_get_property }, { "setConfigProperty", orr__object_set_property },
-    { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object }, { "save", orr__object_save },
-    { "results", orr__object_results }, { NULL, NULL } };
+    { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object },
+    { "save", orr__object_save }, { "results", orr__object_results }, { NULL, NULL } };
   lua_newtable(L);
   luaL_register(L, NULL, meta);
   lua_pushliteral(L, "object");

@@ -2,6 +2,7 @@
  *
  * Wrong types raise with the field and what it takes; a status goes through the words of model/status.h; a secret is known for redaction
  * before it is in Lua's hands. */
+#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdlib.h>
@@ -97,8 +98,9 @@ static void store_int(lua_State *L, orr__box *box, int field, int value) {
     /* Integers beyond 2^53 come as digits. */
     const char *text = lua_tostring(L, value);
     char *end;
+    errno = 0;
     long long digits = strtoll(text, &end, 10);
-    if (end == text || *end || strlen(text) > 20) orr__raise(L, "%s.%s takes a whole number, not '%s'", box->model->class_name, f->name, text);
+    if (end == text || *end || errno) orr__raise(L, "%s.%s takes a whole number, not '%s'", box->model->class_name, f->name, text);
     check_memory(L, orr__set_int(box->object, field, digits));
     return;
   }
@@ -165,8 +167,8 @@ static void store_status(lua_State *L, orr__box *box, int field, int value) {
   const char *word = lua_tostring(L, value), *status = orr__status_canonical(word), *now = orr__get_str(box->object, field);
   if (!status) {
     const char *near = orr__status_nearest(word);
-    orr__call_warn(box->hc, "unknown status '%.60s'%s%s%s; the status stays %s", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "",
-                   now ? now : "unset");
+    orr__call_warn(box->hc, "unknown status '%.60s'%s%s%s; the status stays %s", word, near ? " (did you mean " : "", near ? near : "",
+                   near ? "?)" : "", now ? now : "unset");
     return;
   }
   if (orr__streq(now, status)) return;

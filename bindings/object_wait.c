@@ -122,7 +122,8 @@ static const orr__wait_kind results_kind = { "backup:results", results_start, NU
 static const char *wanted_status(lua_State *L) {
   lua_getfield(L, 2, "status");
   if (lua_isnil(L, -1)) return NULL;
-  if (lua_type(L, -1) != LUA_TSTRING) orr__raise(L, "results: status must be a word of BackupStatusUtility, not a %s", luaL_typename(L, -1));
+  if (lua_type(L, -1) != LUA_TSTRING)
+    orr__raise(L, "results: status must be a word of BackupStatusUtility, not a %s", luaL_typename(L, -1));
   const char *word = lua_tostring(L, -1), *status = orr__status_canonical(word), *near = status ? NULL : orr__status_nearest(word);
   if (!status && near) orr__raise(L, "results: unknown status '%s' (did you mean %s?)", word, near);
   if (!status) orr__raise(L, "results: unknown status '%s'", word);
@@ -133,7 +134,8 @@ static size_t wanted_limit(lua_State *L) {
   lua_getfield(L, 2, "limit");
   if (lua_isnil(L, -1)) return RESULTS_DEFAULT;
   double limit = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  if (!(limit >= 1 && limit <= RESULTS_MAX) || floor(limit) != limit) orr__raise(L, "results: limit must be a whole number from 1 to %d", RESULTS_MAX);
+  if (!(limit >= 1 && limit <= RESULTS_MAX) || floor(limit) != limit)
+    orr__raise(L, "results: limit must be a whole number from 1 to %d", RESULTS_MAX);
   return (size_t)limit;
 }
 

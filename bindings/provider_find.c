@@ -37,7 +37,9 @@ static int not_found(const orr__bindings *b, const char *code, orr_error *reterr
   if (orr__provider_codes(b, &codes, NULL) == 0) near = orr__nearest(code, code_at, codes);
   if (near) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' (did you mean '%s'?)", code, near);
   else if (!b->dirs[0]) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s', and no provider folder is configured", code);
-  else orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' in %s%s", code, b->dirs[0], b->dirs[1] ? " or the other provider folders" : "");
+  else
+    orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' in %s%s", code, b->dirs[0],
+                   b->dirs[1] ? " or the other provider folders" : "");
   orr__codes_free(codes);
   return ORR_E_NOT_FOUND;
 }

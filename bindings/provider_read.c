@@ -153,7 +153,8 @@ static int hash_sources(orr__sources *sources, orr_error *reterr) {
   return 0;
 }
 
-int orr__sources_read(const char *code, const char *path, const char *folder, orr__sources *ret, orr__stamps *ret_stamps, orr_error *reterr) {
+int orr__sources_read(const char *code, const char *path, const char *folder, orr__sources *ret, orr__stamps *ret_stamps,
+                      orr_error *reterr) {
   orr__sources sources = { 0 };
   int rc = add_stamp(ret_stamps, path, reterr);
   if (!rc) rc = add_source(&sources, path, NULL, folder ? orr__strf("%s/init.lua", code) : orr__strf("%s.lua", code), reterr);
@@ -165,7 +166,8 @@ int orr__sources_read(const char *code, const char *path, const char *folder, or
 }
 
 int orr__sources_from_text(const char *code, const char *text, size_t len, orr__sources *ret, orr_error *reterr) {
-  if (len > ORR_SOURCE_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "provider '%s': source text is limited to %u bytes", code, ORR_SOURCE_MAX);
+  if (len > ORR_SOURCE_MAX)
+    return orr__error_set(reterr, ORR_E_LIMIT, "provider '%s': source text is limited to %u bytes", code, ORR_SOURCE_MAX);
   orr__sources sources = { calloc(1, sizeof *sources.items), 1, "" };
   if (!sources.items) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   orr__source *source = &sources.items[0];

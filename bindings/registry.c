@@ -115,7 +115,9 @@ static int findings_error(const char *code, const orr__buf *findings, orr_error 
   size_t more = 0;
   for (const char *c = end ? end + 1 : ""; *c; c++) more += *c == '\n';
   int len = (int)(end ? (size_t)(end - text) : strlen(text));
-  if (more) return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s (and %zu more; `orrery provider check` lists them)", code, len, text, more);
+  if (more)
+    return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s (and %zu more; `orrery provider check` lists them)", code, len,
+                          text, more);
   return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s", code, len, text);
 }
 

@@ -140,7 +140,8 @@ static int undefined_read(lua_State *L) {
 
 static int undeclared_write(lua_State *L) {
   lua_settop(L, 2);
-  orr__raise(L, "assignment to undeclared global '%s' (make it local)", lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+  orr__raise(L, "assignment to undeclared global '%s' (make it local)", name);
 }
 
 static void freeze(lua_State *L) {

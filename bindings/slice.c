@@ -6,7 +6,7 @@
  * for a while and then ended by an error at every instruction.
  *
  * Does not know what becomes of a coroutine that was taken off; task.c does. The hook does not fire inside compiled
- * code unless LuaJIT was built for it, hence the probe (LUAJIT facts in docs/decisions). */
+ * code unless LuaJIT was built for it, hence the probe. */
 #include <lauxlib.h>
 #include <luajit.h>
 #include <lualib.h>

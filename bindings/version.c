@@ -147,7 +147,8 @@ static void take_result(lua_State *L, void *arg) {
   if (lua_gettop(run->co) > 0) lua_xmove(run->co, L, 1);
   else lua_pushnil(L);
   if (!lua_rawequal(L, 1, -1))
-    orr__finding(v->findings, "%s: returns a %s instead of its Provider{...}; the last line should be `return provider`", chunk, luaL_typename(L, -1));
+    orr__finding(v->findings, "%s: returns a %s instead of its Provider{...}; the last line should be `return provider`", chunk,
+                 luaL_typename(L, -1));
 }
 
 static void take_declaration(lua_State *L, void *arg) {

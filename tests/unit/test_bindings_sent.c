@@ -169,6 +169,7 @@ static void test_sent__a_refused_mark_is_raised_and_nothing_leaves(void **state)
   orr__answer *answer = serve_until_answered(&f, &o, id, &served);
   assert_int_equal(answer->outcome, ORR_OUTCOME_RETRY);
   assert_int_equal(answer->error.code, ORR_E_IO);
+  assert_has(orr__error_message(&answer->error), "executeBackup: test.lua:3: ");
   assert_int_equal(served, 0);
   assert_string_equal(f.ended[id]->graph.result->externalId, "io");
   fake_close(&f);
