@@ -22,9 +22,10 @@ finish() {
   status=$?
   if [ -n "$serve" ]; then
     kill "$serve" 2>/dev/null || true
-    wait "$serve" || true
+    wait "$serve" || status=$?
   fi
   [ "$status" -eq 0 ] || echo "the quickstart ended early; $demo/*.log may tell why" >&2
+  exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
@@ -42,7 +43,7 @@ newest() { orrery result ls --backup "$name" --limit 1 --json | grep -o '"uuid":
 echo "1. Install what is missing, and build"
 sh docs/install-deps.sh build | sed 's/^/   /'
 mkdir -p "$build" "$demo"
-: >"$demo/build.log"
+rm -f "$demo"/*.log
 if [ ! -f "$build/build.ninja" ]; then quietly "$demo/build.log" cmake -S . -B "$build" -G Ninja -DORR_TESTS=OFF; fi
 quietly "$demo/build.log" cmake --build "$build"
 say "built $build/orrery, version $("$build/orrery" --version | cut -d ' ' -f 2)"
@@ -52,25 +53,25 @@ if [ ! -f "$demo/password" ]; then
   (umask 077 && head -c 24 /dev/urandom | base64 >"$demo/password")
 fi
 if ! orrery connection show demo >/dev/null 2>&1; then
-  orrery connection add demo --provider restic --set repository="$demo/repository" --set password=@"$demo/password" >/dev/null
+  quietly "$demo/setup.log" orrery connection add demo --provider restic --set repository="$demo/repository" --set password=@"$demo/password"
 fi
 if [ -z "$folder" ]; then
   # This project, but for what it makes: those folders change while they are read.
   folder=$here
   name=demo
-  set -- --set exclude="$here/.build" --set exclude="$demo" --set exclude="$here/.git"
+  set -- --set exclude:='[".build", ".orrery-demo", ".git"]'
 else
   name=demo-$(printf %s "$folder" | cksum | cut -d ' ' -f 1)
   set --
 fi
 if ! orrery backup show "$name" >/dev/null 2>&1; then
-  orrery backup create "$name" --provider restic --connection demo --schedule "@every 2s" --tz UTC --refresh-interval 1 --paused \
-    --set path="$folder" "$@" >/dev/null 2>&1
+  quietly "$demo/setup.log" orrery backup create "$name" --provider restic --connection demo --schedule "@every 2s" --tz UTC \
+    --refresh-interval 1 --paused --set path="$folder" "$@"
 fi
 say "Backup $name: restic, $folder, @every 2s"
 
 echo "3. Let the schedule fire once, and wait for the end"
-orrery serve 2>>"$demo/serve.log" &
+"$build/orrery" --data "$demo/data" serve 2>>"$demo/serve.log" & # no function: it must be the one that is ended
 serve=$!
 tries=0
 until [ -S "$demo/data/socket" ] && orrery status >/dev/null 2>&1; do
@@ -93,6 +94,31 @@ fi
 echo "4. Extract the result, and compare it with the source"
 orrery result ls --backup "$name" --limit 3 | cut -c 1-100 | sed 's/^/   /'
 rm -rf "$demo/extracted"
+mkdir "$demo/extracted"
 orrery result extract "$result" --to "$demo/extracted" >/dev/null
-diff -r --no-dereference "$folder" "$demo/extracted"
+same() { diff -r --no-dereference "$@" "$folder" "$demo/extracted"; }
+if [ "$name" = demo ]; then same -x .build -x .orrery-demo -x .git; else same; fi
 say "$(find "$demo/extracted" -type f | wc -l) files extracted, byte for byte the source"
+
+# Commands to go on with, as they stand: an editor that is there, and a folder of the reader's own that does not hold this demo.
+command="$build/orrery --data $demo/data"
+editor=
+for one in "${VISUAL:-}" "${EDITOR:-}" editor nano vim vi; do
+  if [ -z "$editor" ] && [ -n "$one" ] && command -v "${one%% *}" >/dev/null; then editor="$one $here/providers/restic.lua"; fi
+done
+: "${editor:=sed -i s/1.0.0/1.0.1/ $here/providers/restic.lua}"
+mine=/etc
+for one in "${HOME:-/}" "${HOME:-/}/Documents"; do
+  case $here/ in "${one%/}"/*) ;; *) if [ -d "$one" ]; then mine=$one; fi ;; esac
+done
+create="$command backup create mine --provider restic --connection demo --set path=$mine && "
+if orrery backup show mine >/dev/null 2>&1; then create=; fi
+cat <<EOM
+
+Look at what happened, hook by hook:
+   $command result show $result --journal
+Edit the provider live, while it serves:
+   $command serve 2>/dev/null & $editor; $command backup run $name --wait; kill \$!
+Back up your own folder:
+   $create$command backup run mine --wait
+EOM
