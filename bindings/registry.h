@@ -38,15 +38,19 @@ typedef struct orr__provider {
   orr__secrets secrets;          /* for the rest of its life */
 } orr__provider;
 
+typedef struct orr__queue {
+  struct orr__task *head, *tail;
+} orr__queue;
+
 struct orr__bindings {
   orr__bindings_config config;   /* dirs is our copy */
   char **dirs;
   orr__provider_ops ops;
   orr__provider *providers;
   orr__map calls;                /* orr__hookcall by call id */
-  struct orr__task *queue_head, *queue_tail; /* ready to go on, in order */
+  orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
   orr__timer run_timer, reap_timer;
-  bool is_running, is_closing, may_jit;
+  bool is_closing, may_jit;
   uint64_t last_wait_id;
   orr__wait *lingering;          /* aborted waits whose work has not ended */
   struct orr__mark *marks;       /* questions about the sent mark that the core has not answered */

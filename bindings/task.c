@@ -1,7 +1,8 @@
 /* Tasks and their queue: coroutines go on in the order in which they became ready, one slice at a time.
  *
- * A turn of the loop runs what was ready when it began and stops early once it has used a slice's time, so that I/O and
- * timers are never further away than that. On a virtual loop Lua takes no time, except that a slice that was
+ * There are two queues: what has waited for something goes before what used up a slice, of which a turn of the loop runs one. So a
+ * loop without end costs others one slice's delay, however often they wait, and I/O and timers are never further away than
+ * two. On a virtual loop Lua takes no time, except that a slice that was
  * ended by the count hook costs its length: a loop without end then meets its deadline there too.
  *
  * Does not know what tasks wait for, nor what an answer is. */
@@ -18,25 +19,30 @@ static void kick(orr__bindings *b) {
   orr__timer_start(b->config.loop, &b->run_timer, orr__loop_mono_ms(b->config.loop), run_queue, b);
 }
 
-static void enqueue(orr__task *task) {
+static orr__queue *queue_of(const orr__task *task) {
   orr__bindings *b = task->hc->version->bindings;
+  return task->outcome == ORR_GO_SLICE ? &b->sliced : &b->ready;
+}
+
+static void enqueue(orr__task *task) {
+  orr__queue *queue = queue_of(task);
   if (task->is_queued) return;
   task->is_queued = true;
   task->queue_next = NULL;
-  if (b->queue_tail) b->queue_tail->queue_next = task;
-  else b->queue_head = task;
-  b->queue_tail = task;
-  kick(b);
+  if (queue->tail) queue->tail->queue_next = task;
+  else queue->head = task;
+  queue->tail = task;
+  kick(task->hc->version->bindings);
 }
 
 static void dequeue(orr__task *task) {
-  orr__bindings *b = task->hc->version->bindings;
+  orr__queue *queue = queue_of(task);
   if (!task->is_queued) return;
   orr__task *before = NULL;
-  for (orr__task *t = b->queue_head; t && t != task; t = t->queue_next) before = t;
+  for (orr__task *t = queue->head; t && t != task; t = t->queue_next) before = t;
   if (before) before->queue_next = task->queue_next;
-  else b->queue_head = task->queue_next;
-  if (b->queue_tail == task) b->queue_tail = before;
+  else queue->head = task->queue_next;
+  if (queue->tail == task) queue->tail = before;
   task->is_queued = false;
 }
 
@@ -202,6 +208,8 @@ static void slice_over(orr__task *task) {
   if (orr__loop_is_virtual(b->config.loop) &&
       orr__timer_start(b->config.loop, &task->slice_timer, due, slice_paid, task) == 0)
     return;
+  /* So that timers which came due during the slice fire before our next turn, not after it. */
+  orr__loop_update(b->config.loop);
   enqueue(task);
 }
 
@@ -249,16 +257,18 @@ static void resume(orr__task *task) {
 
 static void run_queue(void *arg) {
   orr__bindings *b = arg;
-  orr__task *last = b->queue_tail;
+  orr__task *last = b->ready.tail;
   int64_t end_ns = orr__clock_ns() + (int64_t)ORR_SLICE_MS * 1000000;
-  b->is_running = true;
-  for (bool is_last = false; b->queue_head && !is_last && !b->is_closing;) {
-    orr__task *task = b->queue_head;
+  for (bool is_last = false; b->ready.head && !is_last && orr__clock_ns() < end_ns;) {
+    orr__task *task = b->ready.head;
     is_last = task == last;
     dequeue(task);
     resume(task);
-    if (orr__clock_ns() > end_ns) break;
   }
-  b->is_running = false;
-  if (b->queue_head) kick(b);
+  orr__task *sliced = b->sliced.head;
+  if (sliced) {
+    dequeue(sliced);
+    resume(sliced);
+  }
+  if (b->ready.head || b->sliced.head) kick(b);
 }
