@@ -6,14 +6,14 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "args.h"
 #include "base/str.h"
 #include "wait.h"
-
-#include <stdlib.h>
 
 enum { AT_ONCE_MAX = 4 << 20, HEX_LEN = 64 };
 
