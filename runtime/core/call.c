@@ -270,6 +270,10 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   keep_opts(flow, call);
   call_back(flow, call);
   flow->code = 0;
+  if (core->is_draining && !flow->batch && flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
+    orr__flow_end(flow); /* abandoned where it is: the open row of the journal says so, and recovery takes it up */
+    return;
+  }
   step_answered(flow);
 }
 

@@ -1,6 +1,7 @@
 /* Cancelling: from the request to what the external system confirms.
  *
- *   request --> CANCEL_REQUESTED recorded at once, whatever hook is running; a waiting refresh is interrupted
+ *   request --> CANCEL_REQUESTED recorded at once, whatever hook is running; a waiting refresh is interrupted, and so is an
+ *               executeBackup that has sent nothing yet
  *           --> when the result is free: never sent: CANCELLED. Else cancelBackup:
  *                 success   the status stays CANCEL_REQUESTED until a refresh reports how it really ended
  *                 halt      the status before it returns, msg goes to whoever asked, refreshing goes on
@@ -43,6 +44,15 @@ static void commit(orr__flow *flow, orr__tx *tx) {
   orr__flow_submit(flow, tx, cancel_committed);
 }
 
+/* The status before it returns; refreshing goes on. */
+static void not_cancelled(orr__flow *flow, orr__tx *tx, const char *why) {
+  orr_result *result = flow->graph.result;
+  if (!orr__status_is_terminal(result->status))
+    orr__set_str(&result->head, ORR_F_result_status, result->previousStatus ? result->previousStatus : "IN_PROGRESS");
+  orr__unset(&result->head, ORR_F_result_previousStatus);
+  orr__flow_event(flow, tx, "result.cancel", "warning", "not cancelled: %s", why);
+}
+
 static void call_cancel(orr__flow *flow);
 
 static void cancelled(orr__flow *flow) {
@@ -69,10 +79,7 @@ static void cancelled(orr__flow *flow) {
     return;
   } else {
     orr__answer_error(&flow->answer, ORR_HOOK_cancelBackup, &flow->findings);
-    if (!orr__status_is_terminal(result->status))
-      orr__set_str(&result->head, ORR_F_result_status, result->previousStatus ? result->previousStatus : "IN_PROGRESS");
-    orr__unset(&result->head, ORR_F_result_previousStatus);
-    orr__flow_event(flow, tx, "result.cancel", "warning", "not cancelled: %s", orr__answer_text(&flow->answer));
+    not_cancelled(flow, tx, orr__answer_text(&flow->answer));
   }
   commit(flow, tx);
 }
@@ -91,6 +98,17 @@ static void call_cancel(orr__flow *flow) {
   orr__flow_submit(flow, tx, intent_written);
 }
 
+/* executeBackup has started something since the cancel was recorded, and there is no hook to end it. */
+static void cannot_cancel(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__error_move(&flow->findings, &flow->error);
+  if (!flow->findings.code) orr__error_set(&flow->findings, ORR_E_REFUSED, "the provider '%s' cannot cancel", flow->graph.backup->providerCode);
+  not_cancelled(flow, tx, orr__error_message(&flow->findings));
+  commit(flow, tx);
+}
+
+static bool is_refreshed(const orr_result *result) { return orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name); }
+
 static void cancel_loaded(orr__flow *flow) {
   orr_result *result = flow->graph.result;
   if (flow->code) {
@@ -98,10 +116,12 @@ static void cancel_loaded(orr__flow *flow) {
   } else if (orr__status_is_terminal(result->status)) {
     reply(flow); /* it ended while the request waited: that is the answer */
     orr__flow_end(flow);
-  } else if (!orr__result_may_run(flow->core, result) && !orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name)) {
+  } else if (!orr__result_may_run(flow->core, result) && !is_refreshed(result)) {
     orr__tx *tx = orr__flow_tx(flow);
     orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
     commit(flow, tx);
+  } else if (!orr__flow_has_hook(flow, ORR_HOOK_cancelBackup)) {
+    cannot_cancel(flow);
   } else {
     call_cancel(flow);
   }
@@ -124,8 +144,10 @@ static void recorded(orr__flow *flow) {
   if (subject && subject->holder) {
     subject->is_cancelled = true;
     orr__flow *holder = subject->holder;
+    bool is_marked = holder->op && orr__streq(holder->op->state, "sent");
+    bool is_unsent = holder->hook == ORR_HOOK_executeBackup && !is_marked && !orr__result_may_run(core, flow->graph.result);
     bool is_waiting = holder->hook == ORR_HOOK_refreshBackupResult || holder->hook == ORR_HOOK_refreshBackupResults || holder->hook == ORR_HOOK_recoverBackupResult;
-    if (holder->call_id && is_waiting) core->ops->interrupt(core->ops->self, holder->call_id, "a cancel was requested");
+    if (holder->call_id && (is_waiting || is_unsent)) core->ops->interrupt(core->ops->self, holder->call_id, "a cancel was requested");
   }
   orr__flow_acquire(flow, orr__result_key(flow->id), true, orr__cancel_go);
 }
@@ -142,7 +164,7 @@ static void to_record(orr__flow *flow) {
     return;
   }
   const orr__declaration *declaration = orr__flow_declaration(flow);
-  bool may_run = orr__result_may_run(flow->core, result);
+  bool may_run = orr__result_may_run(flow->core, result) || is_refreshed(result);
   if (may_run && (!declaration || !orr__declares(declaration, ORR_HOOK_cancelBackup))) {
     if (declaration) flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot cancel", declaration->code);
     orr__flow_abandon(flow);
@@ -166,6 +188,9 @@ static void found(orr__flow *flow) {
 
 void orr__request_result_cancel(orr__flow *flow) {
   const orr__json *opts = orr__json_get(flow->args, "opts");
+  const char *requested_by = orr__json_str(flow->args, "requestedBy");
   if (opts) flow->opts = orr__json_copy(opts);
+  flow->extra = orr__json_map();
+  if (flow->extra && requested_by) orr__json_put_str(flow->extra, "requestedBy", requested_by);
   orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), found);
 }

@@ -49,6 +49,12 @@ void orr__core_drain(orr__core *core) {
   }
 }
 
+void orr__core_close(orr__core *core) {
+  orr__core_drain(core);
+  core->is_closed = true;
+  core->ops = NULL;
+}
+
 /* Flows that only sleep until a later try do not keep a closing runtime. */
 static bool is_working(const orr__flow *flow) {
   bool sleeps = orr__timer_is_started(&flow->timer) && flow->timer.due_mono_ms > orr__loop_mono_ms(flow->core->loop);

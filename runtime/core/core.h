@@ -52,6 +52,8 @@ int orr__core_start(orr__core *core, orr_error *reterr);
 int orr__core_submit(orr__core *core, const char *request, const char *args, uint64_t *ret_request, orr_error *reterr);
 void orr__core_stop_request(orr__core *core, uint64_t request);
 void orr__core_drain(orr__core *core);
+/* Drained, and the backend is gone: what the store still completes moves nothing on; the journal says where it is. */
+void orr__core_close(orr__core *core);
 bool orr__core_is_idle(const orr__core *core);
 /* Completions from store and backend must have stopped coming. NULL is fine. */
 void orr__core_free(orr__core *core);

@@ -64,6 +64,7 @@ void orr__flow_end(orr__flow *flow) {
   orr__json_free(flow->out);
   free(flow->ids);
   free(flow->find_ref);
+  orr__batch_free(flow);
   free(flow);
 }
 
@@ -178,6 +179,10 @@ orr__tx *orr__flow_tx(orr__flow *flow) {
 static void on_tx(void *arg, orr__tx *tx, int code, const orr_error *err) {
   orr__flow *flow = arg;
   orr__loop_busy(flow->core->loop, -1);
+  if (flow->core->is_closed) {
+    orr__flow_end(flow);
+    return;
+  }
   flow->code = code;
   orr__error_clear(&flow->error);
   if (code) {

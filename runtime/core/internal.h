@@ -115,7 +115,7 @@ struct orr__core {
   int64_t started_ms;
   int64_t last_commit_ms;
   size_t events_since_prune;
-  bool is_draining, is_started;
+  bool is_draining, is_closed, is_started;
 };
 
 /* ---- flow.c ------------------------------------------------------------------------------------------------- */
@@ -211,6 +211,7 @@ void orr__cancel_go(orr__flow *flow);     /* holds the result, CANCEL_REQUESTED 
 void orr__batch_back(orr__flow *flow, orr__call *call); /* the call of a batch gives its graphs back */
 int orr__batch_fill(orr__flow *flow, orr__call *call);   /* and takes them */
 const char *orr__batch_provider(const orr__flow *flow);
+void orr__batch_free(orr__flow *flow); /* its members are flows of their own and stay */
 /* Takes up one stored result, unless it is in hand already. */
 void orr__recover_one(orr__core *core, int64_t result_id);
 /* Asks for the cancel again that the runtime ended in. */

@@ -172,12 +172,10 @@ static void batch_member(orr__flow *flow, orr__flow *member) {
   refreshed(member);
 }
 
-static void batch_end(orr__flow *flow) {
-  struct orr__batch *batch = flow->batch;
+void orr__batch_free(orr__flow *flow) {
+  if (flow->batch) free(flow->batch->members);
+  free(flow->batch);
   flow->batch = NULL;
-  if (batch) free(batch->members);
-  free(batch);
-  orr__flow_end(flow);
 }
 
 static void batch_done(orr__flow *flow) {
@@ -186,11 +184,11 @@ static void batch_done(orr__flow *flow) {
   orr__flow_settle(flow, tx);
   for (size_t i = 0; i < flow->batch->count; i++) batch_member(flow, flow->batch->members[i]);
   if (is_stored || flow->answer.outcome != ORR_OUTCOME_SUCCESS || flow->answer.warnings) {
-    orr__flow_submit(flow, tx, batch_end);
+    orr__flow_submit(flow, tx, orr__flow_end);
     return;
   }
   orr__tx_free(tx);
-  batch_end(flow);
+  orr__flow_end(flow);
 }
 
 /* One call for all members (they hold their results and have their graphs). Takes the array. */

@@ -220,11 +220,6 @@ static void stage_committed(orr__flow *flow) {
   orr__run_go(flow);
 }
 
-static bool is_cancelled(orr__flow *flow) {
-  orr__subject *subject = orr__subject_of(flow->core, flow->subject);
-  return subject && subject->is_cancelled;
-}
-
 /* Again, later: a prepare hook or an idempotent start; true unless the budget is spent. */
 static bool again(orr__flow *flow, enum orr__hook hook) {
   orr_result *result = flow->graph.result;
@@ -255,10 +250,19 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why);
 }
 
+static bool is_cancelled(orr__flow *flow) {
+  orr__subject *subject = orr__subject_of(flow->core, flow->subject);
+  return subject && subject->is_cancelled;
+}
+
 static void execute_done(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
   const char *status = result->status;
   if (flow->sent_ms) orr__set_int(&result->head, ORR_F_result_sentDate, flow->sent_ms);
+  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS && is_cancelled(flow) && !orr__result_may_run(flow->core, result)) {
+    orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
+    return;
+  }
   switch (flow->answer.outcome) {
     case ORR_OUTCOME_SUCCESS:
       if (orr__status_is_terminal(status)) {

@@ -362,6 +362,7 @@ void orr_close(orr_runtime *rt) {
   if (!rt) return;
   if (rt->core) orr__core_drain(rt->core);
   orr__bindings_close(rt->bindings); /* answers what is in flight */
+  if (rt->core) orr__core_close(rt->core);
   if (rt->store) orr__store_close(rt->store);
   orr__core_free(rt->core);
   rt->core = NULL;
