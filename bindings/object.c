@@ -114,6 +114,8 @@ orr__box *orr__check_box(lua_State *L, const char *method) {
 }
 
 void orr__check_writable(lua_State *L, const orr__box *box, const char *what) {
+  if (box->model->id != ORR_M_result && box->model->id != ORR_M_backup) /* a write that nobody keeps would be a lie */
+    orr__raise(L, "%s of a %s is for people to set, not for hooks", what, box->model->class_name);
   if (box->kind != ORR_BOX_FROZEN) return;
   orr__raise(L, "%s of this %s cannot be set: %s", what, box->model->class_name, box->frozen_why ? box->frozen_why : "it is read-only");
 }

@@ -53,8 +53,8 @@ static const orr__wait_kind save_kind = { "save", save_start, NULL, save_push, s
 int orr__object_save(lua_State *L) {
   orr__box *box = orr__check_box(L, "save");
   enum orr__model_id id = box->model->id;
-  orr__check_writable(L, box, "save");
   if (id != ORR_M_result && id != ORR_M_backup) orr__raise(L, "a %s cannot be saved from a hook", box->model->class_name);
+  orr__check_writable(L, box, "save");
   if (!orr__object_id(box->object)) orr__raise(L, "this %s is not persisted yet: return it as data", box->model->class_name);
   if (box->kind == ORR_BOX_COPY) orr__raise(L, "this %s is a copy; save the one the hook was given", box->model->class_name);
   save_wait *w = orr__wait_new(L, &save_kind, sizeof *w);

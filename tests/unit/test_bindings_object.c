@@ -89,6 +89,8 @@ static void test_object__methods_take_a_colon(void **state) {
   raises(&f, "backup.results{ limit = 1 }", "use a colon");
   raises(&f, "result:results()", "a method of a Backup");
   raises(&f, "backup.connection:save()", "cannot be saved");
+  raises(&f, "backup.connection.host = 'x'", "not for hooks");
+  raises(&f, "backup.connection:setConfigProperty('a', 1)", "not for hooks");
   fake_close(&f);
 }
 
