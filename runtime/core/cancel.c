@@ -38,9 +38,8 @@ static void cancel_committed(orr__flow *flow) {
 
 static void commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  orr__set_int(&result->head, ORR_F_result_updatedDate, orr__now(flow->core));
   if (orr__status_is_terminal(result->status)) orr__flow_event(flow, tx, "result.ended", "info", "%s", result->status);
-  orr__tx_update(tx, &result->head, result->head.dirty);
+  orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, cancel_committed);
 }
 

@@ -174,6 +174,11 @@ int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error 
 /* The dirty fields of an object in the midst of a hook, without breaking the rules of status. */
 void orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx);
 
+/* What a hook left in the flow's objects, by the rules of what persists: the result's changes whatever the outcome, the
+ * Backup's only after success. */
+void orr__flow_write(orr__flow *flow, orr__tx *tx);
+void orr__flow_write_backup(orr__flow *flow, orr__tx *tx); /* of a result that goes */
+
 /* ---- journal.c: events -------------------------------------------------------------------------------------- */
 
 void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...)

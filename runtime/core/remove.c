@@ -42,6 +42,7 @@ static void again_or_refused(orr__flow *flow, orr__step again) {
   bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS || flow->core->is_draining;
   orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name, orr__answer_text(&flow->answer),
                   is_final ? "" : "; trying again");
+  orr__flow_write(flow, tx);
   if (!is_final) {
     flow->attempt++;
     flow->inner = again;
@@ -74,6 +75,7 @@ static void drop_result(orr__flow *flow, bool is_forced) {
   orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_resultId, result->id);
   orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_resultId, result->id);
   orr__tx_delete(tx, ORR_M_result, result->id);
+  orr__flow_write_backup(flow, tx);
   int64_t id = result->id;
   char *external = orr__strdup(result->externalId);
   result->id = 0; /* the event is about the Backup: the result's own are gone */
@@ -307,10 +309,9 @@ static void extract_replied(orr__flow *flow) {
 
 static void extracted(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
-  orr_result *result = flow->graph.result;
   orr__flow_settle(flow, tx);
   if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) orr__answer_error(&flow->answer, ORR_HOOK_extractBackup, &flow->findings);
-  if (result->head.dirty) orr__checkpoint_write(flow, &result->head, tx);
+  orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, extract_replied);
 }
 

@@ -83,16 +83,25 @@ void orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
   orr__object_clean(object);
 }
 
-static void write_graph(orr__flow *flow, orr__tx *tx) {
+static void write_result(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  orr_backup *backup = flow->graph.backup;
-  if (result->head.dirty) orr__set_int(&result->head, ORR_F_result_updatedDate, orr__now(flow->core));
+  if (!result || !result->head.dirty) return;
+  orr__set_int(&result->head, ORR_F_result_updatedDate, orr__now(flow->core));
   orr__tx_update(tx, &result->head, writable(flow, result));
+}
+
+void orr__flow_write_backup(orr__flow *flow, orr__tx *tx) {
+  orr_backup *backup = flow->graph.backup;
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS && backup && backup->head.dirty) {
     orr__set_int(&backup->head, ORR_F_backup_updatedDate, orr__now(flow->core));
     orr__tx_update(tx, &backup->head, backup->head.dirty);
     orr__object_clean(&backup->head);
   }
+}
+
+void orr__flow_write(orr__flow *flow, orr__tx *tx) {
+  write_result(flow, tx);
+  orr__flow_write_backup(flow, tx);
 }
 
 /* After a commit the copy in hand shows what is stored, the recorded cancel included. */
@@ -141,7 +150,7 @@ void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
     orr__flow_event(flow, tx, "result.attention", "error", "%s: %s", result->attention, orr__answer_text(&flow->answer));
   }
-  write_graph(flow, tx);
+  orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, result_committed);
 }
 
@@ -293,7 +302,7 @@ static void prepare_done(orr__flow *flow, orr__tx *tx) {
     enum orr__hook next = stage_from(flow, flow->hook + 1);
     stage_fields(flow, next);
     orr__flow_intend(flow, tx, next);
-    write_graph(flow, tx);
+    orr__flow_write(flow, tx);
     flow->hook = next;
     flow->attempt = 1;
     orr__flow_submit(flow, tx, stage_committed);
@@ -331,7 +340,7 @@ static void restart(orr__flow *flow) {
   flow->hook = hook;
   flow->attempt = (int)flow->graph.result->errorCount + 1;
   orr__flow_intend(flow, tx, hook);
-  write_graph(flow, tx);
+  orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, stage_committed);
 }
 
