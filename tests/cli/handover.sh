@@ -1,0 +1,71 @@
+. "$1" # The directory changes hands while somebody waits: nothing is lost, and nobody notices.
+
+o backup create nap --provider nap --set seconds=3 >/dev/null
+o backup create slow --provider nap --set seconds=1 --set slow=2 >/dev/null
+held() { o status --json | grep -q '"inFlight"' && test -S "$data/socket"; }
+
+# A command that waits is the runtime; serve takes over; the command goes on as a client.
+later backup run nap --wait --json >run.out 2>run.err &
+waiting=$!
+ok "a command that waits serves the socket" until_ok held
+run status --json
+ok "it is a command that answers another one" json "r['role'] == 'command' and r['pid'] == $waiting"
+start_serve
+ok "serve asked for the directory" grep -q "asking it to hand over" serve.log
+run status --json
+ok "serve has it now" json "r['role'] == 'serve' and r['pid'] == $serve"
+wait "$waiting"
+status=$?
+cp run.out out
+ok "the command saw the end all the same" exits 0
+ok "and printed it" json 'r["status"] == "SUCCEEDED"'
+run result ls --backup nap --json
+ok "it was executed once" json 'len(r) == 1'
+
+# The daemon ends under a command that follows: that becomes the runtime itself.
+later backup run nap --wait --json >run.out 2>run.err &
+waiting=$!
+sleep 0.5
+end_serve
+wait "$waiting"
+status=$?
+cp run.out out
+ok "a client outlives its daemon" exits 0
+ok "and sees the end" json 'r["status"] == "SUCCEEDED"'
+
+# A hook in flight is finished before the directory is handed over.
+later backup run slow --wait --json >run.out 2>run.err &
+waiting=$!
+until_ok held
+start_serve
+wait "$waiting"
+status=$?
+cp run.out out
+ok "a hook in flight is finished" exits 0
+run result show "$(get run.out 'r["uuid"]')" --journal --json
+ok "and was called once" json '[op["hook"] for op in r["ops"]].count("executeBackup") == 1'
+end_serve
+
+# Following events across both.
+later events --follow --json >events.out 2>&1 &
+following=$!
+until_ok held
+start_serve
+o backup run nap >/dev/null
+seen() { grep -q result.accepted events.out && tail -n 1 events.out | grep -q result; }
+ok "events go on after a handover" until_ok seen
+ok "none is printed twice" test -z "$(grep -o '^{"id":[0-9]*' events.out | sort | uniq -d)"
+kill -INT "$following"
+wait "$following"
+status=$?
+ok "interrupting exits 130" exits 130
+end_serve
+
+# Two commands at a time.
+later backup run nap --wait >first.out 2>&1 &
+first=$!
+until_ok held
+later backup run slow --wait >second.out 2>&1 &
+second=$!
+wait "$first"; ok "the holder ends well" test $? -eq 0
+wait "$second"; ok "so does the one that used it" test $? -eq 0

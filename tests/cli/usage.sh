@@ -1,0 +1,80 @@
+. "$1" # What is typed: words, options, values, and what is said when they are wrong.
+
+run
+ok "no command is wrong usage" exits 2
+run backp ls
+ok "a misspelt noun exits 2" exits 2
+ok "a misspelt noun gets the nearest" complains "did you mean 'backup'?"
+run backup craete
+ok "a misspelt verb gets the nearest" complains "did you mean 'create'?"
+run backup create x --provder nap
+ok "a misspelt option exits 2" exits 2
+ok "a misspelt option gets the nearest" complains "did you mean '--provider'?"
+run result ls --schedule x
+ok "an option of another command is refused" exits 2
+run backup create
+ok "all that is missing is listed" complains "NAME: NAME is missing"
+ok "all that is missing is listed, options too" complains "provider: --provider is missing"
+run backup show one two
+ok "a word too many is refused" complains "one word too many: 'two'"
+run backup create x --provider nap --refresh-interval soon
+ok "a number must be one" complains "refresh-interval: 'soon' is not a number"
+run --color pink backup ls
+ok "a word of a choice must be one of it" exits 2
+run --setting stoer=memory backup ls
+ok "an unknown setting exits 2" exits 2
+run --version
+ok "--version" says "orrery 0."
+run events --help
+ok "--help of a command has its exit codes" says "130"
+run backup create --help
+ok "--help of a command has its examples" says "orrery backup create docs --provider archive"
+run backup --help
+ok "--help of a noun lists its verbs" says "backup resume NAME"
+run help set
+ok "help set tells how values are written" says "key:=json"
+missing=
+for words in $(o --help | sed -n 's/^  \([a-z][a-z]*\) \([a-z]*\).*/\1+\2/p'); do
+  run $(echo "$words" | tr + ' ') --help
+  case $out in "Usage: orrery"*Examples:*) ;; *) missing="$missing $words" ;; esac
+done
+ok "every command that is listed has --help with examples" test -z "$missing"
+ok "nothing of that has opened a data directory" test ! -e "$data"
+
+run backup show nothing
+ok "what is not there exits 4" exits 4
+run backup create x --provider nopro
+ok "an unknown provider is an error" test "$status" -ne 0
+run backup create x --provider nap
+ok "a missing option exits 2" exits 2
+ok "a missing option is named" complains "seconds:"
+run backup create x --provider nap --set seconds=1 --schedule '* * * * x'
+ok "the position of a cron fault is told" complains "column 9"
+run backup create x --provider nap --set seconds=1 --schedule @daily --tz Mars/Olympus
+ok "an unknown zone exits 2" exits 2
+run backup create x --provider nap --set seconds
+ok "--set wants key=value" complains "should be key=value"
+
+# What --set means, seen in the executionConfig of a run, which is kept as it was given.
+o backup create b --provider nap --set seconds=0 >/dev/null
+printf 'from file\n' >value
+printf 'from stdin\n' >stdin
+o backup run b --json --set text=12 --set num:=12 --set 'list=["a"]' --set 'brace={x' --set a.b=1 --set a.c=2 --set 'd\.e=3' \
+  --set file=@value --set in=- --set big:=12345678901234567890 --set text=last -- <stdin >out 2>err
+status=$?
+ok "a run with all forms of --set" exits 0
+ok "text stays text, the last one counts" json 'r["executionConfig"]["text"] == "last"'
+ok ":= is JSON" json 'r["executionConfig"]["num"] == 12'
+ok "a list is JSON" json 'r["executionConfig"]["list"] == ["a"]'
+ok "what only begins like JSON is text" json 'r["executionConfig"]["brace"] == "{x"'
+ok "dots make maps" json 'r["executionConfig"]["a"] == {"b": "1", "c": "2"}'
+ok "an escaped dot does not" json 'r["executionConfig"]["d.e"] == "3"'
+ok "@ reads a file without its last line end" json 'r["executionConfig"]["file"] == "from file"'
+ok "- reads standard input" json 'r["executionConfig"]["in"] == "from stdin"'
+ok "a large integer is not rounded" json 'r["executionConfig"]["big"] == "12345678901234567890"'
+run backup run b --set a=1 --set a.b=2
+ok "a value cannot be a map too" exits 2
+run backup run b --set a=- --set b=-
+ok "standard input is read once" complains "once only"
+run backup run b --set a=@/nonexistent
+ok "a file that is not there is told with its key" complains "a:"
