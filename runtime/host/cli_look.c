@@ -7,7 +7,8 @@
 
 /* ---- backup create ---------------------------------------------------------------------------------------- */
 
-static void add_schedule(orr__buf *out, const orr__cli *cli, const cJSON *schedule) {
+/* Dates are shown in the zone of whoever reads, not in the schedule's. */
+static void add_schedule(orr__buf *out, const cJSON *schedule) {
   const char *meaning = orr__json_word(schedule, "meaning");
   const cJSON *date = NULL;
   if (!meaning) return;
@@ -20,8 +21,7 @@ static void add_schedule(orr__buf *out, const orr__cli *cli, const cJSON *schedu
     orr__text_date(out, (int64_t)date->valuedouble);
     before = ", ";
   }
-  orr__buf_addc(out, '\n');
-  (void)cli;
+  orr__buf_adds(out, before[0] == ',' ? " here\n" : "\n");
 }
 
 int orr__cli_create(orr__cli *cli) {
@@ -41,7 +41,7 @@ int orr__cli_create(orr__cli *cli) {
       orr__text_safe(&out, msg);
     }
     orr__buf_addc(&out, '\n');
-    add_schedule(&out, cli, schedule);
+    add_schedule(&out, schedule);
     orr__print(&out);
     cJSON_ArrayForEach(warning, cJSON_GetObjectItemCaseSensitive(data, "warnings"))
       if (cJSON_IsString(warning)) orr__remark("orrery: warning: %s", warning->valuestring);
@@ -176,6 +176,14 @@ int orr__cli_events(orr__cli *cli) {
 
 static const char ATTENTION_VIEW[] = "ID=uuid:id BACKUP=backupName STATUS=status:status STARTED=startDate:ago NOTE=:problem";
 
+static void drop_zeros(cJSON *counts) {
+  cJSON *next = NULL;
+  for (cJSON *count = counts ? counts->child : NULL; count; count = next) {
+    next = count->next;
+    if (cJSON_IsNumber(count) && count->valuedouble == 0) cJSON_Delete(cJSON_DetachItemViaPointer(counts, count));
+  }
+}
+
 int orr__cli_status(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   cJSON *data = NULL;
@@ -186,6 +194,7 @@ int orr__cli_status(orr__cli *cli) {
     orr__buf out;
     orr__buf_init(&out, ORR_PRINT_MAX);
     cJSON *attention = cJSON_DetachItemFromObjectCaseSensitive(data, "attention");
+    drop_zeros(cJSON_GetObjectItemCaseSensitive(data, "results"));
     if (orr__client_is_command(cli->client)) orr__buf_adds(&out, "no `orrery serve` runs: nothing is scheduled or refreshed\n");
     orr__card(&out, &cli->paint, data);
     if (cJSON_GetArraySize(attention) > 0) {

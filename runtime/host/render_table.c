@@ -129,8 +129,12 @@ static bool ends_with(const char *text, const char *end) {
   return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
 }
 
+static bool is_date(const char *key) {
+  return ends_with(key, "Date") || strcmp(key, "date") == 0 || strcmp(key, "lastCommit") == 0;
+}
+
 static enum orr__hue add_field(orr__buf *out, const char *key, const cJSON *value, int64_t now_ms) {
-  if (cJSON_IsNumber(value) && (ends_with(key, "Date") || ends_with(key, "lastCommit"))) {
+  if (cJSON_IsNumber(value) && is_date(key)) {
     orr__text_date(out, (int64_t)value->valuedouble);
     orr__buf_adds(out, " (");
     orr__text_ago(out, (int64_t)value->valuedouble, now_ms);
