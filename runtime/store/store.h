@@ -65,7 +65,8 @@ int orr__store_cut(const orr__store *store, size_t n, const orr__store_config *c
  * required field without a value or a word that is no status (INVALID), a field that cannot be compared so, such as
  * a secret one (MISUSE). ------------------------------------------------------------------------------------- */
 
-orr__tx *orr__tx_new(void);                 /* owned until submitted; NULL when out of memory */
+orr__tx *orr__tx_new(void);                 /* owned until submitted; NULL when out of memory: building on
+                                             * NULL does nothing, submitting it is not allowed */
 void orr__tx_free(orr__tx *tx);             /* for one that was not submitted */
 
 /* Inserts a copy of the object with every field that is set; id must be (orr__store_next_id). EXISTS if a unique
