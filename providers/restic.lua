@@ -13,9 +13,11 @@
 local provider = Provider {
   apiVersion = 1, code = "restic", name = "restic", version = "1.0.0",
   connectionOptionTypes = {
-    { fieldName = "repository", fieldLabel = "Repository", required = true, helpText = "as restic takes it: /path, sftp:user@host:/path, s3:https://host/bucket" },
+    { fieldName = "repository", fieldLabel = "Repository", required = true,
+      helpText = "as restic takes it: /path, sftp:user@host:/path, s3:https://host/bucket" },
     { fieldName = "password", fieldLabel = "Password of the repository", inputType = "password", required = true },
-    { fieldName = "environment", inputType = "textarea", helpText = "as --set environment.NAME=value, such as RESTIC_CACHE_DIR, the place for a remote repository's cache" },
+    { fieldName = "environment", inputType = "textarea",
+      helpText = "as --set environment.NAME=value; RESTIC_CACHE_DIR is the place for the cache of a remote repository" },
     { fieldName = "secretEnvironment", inputType = "password", helpText = "the same for secrets: --set secretEnvironment.AWS_SECRET_ACCESS_KEY=@FILE" },
     { fieldName = "lockWait", fieldLabel = "Seconds to wait for a locked repository", inputType = "number", defaultValue = 60 },
   },
