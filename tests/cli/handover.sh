@@ -1,7 +1,7 @@
 . "$1" # The directory changes hands while somebody waits: nothing is lost, and nobody notices.
 
 o backup create nap --provider nap --set seconds=3 >/dev/null
-o backup create slow --provider nap --set seconds=1 --set slow=2 >/dev/null
+o backup create slow --provider nap --set seconds=1 --set slow=6 >/dev/null # longer than any command drains
 held() { o status --json | grep -q '"inFlight"' && test -S "$data/socket"; }
 
 # A command that waits is the runtime; serve takes over; the command goes on as a client.

@@ -54,6 +54,20 @@ ok "the protocol answers what is wrong" test "$(cat talk)" = "invalid serve inva
 run status
 ok "and goes on" exits 0
 
+# A client that stops sending still gets its reply, and then the connection ends.
+o backup run one --json >out
+python3 - "$data/socket" "$(get out 'r["uuid"]')" >talk <<'PY'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(json.dumps({"id": 1, "request": "result.watch", "args": {"result": sys.argv[2]}}).encode() + b"\n")
+s.shutdown(socket.SHUT_WR)
+lines = s.makefile().read().splitlines()
+print(json.loads(lines[-1])["type"], json.loads(lines[-1])["data"]["status"])
+PY
+ok "a client that stops sending gets its reply and an end" test "$(cat talk)" = "reply SUCCEEDED"
+
 run backup create slow --provider nap --set seconds=60 --set slow=30
 o backup run slow >/dev/null
 begun=$(date +%s)
