@@ -40,8 +40,8 @@ holds "exactly orrery.h is exported" diff "$place/declared" "$place/exported"
 grep -q '^ORR_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" && flags="-fsanitize=address,undefined" || flags=
 export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
 
-# says PROGRAM: it runs, and finds the providers that were installed with it.
-says() { mkdir -p "$place/data" && "$1" "$place/data" >"$place/said" && grep -q '"restic"' "$place/said" && ! grep -q '"error":"' "$place/said"; }
+# says PROGRAM [PROVIDERS]: it runs, and finds the providers.
+says() { mkdir -p "$place/data" && "$1" "$place/data" ${2:-} >"$place/said" && grep -q '"restic"' "$place/said" && ! grep -q '"error":"' "$place/said"; }
 
 holds "pkg-config finds it" sh -c "gcc -Wall -Wextra -Werror $flags '$source/uses_orrery.c' -o '$place/by_pkg_config' \$(pkg-config --cflags --libs orrery)"
 holds "a program by pkg-config runs" says "$place/by_pkg_config"
@@ -51,8 +51,10 @@ fi
 for static in OFF ON; do
   holds "find_package finds it, static $static" sh -c "cmake -S '$source' -B '$place/$static' -G Ninja -DCMAKE_PREFIX_PATH='$prefix' \
     -DSTATIC=$static -DCMAKE_C_COMPILER=gcc -DCMAKE_C_FLAGS='$flags' && cmake --build '$place/$static'"
-  holds "a program by find_package runs, static $static" says "$place/$static/uses_orrery"
 done
+holds "a program by find_package runs" says "$place/OFF/uses_orrery"
+# Linked into the program, the library lies elsewhere than what was installed with it, and must be told.
+holds "a program with the static library runs" says "$place/ON/uses_orrery" "$prefix/share/orrery/providers"
 
 unset LD_LIBRARY_PATH
 holds "the installed command finds its providers" sh -c "'$prefix/bin/orrery' --data '$place/data' provider show restic"

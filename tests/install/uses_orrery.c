@@ -1,5 +1,5 @@
-/* What an embedding program does, once: opens a runtime in the folder of its first argument, asks for the providers, and prints their
- * codes. Built by tests/install.sh against an installed Orrery, so it may know orrery.h and nothing else. */
+/* What an embedding program does, once: opens a runtime in the folder of its first argument, with the providers of the second, if
+ * there is one, and prints what providers there are. Built by tests/install.sh against an installed Orrery, so it may know orrery.h and nothing else. */
 #include <orrery.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,8 @@ int main(int argc, char **argv) {
   orr_runtime *runtime = NULL;
   uint64_t request = 0;
   int status = 1;
-  if (argc != 2 || orr_settings_set(settings, "data_dir", argv[1], err)) return fail("settings", err);
+  if (argc < 2 || orr_settings_set(settings, "data_dir", argv[1], err)) return fail("settings", err);
+  if (argc > 2 && orr_settings_set(settings, "providers", argv[2], err)) return fail("settings", err);
   if (orr_open(settings, &runtime, err)) return fail("orr_open", err);
   if (orr_submit(runtime, "provider.ls", "{}", &request, err)) return fail("orr_submit", err);
   for (int turns = 0; turns < 1000 && request != 0; turns++) {
