@@ -27,6 +27,22 @@ static int settable_field(const orr__object *object, const char *name) {
 
 static bool is_type(const orr__option *option, const char *type) { return option->input_type && strcmp(option->input_type, type) == 0; }
 
+/* What a value that came as JSON should have been, or NULL if it is that. Null is "not given". */
+static const char *misfit_of(const orr__option *option, const orr__json *value) {
+  bool is_many = orr__json_is_map(value) || orr__json_is_list(value);
+  bool is_flag = orr__json_value_bool(value, true) == orr__json_value_bool(value, false);
+  if (orr__json_is_null(value)) return NULL;
+  if (is_type(option, "list")) {
+    for (const orr__json *m = orr__json_first(value); m; m = orr__json_next(m))
+      if (!orr__json_text(m)) return "a list of texts";
+    return orr__json_is_list(value) ? NULL : "a list of texts";
+  }
+  if (is_type(option, "number")) return is_many || is_flag ? "a number" : NULL;
+  if (is_type(option, "checkbox")) return is_flag ? NULL : "true or false";
+  if (is_type(option, "select")) return is_many ? "one of the choices" : NULL;
+  return orr__json_text(value) ? NULL : "a text";
+}
+
 /* Text as the command line has it -> what the input type says; NULL and a finding if it does not fit. Owned. */
 static orr__json *convert(const orr__option *option, const orr__json *value, orr_error *findings) {
   const char *text = orr__json_text(value);
@@ -35,10 +51,6 @@ static orr__json *convert(const orr__option *option, const orr__json *value, orr
     orr__json *copy = orr__json_copy(value);
     if (list && copy) orr__json_append(list, copy);
     return list;
-  }
-  if (is_type(option, "list") && !orr__json_is_list(value)) {
-    orr__error_field(findings, option->field_name, "must be a list");
-    return NULL;
   }
   if (is_type(option, "number") && text) {
     char *end;
@@ -56,7 +68,10 @@ static orr__json *convert(const orr__option *option, const orr__json *value, orr
     orr__error_field(findings, option->field_name, "'%s' is neither true nor false", text);
     return NULL;
   }
-  return orr__json_copy(value);
+  const char *misfit = misfit_of(option, value);
+  if (!misfit) return orr__json_copy(value);
+  orr__error_field(findings, option->field_name, "must be %s", misfit);
+  return NULL;
 }
 
 struct names {

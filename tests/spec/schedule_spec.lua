@@ -1,0 +1,167 @@
+-- Schedules: 5-field cron, @daily and friends, @every, in a zone per schedule; nothing lost, nothing twice.
+local support = require "support"
+
+-- The virtual clock begins here: 2026-01-01T00:00:00Z, a Thursday.
+local beginning = 1767225600
+
+describe("a schedule", function()
+  local rt
+  before_each(function()
+    rt = assert(support.open())
+    rt:provider("p", "function provider.executeBackup(b, r) spy('at', time.now()) r.status = 'SUCCEEDED' end")
+  end)
+  after_each(support.clean)
+
+  local function instants()
+    local seconds = {}
+    for i, at in ipairs(rt:spied("at")) do seconds[i] = at / 1000 - beginning end
+    return seconds
+  end
+
+  local function fires(schedule, zone, hours)
+    rt:create("p", { schedule = schedule, timeZone = zone })
+    rt:advance(hours * 3600)
+    local seen = instants()
+    for i, at in ipairs(seen) do seen[i] = at / 3600 end
+    return seen
+  end
+
+  it("fires by cron", function() assert.same({ 2.5, 26.5, 50.5 }, fires("30 2 * * *", nil, 72)) end)
+  it("fires by @hourly", function() assert.same({ 1, 2, 3 }, fires("@hourly", nil, 3)) end)
+  it("fires by @daily", function() assert.same({ 24, 48 }, fires("@daily", nil, 50)) end)
+  it("fires by @weekly, on Sundays", function() assert.same({ 72 }, fires("@weekly", nil, 7 * 24)) end)
+  it("fires by @every, from when it was set", function() assert.same({ 0.25, 0.5, 0.75 }, fires("@every 15m", nil, 0.9)) end)
+  it("fires by steps and lists", function() assert.same({ 6, 9, 12, 30 }, fires("0 6-12/3 * * *", nil, 30.5)) end)
+
+  it("fires in its zone", function()
+    assert.same({ 7, 31 }, fires("0 2 * * *", "America/New_York", 48)) -- 02:00 there is 07:00 UTC in January
+  end)
+
+  it("has UTC as its zone if none is given", function()
+    assert.equal("UTC", rt:create("p", { schedule = "@daily" }).timeZone)
+  end)
+
+  it("makes a result per fire, with the instant it was fired for and the trigger schedule", function()
+    rt:create("p", { schedule = "@hourly" })
+    rt:advance(2 * 3600)
+    local results = rt:ask("result.ls", { backup = "b" })
+    assert.equal(2, #results)
+    assert.same({ (beginning + 7200) * 1000, "schedule" }, { results[1].scheduledDate, results[1].trigger })
+    assert.same({ (beginning + 3600) * 1000, "schedule" }, { results[2].scheduledDate, results[2].trigger })
+  end)
+
+  it("tells its meaning and next fires at creation", function()
+    local reply = rt:ask("backup.create", { name = "b", provider = "p", schedule = "0 2 * * *", timeZone = "Europe/Berlin" })
+    assert.is_string(reply.schedule.meaning)
+    assert.equal((beginning + 3600) * 1000, reply.schedule.next[1])
+    assert.equal(reply.schedule.next[1], rt:ask("backup.show", { backup = "b" }).nextFireDate)
+  end)
+
+  it("skips a fire while an earlier result still runs, and says so", function()
+    rt:provider("slow", support.starts .. "function provider.refreshBackupResult(r) if time.now() > " .. (beginning + 9000) .. "000 then r.status = 'SUCCEEDED' end end")
+    rt:create("slow", { schedule = "@hourly" })
+    rt:advance(3 * 3600 + 60)
+    local results = rt:ask("result.ls", { backup = "b" })
+    assert.equal(2, #results)
+    assert.equal(1, #rt:events("schedule.skipped"))
+  end)
+
+  it("is not held up by a result that needs attention: that counts as no overlap", function()
+    rt:provider("p", "function provider.executeBackup(b, r) process.run{ argv = { 'true' } } error('boom') end", "needs = { exec = { 'true' } }")
+    rt:create("p", { schedule = "@hourly" })
+    rt:advance(2 * 3600 + 10)
+    assert.equal(2, #rt:ask("result.ls", { backup = "b" }))
+  end)
+
+  it("does not fire while it is paused, and does not make up for it", function()
+    rt:create("p", { schedule = "@hourly" })
+    rt:advance(3600)
+    rt:ask("backup.pause", { backup = "b" })
+    rt:advance(5 * 3600)
+    rt:ask("backup.resume", { backup = "b" })
+    rt:advance(3600)
+    assert.same({ 3600, 7 * 3600 }, instants())
+  end)
+
+  it("may begin paused", function()
+    rt:create("p", { schedule = "@hourly", paused = true })
+    rt:advance(7200)
+    assert.same({}, instants())
+  end)
+
+  it("goes on after a restart, with neither a lost nor a doubled fire", function()
+    local lasting = support.openLasting()
+    lasting:provider("p", "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' end")
+    lasting:create("p", { schedule = "@hourly" })
+    lasting:advance(2 * 3600 + 1)
+    lasting:reopen()
+    lasting:advance(3600)
+    local dates = {}
+    for i, result in ipairs(lasting:ask("result.ls", { backup = "b" })) do dates[i] = result.scheduledDate / 1000 - beginning end
+    assert.same({ 10800, 7200, 3600 }, dates)
+  end)
+
+  it("fires once for what was missed while nothing ran, and tells what was skipped", function()
+    local settings = { clock = "real", store = "sqlite", data_dir = support.folder() }
+    local function runFor(seconds)
+      local real = assert(support.open(settings))
+      real:provider("p", "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' end")
+      if not real:request("backup.show", { backup = "b" }) then real:create("p", { schedule = "@every 1s" }) end
+      local until_ = real:now() + seconds * 1000
+      while real:now() < until_ do real:pump() end
+      local results, skipped = real:ask("result.ls", { backup = "b" }), real:events("schedule.skipped")
+      real:close()
+      return results, skipped
+    end
+    local before = runFor(1.2)
+    assert.is_true(#before >= 1)
+    os.execute("sleep 3")
+    local after, skipped = runFor(0.3)
+    assert.equal(1, #skipped)
+    local missed = tonumber(skipped[1]:match("^(%d+) earlier"))
+    assert.is_true(missed >= 1)
+    local span = (after[1].scheduledDate - after[#after].scheduledDate) / 1000 -- newest first, an instant a second
+    assert.equal(span + 1, #after + missed)
+  end)
+
+  it("does not fire in a command's own runtime", function()
+    local command = assert(support.open{ role = "command" })
+    command:provider("p", "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' end")
+    command:create("p", { schedule = "@hourly" })
+    command:advance(7200)
+    assert.same({}, command:ask("result.ls", { backup = "b" }))
+  end)
+
+  it("is described without a Backup", function()
+    local described = rt:ask("schedule.describe", { schedule = "*/20 * * * *", count = 3 })
+    local next = {}
+    for i, at in ipairs(described.next) do next[i] = at / 1000 - beginning end
+    assert.same({ 1200, 2400, 3600 }, next)
+  end)
+
+  it("warns of day-of-month with day-of-week: it fires on either", function()
+    assert.equal(1, #rt:ask("schedule.describe", { schedule = "0 0 13 * 5" }).warnings)
+  end)
+
+  for text, what in pairs{ ["61 * * * *"] = "61", ["* * *"] = "field", ["0 2 * * xyz"] = "xyz", ["@evry 5m"] = "@every", ["0 0 30 2 *"] = "never" } do
+    it("`" .. text .. "` is refused with the position of the fault", function()
+      local err = rt:refused("backup.create", { name = "b", provider = "p", schedule = text })
+      assert.equal("invalid", err.code)
+      assert.is_truthy(err.message:find(what, 1, true), err.message)
+    end)
+  end
+
+  it("names the column of the fault", function()
+    assert.matches("column 3", rt:refused("backup.create", { name = "b", provider = "p", schedule = "0 25 * * *" }).message)
+  end)
+
+  it("in an unknown zone is refused", function()
+    local err = rt:refused("backup.create", { name = "b", provider = "p", schedule = "@daily", timeZone = "Europe/Berln" })
+    assert.equal("invalid", err.code)
+    assert.matches("Europe/Berln", err.message)
+  end)
+
+  it("is necessary for a zone", function()
+    assert.equal("invalid", rt:refused("backup.create", { name = "b", provider = "p", timeZone = "Europe/Berlin" }).code)
+  end)
+end)
