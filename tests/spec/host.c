@@ -169,8 +169,8 @@ static int l_request_at(lua_State *L) {
 
 /* ---- a server for providers to talk to --------------------------------------------------------------------------- */
 
-/* What is answered lies in the path: /status/503 that status, /wait/MS that many milliseconds later, /flaky 503 the first time and
- * 200 then; all else 200. The body tells what came: { "method", "path", "nth", "head", "body" } with the last two as hexadecimal. */
+/* What is answered lies in the path: /status/503 that status, /wait/MS that many milliseconds later, /flaky 503 (with
+ * Retry-After) the first time and 200 then; all else 200. The body tells what came: { "method", "path", "nth", "head", "body" } with the last two as hexadecimal. */
 static enum http_after serve(http_call *call) {
   char body[8192];
   int status = 200, wait_ms = 0;
@@ -183,7 +183,7 @@ static enum http_after serve(http_call *call) {
   at += (size_t)snprintf(body + at, sizeof body - at, "\",\"body\":\"");
   for (size_t i = 0; i < call->body_len && at < sizeof body - 16; i++) at += (size_t)snprintf(body + at, sizeof body - at, "%02x", (unsigned char)call->body[i]);
   snprintf(body + at, sizeof body - at, "\"}");
-  http_answer(call, status, "Content-Type: application/json\r\n", body);
+  http_answer(call, status, status == 503 ? "Content-Type: application/json\r\nRetry-After: 1\r\n" : "Content-Type: application/json\r\n", body);
   return HTTP_KEEP;
 }
 
