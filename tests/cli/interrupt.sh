@@ -3,6 +3,7 @@
 o backup create nap --provider nap --set seconds=2 >/dev/null
 o backup create slow --provider nap --set seconds=1 --set slow=30 >/dev/null
 for signal in INT TERM; do
+  : >run.err # the round before said it too
   later backup run nap --wait >run.out 2>run.err &
   waiting=$!
   until_ok grep -q IN_PROGRESS run.err
