@@ -16,9 +16,10 @@ case ${1:-} in
   *) echo "usage: sh docs/install-deps.sh build|test" >&2; exit 2 ;;
 esac
 
+say() { echo "$@" | fold -s -w 100; }
 give_up() {
-  echo "$1. These packages, by their names in Debian 12, must be there:" >&2
-  echo $wanted >&2
+  say "$1. These packages, by their names in Debian 12, must be there:" >&2
+  say $wanted >&2
   exit 2
 }
 
@@ -42,7 +43,7 @@ if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || give_up "Packages are missing and there is neither root nor sudo"
   as_root=sudo
 fi
-echo "installing$missing"
+say "installing$missing"
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 install() {

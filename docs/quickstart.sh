@@ -41,9 +41,11 @@ quietly() {
 newest() { orrery result ls --backup "$name" --limit 1 --json | grep -o '"uuid":"[^"]*"' | head -n 1 | cut -d '"' -f 4; }
 
 echo "1. Install what is missing, and build"
-sh docs/install-deps.sh build | sed 's/^/   /'
 mkdir -p "$build" "$demo"
 rm -f "$demo"/*.log
+{ sh docs/install-deps.sh build 2>&1 && echo 0 >"$demo/deps.log" || echo "$?" >"$demo/deps.log"; } | sed 's/^/   /'
+read -r installed <"$demo/deps.log"
+if [ "$installed" -ne 0 ]; then trap - EXIT; exit "$installed"; fi
 if [ ! -f "$build/build.ninja" ]; then quietly "$demo/build.log" cmake -S . -B "$build" -G Ninja -DORR_TESTS=OFF; fi
 quietly "$demo/build.log" cmake --build "$build"
 say "built $build/orrery, version $("$build/orrery" --version | cut -d ' ' -f 2)"

@@ -12,6 +12,7 @@
 # but the installing happens as the user orrery-test, in a copy of the tree where that user cannot read this one.
 set -u
 
+case ${ORRERY_BUILD:-/} in /*) ;; *) ORRERY_BUILD=$PWD/$ORRERY_BUILD ;; esac
 cd "$(dirname "$0")/.." || exit 1
 tester=orrery-test
 export LC_ALL=C.UTF-8
