@@ -108,6 +108,16 @@ static const orr__param params[] = {
   { "safe", ORR_P_BOOL, false }, { "cwd", ORR_P_LINE, false }, { NULL, ORR_P_ANY, false }
 };
 
+/* Certainly not there, by our own PATH: then nothing is marked as sent that could not have started. */
+static bool is_missing(const orr__spawn *spawn) {
+  const char *ours = getenv("PATH");
+  for (char **env = spawn->env; *env; env++)
+    if (orr__starts_with(*env, "PATH=") && !orr__streq(*env + 5, ours)) return false;
+  char *path = orr__program_find(spawn->argv[0]);
+  free(path);
+  return !path;
+}
+
 static int64_t bounded(int64_t asked, int64_t remaining) {
   return asked > 0 && asked < remaining ? asked : remaining;
 }
@@ -123,7 +133,12 @@ static int process_run(lua_State *L) {
   process_wait *w = orr__wait_new(L, &kind, sizeof *w);
   if (orr__spawn_take(L, 1, "process.run", &spawn, &err) == 0) {
     w->spawn = spawn;
-    if (orr__granted(L, "exec", w->spawn.argv[0], &err) == 0) {
+    int code = orr__granted(L, "exec", w->spawn.argv[0], &err);
+    if (!code && is_missing(&w->spawn)) {
+      orr__spawn_missing(&w->spawn, w->message, sizeof w->message);
+      code = orr__error_set(&err, ORR_E_NO_PROGRAM, "%s", w->message);
+    }
+    if (!code) {
       w->processes = orr__current_config(L)->processes;
       w->timeout_ms = bounded(timeout_ms, orr__remaining_ms(L));
       snprintf(act, sizeof act, "exec %s", orr__spawn_program(&w->spawn));
