@@ -26,8 +26,8 @@ local provider = Provider {
     { fieldName = "argv", fieldLabel = "Program and arguments", inputType = "list", required = true,
       helpText = "a list, or text that is parted at blanks ('...' and \"...\" keep words together)" },
     { fieldName = "cwd", fieldLabel = "Folder to run in" },
-    { fieldName = "env", inputType = "textarea", helpText = "as --set env.NAME=value" },
-    { fieldName = "secretEnv", inputType = "password", helpText = "the same for secrets, as --set secretEnv.NAME=@FILE" },
+    { fieldName = "env", fieldLabel = "Environment", inputType = "list", helpText = "NAME=value, or several such lines" },
+    { fieldName = "secretEnv", fieldLabel = "Secret environment", inputType = "password", helpText = "lines of NAME=value, as --set secretEnv=@FILE" },
     { fieldName = "warningExitCodes", fieldLabel = "Exit codes that are warnings", inputType = "list" },
     { fieldName = "deleteArgv", fieldLabel = "Deletes an output", inputType = "list",
       helpText = "without it, deleting a result leaves its output alone" },
@@ -95,10 +95,9 @@ end
 local function environment(backup, result, more)
   local env, server = {}, result.computeServer
   local cloud = server and server.cloud or backup.cloud
-  for _, variables in ipairs{ backup.config.env or {}, backup.secrets.secretEnv or {} } do
-    if type(variables) ~= "table" then error({ code = "invalid", message = "give the environment as --set env.NAME=value" }, 0) end
-    for name, value in pairs(variables) do env[name] = value end
-  end
+  local given, secrets = table.concat(backup:getConfigProperty("env") or {}, "\n"), backup:getConfigProperty("secretEnv") or ""
+  for name, value in given:gmatch("([%a_][%w_]*)=([^\r\n]*)") do env[name] = value end
+  for name, value in secrets:gmatch("([%a_][%w_]*)=([^\r\n]*)") do env[name] = secret(value) end
   env.ORRERY_RESULT_UUID, env.ORRERY_RESULT_ID = result.uuid, result.id
   env.ORRERY_BACKUP_NAME, env.ORRERY_BACKUP_UUID = backup.name, backup.uuid
   env.ORRERY_TRIGGER, env.ORRERY_EXECUTION_CONFIG = result.trigger, json.encode(result.executionConfig)

@@ -16,9 +16,10 @@ local provider = Provider {
     { fieldName = "repository", fieldLabel = "Repository", required = true,
       helpText = "as restic takes it: /path, sftp:user@host:/path, s3:https://host/bucket" },
     { fieldName = "password", fieldLabel = "Password of the repository", inputType = "password", required = true },
-    { fieldName = "environment", inputType = "textarea",
-      helpText = "as --set environment.NAME=value; RESTIC_CACHE_DIR is the place for the cache of a remote repository" },
-    { fieldName = "secretEnvironment", inputType = "password", helpText = "the same for secrets: --set secretEnvironment.AWS_SECRET_ACCESS_KEY=@FILE" },
+    { fieldName = "environment", fieldLabel = "Environment", inputType = "list",
+      helpText = "NAME=value, or several such lines; RESTIC_CACHE_DIR is the place for the cache of a remote repository" },
+    { fieldName = "secretEnvironment", fieldLabel = "Secret environment", inputType = "password",
+      helpText = "lines of NAME=value for secrets such as AWS_SECRET_ACCESS_KEY, as --set secretEnvironment=@FILE" },
     { fieldName = "lockWait", fieldLabel = "Seconds to wait for a locked repository", inputType = "number", defaultValue = 60 },
   },
   optionTypes = {
@@ -37,10 +38,9 @@ local LOCK_PAUSE = 10 -- seconds between two tries to get at a locked repository
 -- The arguments and the environment of a restic command. A cache in front of a local folder is of no use, and may have no place to be.
 local function command(connection, ...)
   local env = { RESTIC_PROGRESS_FPS = "2" } -- status lines a second; without it 60
-  for _, variables in ipairs{ connection.config.environment or {}, connection.secrets.secretEnvironment or {} } do
-    if type(variables) ~= "table" then error({ code = "invalid", message = "give the environment as --set environment.NAME=value" }, 0) end
-    for name, value in pairs(variables) do env[name] = value end
-  end
+  local given, secrets = table.concat(connection.config.environment or {}, "\n"), connection.secrets.secretEnvironment or ""
+  for name, value in given:gmatch("([%a_][%w_]*)=([^\r\n]*)") do env[name] = value end
+  for name, value in secrets:gmatch("([%a_][%w_]*)=([^\r\n]*)") do env[name] = secret(value) end
   env.RESTIC_REPOSITORY, env.RESTIC_PASSWORD = connection.config.repository, connection.password
   local argv = { "restic", ... }
   if env.RESTIC_REPOSITORY:sub(1, 1) == "/" and not env.RESTIC_CACHE_DIR then table.insert(argv, 2, "--no-cache") end
