@@ -77,6 +77,9 @@ static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
   orr__set_int(o, ORR_F_op_attempt, flow->attempt);
   orr__set_int(o, ORR_F_op_startDate, orr__now(core));
   orr__set_str(o, ORR_F_op_providerCode, provider_code(flow));
+  const orr__declaration *declaration = NULL;
+  if (core->ops && core->ops->describe(core->ops->self, provider_code(flow) ? provider_code(flow) : "", &declaration, NULL) == 0)
+    orr__set_str(o, ORR_F_op_providerSha256, declaration->sha256);
   if (result) orr__set_int(o, ORR_F_op_resultId, result->id);
   if (backup && backup->id) orr__set_int(o, ORR_F_op_backupId, backup->id);
   if (result || backup) orr__set_str(o, ORR_F_op_subjectUuid, result ? result->uuid : backup->uuid);
@@ -271,7 +274,7 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   call_back(flow, call);
   flow->code = 0;
   if (core->is_draining && !flow->batch && flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
-    orr__flow_end(flow); /* abandoned where it is: the open row of the journal says so, and recovery takes it up */
+    orr__flow_leave(flow); /* abandoned where it is: recovery takes it up */
     return;
   }
   step_answered(flow);
@@ -286,6 +289,8 @@ typedef struct asked {
   void *arg;
   orr_error err;
   bool is_mark;
+  orr__object *object;   /* of a checkpoint: with the call, there as long as that is open */
+  uint64_t mask;         /* what was written of it */
 } asked;
 
 static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
@@ -304,6 +309,8 @@ static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
   orr__flow *flow = orr__map_get(&a->core->calls, a->call_id);
   if (code == 0) a->core->last_commit_ms = orr__now(a->core);
   if (code == 0 && a->is_mark && flow) flow->sent_ms = orr__now(a->core);
+  if (code == 0 && flow) orr__flow_tell(flow);
+  if (code && flow && a->object) a->object->dirty |= a->mask; /* not kept after all: it is still to be written */
   a->ready(a->arg, code, err);
   orr__error_clear(&a->err);
   free(a);
@@ -319,7 +326,7 @@ static void refuse(void *arg) {
 
 static void asked_submit(asked *a, orr__tx *tx) {
   if (!tx) {
-    orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
+    if (!a->err.code) orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
     orr__loop_defer(a->core->loop, refuse, a);
     return;
   }
@@ -328,13 +335,25 @@ static void asked_submit(asked *a, orr__tx *tx) {
 }
 
 /* The result itself is with the hook: its sentDate is written by a copy that has nothing else. */
-static void mark_result(orr__flow *flow, orr__tx *tx) {
+static int mark_result(orr__flow *flow, orr__tx *tx) {
   orr_result *result = orr__result_new();
-  if (!result) return;
+  if (!result) return ORR_E_NOMEM;
   orr__set_int(&result->head, ORR_F_result_id, flow->op->resultId);
   orr__set_int(&result->head, ORR_F_result_sentDate, flow->op->sentDate);
   orr__tx_update(tx, &result->head, ORR_BIT(ORR_F_result_sentDate));
   orr__object_free(&result->head);
+  return 0;
+}
+
+/* May the call act at all? Not once its cancel is recorded and nothing has left yet: work never sent is never sent. */
+static int may_act(const orr__flow *flow, orr_error *reterr) {
+  if (!flow) return orr__error_set(reterr, ORR_E_CANCELLED, "the hook has ended");
+  if (!flow->op) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  const orr__subject *subject = orr__subject_of(flow->core, flow->subject);
+  bool is_sent = orr__streq(flow->op->state, "sent");
+  if (flow->hook == ORR_HOOK_executeBackup && subject && subject->is_cancelled && !is_sent)
+    return orr__error_set(reterr, ORR_E_CANCELLED, "a cancel was requested");
+  return 0;
 }
 
 static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
@@ -344,13 +363,8 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
   if (!a) return; /* the hook's deadline ends its wait */
   a->ready = ready;
   a->is_mark = true;
-  if (!flow) {
-    orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
-    orr__loop_defer(core->loop, refuse, a);
-    return;
-  }
-  orr__tx *tx = orr__tx_new();
-  if (tx && flow->op) {
+  orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
+  if (tx) {
     orr__object *o = &flow->op->head;
     orr__set_str(o, ORR_F_op_state, "sent");
     orr__set_str(o, ORR_F_op_act, act);
@@ -359,7 +373,10 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
     else orr__tx_insert(tx, o);
     flow->is_op_stored = true;
     orr__object_clean(o);
-    if (flow->hook == ORR_HOOK_executeBackup) mark_result(flow, tx);
+    if (flow->hook == ORR_HOOK_executeBackup && mark_result(flow, tx)) {
+      orr__tx_free(tx);
+      tx = NULL;
+    }
   }
   asked_submit(a, tx);
 }
@@ -376,7 +393,8 @@ static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__r
     return;
   }
   orr__tx *tx = orr__tx_new();
-  if (tx) orr__checkpoint_write(flow, object, tx);
+  a->object = object;
+  if (tx) a->mask = orr__checkpoint_write(flow, object, tx);
   asked_submit(a, tx);
 }
 

@@ -10,8 +10,6 @@
  * The request is answered when that is known; the end itself is the refresh loop's to find. */
 #include "core/internal.h"
 
-#include <stdlib.h>
-
 static void reply(orr__flow *flow) {
   orr__json *out = orr__json_map();
   if (out) {
@@ -30,7 +28,7 @@ static void cancel_committed(orr__flow *flow) {
   orr_result *result = flow->graph.result;
   orr__object_clean(&result->head);
   orr__result_changed(flow->core, result);
-  orr__result_arm(flow->core, result);
+  orr__flow_arm(flow);
   if (flow->findings.code) orr__flow_fail(flow, flow->findings.code, &flow->findings);
   else reply(flow);
   orr__flow_end(flow);
@@ -57,18 +55,21 @@ static void call_cancel(orr__flow *flow);
 static void cancelled(orr__flow *flow) {
   orr_result *result = flow->graph.result;
   enum orr__outcome outcome = flow->answer.outcome;
+  if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) { /* recovery asks again */
+    orr__flow_leave(flow);
+    return;
+  }
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
   if (outcome == ORR_OUTCOME_SUCCESS) {
     if (orr__status_is_terminal(result->status)) {
-      char *word = orr__strdup(result->status);
-      orr__result_finish(flow, word ? word : "CANCELLED", flow->answer.msg);
-      free(word);
+      orr__result_finish(flow, result->status, flow->answer.msg);
     } else if (!result->attention) {
+      bool is_looked_up = orr__streq(result->nextAction, orr__hooks[ORR_HOOK_recoverBackupResult].name);
       orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
-      orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
+      if (!is_looked_up) orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
     }
-  } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS && !flow->core->is_draining) {
+  } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS) {
     flow->attempt++;
     orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again", orr__answer_text(&flow->answer));
     orr__tx_update(tx, &result->head, result->head.dirty);
@@ -106,7 +107,13 @@ static void cannot_cancel(orr__flow *flow) {
   commit(flow, tx);
 }
 
-static bool is_refreshed(const orr_result *result) { return orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name); }
+/* Is it still on its way to executeBackup, with nothing sent? */
+static bool is_unstarted(orr__flow *flow) {
+  const orr_result *result = flow->graph.result;
+  int hook = result->nextAction ? orr__hook_find(result->nextAction) : -1;
+  bool is_before = hook == ORR_HOOK_prepareExecuteBackup || hook == ORR_HOOK_prepareBackupResult || hook == ORR_HOOK_executeBackup;
+  return is_before && !orr__result_may_run(flow->core, result);
+}
 
 static void cancel_loaded(orr__flow *flow) {
   orr_result *result = flow->graph.result;
@@ -115,7 +122,7 @@ static void cancel_loaded(orr__flow *flow) {
   } else if (orr__status_is_terminal(result->status)) {
     reply(flow); /* it ended while the request waited: that is the answer */
     orr__flow_end(flow);
-  } else if (!orr__result_may_run(flow->core, result) && !is_refreshed(result)) {
+  } else if (is_unstarted(flow)) {
     orr__tx *tx = orr__flow_tx(flow);
     orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
     commit(flow, tx);
@@ -132,14 +139,20 @@ void orr__cancel_go(orr__flow *flow) {
 
 /* ---- the request -------------------------------------------------------------------------------------------- */
 
+static void found(orr__flow *flow);
+
 static void recorded(orr__flow *flow) {
+  orr__core *core = flow->core;
+  orr__subject *subject = orr__subject_of(core, orr__result_key(flow->id));
   if (flow->code) {
-    orr__flow_abandon(flow);
+    if (subject) subject->is_cancelled = false;
+    bool has_ended = flow->code == ORR_E_CONFLICT; /* meanwhile: looked at again, it says so */
+    flow->code = has_ended ? 0 : flow->code;
+    if (has_ended) found(flow);
+    else orr__flow_abandon(flow);
     return;
   }
-  orr__core *core = flow->core;
   orr__result_changed(core, flow->graph.result);
-  orr__subject *subject = orr__subject_of(core, orr__result_key(flow->id));
   if (subject && subject->holder) {
     subject->is_cancelled = true;
     orr__flow *holder = subject->holder;
@@ -163,8 +176,7 @@ static void to_record(orr__flow *flow) {
     return;
   }
   const orr__declaration *declaration = orr__flow_declaration(flow);
-  bool may_run = orr__result_may_run(flow->core, result) || is_refreshed(result);
-  if (may_run && (!declaration || !orr__declares(declaration, ORR_HOOK_cancelBackup))) {
+  if (!is_unstarted(flow) && (!declaration || !orr__declares(declaration, ORR_HOOK_cancelBackup))) {
     if (declaration) flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot cancel", declaration->code);
     orr__flow_abandon(flow);
     return;
@@ -177,12 +189,18 @@ static void to_record(orr__flow *flow) {
   }
   orr__tx_update(tx, &result->head, result->head.dirty);
   orr__object_clean(&result->head);
+  orr__subject *subject = orr__subject_of(flow->core, orr__result_key(result->id));
+  if (subject && subject->holder) subject->is_cancelled = true; /* from here on no outcome overwrites it */
   orr__flow_submit(flow, tx, recorded);
 }
 
 static void found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_result, flow->id, to_record);
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__recover_one(flow->core, flow->id); /* what a runtime that died left of it, first */
+  orr__flow_load(flow, ORR_M_result, flow->id, to_record);
 }
 
 void orr__request_result_cancel(orr__flow *flow) {

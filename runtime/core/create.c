@@ -104,9 +104,24 @@ static void hook_intended(orr__flow *flow) {
   orr__flow_hook(flow, flow->hook, hook_done);
 }
 
+/* createBackup past its sent mark, and no outcome on record: it may have made it. The op row stays as it is. */
+static void left_uncertain(orr__flow *flow, const char *why) {
+  orr_error err = ORR_ERROR_INIT;
+  orr__error_set(&err, ORR_E_ATTENTION, "createBackup may have made '%s' outside before it stopped (%s); the name stays reserved",
+                 flow->graph.backup->name, why);
+  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode, orr__error_message(&err));
+  orr__flow_fail(flow, err.code, &err);
+  orr__error_clear(&err);
+  orr__flow_end(flow);
+}
+
 static void persisted(orr__flow *flow) {
   orr__core *core = flow->core;
   orr_backup *backup = flow->graph.backup;
+  if (flow->code && flow->hook == ORR_HOOK_createBackup && flow->sent_ms) {
+    left_uncertain(flow, orr__error_message(&flow->error));
+    return;
+  }
   orr__name_free(core, backup->name);
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -125,6 +140,14 @@ static void persisted(orr__flow *flow) {
   orr__flow_end(flow);
 }
 
+/* What it refers to is still there. */
+static void guard_context(orr__flow *flow, orr__tx *tx) {
+  const orr__graph *g = &flow->graph;
+  if (g->connection) orr__tx_guard_str(tx, ORR_M_connection, g->connection->id, ORR_F_connection_uuid, g->connection->uuid);
+  if (g->server) orr__tx_guard_str(tx, ORR_M_server, g->server->id, ORR_F_server_uuid, g->server->uuid);
+  if (g->cloud) orr__tx_guard_str(tx, ORR_M_cloud, g->cloud->id, ORR_F_cloud_uuid, g->cloud->uuid);
+}
+
 static void persist(orr__flow *flow) {
   orr__core *core = flow->core;
   orr_backup *backup = flow->graph.backup;
@@ -137,6 +160,7 @@ static void persist(orr__flow *flow) {
     orr__set_int(&backup->head, ORR_F_backup_scheduleAnchor, now);
     orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, now);
   }
+  guard_context(flow, tx);
   orr__tx_insert(tx, &backup->head);
   if (flow->op) {
     orr__set_int(&flow->op->head, ORR_F_op_backupId, backup->id);
@@ -186,17 +210,6 @@ static void replace_findings(orr__flow *flow) {
     orr__error_field(&flow->findings, flow->answer.errors.fields[i].field, "%s", flow->answer.errors.fields[i].message);
 }
 
-/* createBackup past its sent mark, and no answer: it may have made it. The op row stays as it is. */
-static void left_uncertain(orr__flow *flow) {
-  orr_error err = ORR_ERROR_INIT;
-  orr__error_set(&err, ORR_E_ATTENTION, "createBackup may have made '%s' outside before it stopped (%s); the name stays reserved",
-                 flow->graph.backup->name, orr__answer_text(&flow->answer));
-  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode, orr__error_message(&err));
-  orr__flow_fail(flow, err.code, &err);
-  orr__error_clear(&err);
-  orr__flow_end(flow);
-}
-
 static void hook_done(orr__flow *flow) {
   enum orr__outcome outcome = flow->answer.outcome;
   const orr__declaration *declaration = orr__flow_declaration(flow);
@@ -209,10 +222,12 @@ static void hook_done(orr__flow *flow) {
   else if (outcome == ORR_OUTCOME_SUCCESS && flow->hook == ORR_HOOK_validateBackup && flow->findings.field_count) halt(flow, ORR_E_INVALID);
   else if (outcome == ORR_OUTCOME_SUCCESS && is_create) persist(flow);
   else if (outcome == ORR_OUTCOME_SUCCESS) hook_next(flow, flow->hook == ORR_HOOK_configureBackup ? ORR_HOOK_validateBackup : ORR_HOOK_createBackup);
-  else if (outcome != ORR_OUTCOME_HALT && is_create && flow->sent_ms && !(declaration && declaration->is_idempotent)) left_uncertain(flow);
-  else if (outcome != ORR_OUTCOME_HALT && is_create && flow->sent_ms && flow->attempt < ORR_DELETE_ATTEMPTS) {
-    flow->attempt++; /* the other side knows the key: run again */
-    hook_next(flow, ORR_HOOK_createBackup);
+  else if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) orr__flow_end(flow); /* its row in the journal stays open */
+  else if (outcome > ORR_OUTCOME_HALT && is_create && flow->sent_ms) {
+    bool may_repeat = declaration && declaration->is_idempotent && flow->attempt < ORR_DELETE_ATTEMPTS; /* the other side knows the key */
+    flow->attempt++;
+    if (may_repeat) hook_next(flow, ORR_HOOK_createBackup);
+    else left_uncertain(flow, orr__answer_text(&flow->answer));
   } else halt(flow, flow->hook == ORR_HOOK_validateBackup ? ORR_E_INVALID : ORR_E_HALTED);
 }
 
@@ -223,7 +238,7 @@ static int set_schedule(orr__flow *flow, orr_backup *backup) {
   const char *zone = orr__json_str(flow->args, "timeZone");
   if (!text && zone) return orr__error_set(&flow->error, ORR_E_INVALID, "a time zone needs a schedule");
   if (!text) return 0;
-  if (orr__json_bool(flow->args, "paused", false)) orr__set_int(&backup->head, ORR_F_backup_paused, 1);
+  orr__set_int(&backup->head, ORR_F_backup_paused, orr__json_bool(flow->args, "paused", false));
   return orr__schedule_set(flow->core, backup, text, zone, &flow->error);
 }
 

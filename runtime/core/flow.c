@@ -143,11 +143,22 @@ static void leave_line(orr__subject *subject, orr__flow *flow) {
   }
 }
 
+/* A result that was held and not put back into the wheel, because something went wrong on the way, is looked at again: a
+ * visit too many does nothing, one too few would leave it in progress for ever. */
+static void visit_again(orr__flow *flow) {
+  orr__core *core = flow->core;
+  uint64_t id = flow->subject / 2;
+  if (flow->subject % 2 || flow->is_armed || core->is_draining || orr__wheel_get(core->due, id, NULL)) return;
+  orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + (flow->code ? 10000 : 1000));
+  orr__refresh_arm(core);
+}
+
 void orr__flow_release(orr__flow *flow) {
   orr__core *core = flow->core;
   if (!flow->subject) return;
   orr__subject *subject = orr__subject_of(core, flow->subject);
   bool held = flow->is_holding;
+  if (held) visit_again(flow);
   flow->subject = 0;
   flow->is_holding = false;
   if (!held) {
@@ -233,6 +244,18 @@ void orr__flow_load(orr__flow *flow, enum orr__model_id model, int64_t id, orr__
   orr__flow_submit(flow, tx, loaded);
 }
 
+/* A closing runtime goes no further with this: what the hook wrote is kept, its open row in the journal tells the rest. */
+void orr__flow_leave(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  if (!result || !result->head.dirty || flow->core->is_closed) {
+    orr__flow_end(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_write(flow, tx);
+  orr__flow_submit(flow, tx, orr__flow_end);
+}
+
 void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step) {
   flow->step = step;
   flow->code = 0;
@@ -316,6 +339,13 @@ void orr__flow_fail(orr__flow *flow, int code, const orr_error *err) {
 }
 
 void orr__flow_abandon(orr__flow *flow) {
+  orr__flow *parent = flow->parent;
+  if (parent) { /* what went wrong with a part went wrong with the whole */
+    parent->code = flow->code;
+    orr__error_move(&parent->error, &flow->error);
+    orr__flow_end(flow);
+    flow = parent;
+  }
   if (flow->request) orr__flow_fail(flow, flow->code, &flow->error);
   orr__flow_end(flow);
 }

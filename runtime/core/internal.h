@@ -40,6 +40,9 @@ struct orr__flow {
   orr__flow *line;                   /* next in the waiting line of its subject */
   uint64_t subject;                  /* held or waited for; 0: none */
   bool is_holding;
+  bool is_armed;                     /* the result it holds has been put back into the wheel, or needs not be */
+  bool is_stopped;                   /* its request was stopped before it began to watch */
+  orr__flow *parent;                 /* waits for this one (remove.c) */
   orr__step step;                    /* goes on here */
   uint64_t request;                  /* who waits for the reply; 0: nobody */
   orr__json *args;                   /* of the request */
@@ -90,7 +93,6 @@ typedef struct orr__watcher {
   uint64_t request;
   enum { ORR_WATCH_RESULT, ORR_WATCH_STARTED, ORR_WATCH_EVENTS } kind;
   int64_t result_id, backup_id;      /* 0: any */
-  int64_t last_event;
 } orr__watcher;
 
 struct orr__core {
@@ -137,6 +139,7 @@ void orr__flow_submit(orr__flow *flow, orr__tx *tx, orr__step step);
 void orr__flow_load(orr__flow *flow, enum orr__model_id model, int64_t id, orr__step step);
 /* step after a while. */
 void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step);
+void orr__flow_leave(orr__flow *flow);
 /* As a step: sleeps as the last answer asks, or backs off by flow->attempt, and goes on with flow->inner. */
 void orr__flow_wait_again(orr__flow *flow);
 /* Finds by name, id or unique uuid prefix (orr__object in *flow->tx's rows is not kept): flow->id is its id, or
@@ -172,7 +175,7 @@ const char *orr__answer_text(const orr__answer *answer);
 int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error *ret); /* its code */
 
 /* The dirty fields of an object in the midst of a hook, without breaking the rules of status. */
-void orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx);
+uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx); /* which fields */
 
 /* What a hook left in the flow's objects, by the rules of what persists: the result's changes whatever the outcome, the
  * Backup's only after success. */
@@ -186,6 +189,7 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
 /* After a commit: tells the watchers. */
 void orr__flow_tell(orr__flow *flow);
 void orr__result_changed(orr__core *core, const orr_result *result);
+void orr__result_removed(orr__core *core, int64_t result_id); /* who watches it learns that it is gone */
 
 /* ---- run.c, refresh.c, cancel.c, recover.c ------------------------------------------------------------------ */
 
@@ -198,11 +202,13 @@ void orr__run_go(orr__flow *flow);
 void orr__run_continue(orr__flow *flow);
 /* Ends the result in a terminal status: dates, message, nextAction. Only sets fields. */
 void orr__result_finish(orr__flow *flow, const char *status, const char *message);
+/* The same for any result; one that has ended already keeps its status. */
+void orr__result_end(orr__core *core, orr_result *result, const char *status, const char *message);
 void orr__result_attention(orr__flow *flow, const char *why);
 void orr__result_next(orr__flow *flow, enum orr__hook hook, double in_seconds);
 /* Commits the result's dirty fields and what tx holds, tells watchers, arms the wheel, ends the flow. */
 void orr__result_commit(orr__flow *flow, orr__tx *tx);
-void orr__result_arm(orr__core *core, const orr_result *result);
+void orr__flow_arm(orr__flow *flow); /* puts flow->graph.result into the wheel, or out where nothing is due */
 double orr__refresh_interval(orr__flow *flow);
 
 void orr__refresh_due(void *core);   /* the wheel's timer */
@@ -219,6 +225,9 @@ const char *orr__batch_provider(const orr__flow *flow);
 void orr__batch_free(orr__flow *flow); /* its members are flows of their own and stay */
 /* Takes up one stored result, unless it is in hand already. */
 void orr__recover_one(orr__core *core, int64_t result_id);
+/* A result that is due for another hook than a refresh; the flow holds it and has loaded it. */
+void orr__recover_stage(orr__flow *flow);
+void orr__run_stage(orr__flow *flow); /* goes on with flow->hook */
 /* Asks for the cancel again that the runtime ended in. */
 void orr__recover_cancel(orr__core *core, int64_t result_id);
 

@@ -50,10 +50,9 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
 static void tell(orr__core *core, const orr_event_row *row) {
   orr__json *json = NULL;
   for (orr__watcher *w = core->watchers; w; w = w->next) {
-    if (w->kind != ORR_WATCH_EVENTS || row->id <= w->last_event) continue;
+    if (w->kind != ORR_WATCH_EVENTS) continue;
     if (w->result_id && w->result_id != row->resultId) continue;
     if (w->backup_id && w->backup_id != row->backupId) continue;
-    w->last_event = row->id;
     if (!json) json = orr__view(&row->head);
     char *text = json ? orr__json_print(json) : NULL;
     if (text) core->config.sink.update(core->config.sink.self, w->request, text);
@@ -104,4 +103,20 @@ void orr__result_changed(orr__core *core, const orr_result *result) {
     free(w);
   }
   free(text);
+}
+
+void orr__result_removed(orr__core *core, int64_t result_id) {
+  for (orr__watcher **at = &core->watchers; *at;) {
+    orr__watcher *w = *at;
+    if (w->kind == ORR_WATCH_EVENTS || w->result_id != result_id) {
+      at = &w->next;
+      continue;
+    }
+    orr_error err = ORR_ERROR_INIT;
+    *at = w->next;
+    orr__error_set(&err, ORR_E_NOT_FOUND, "result %lld has been removed", (long long)result_id);
+    core->config.sink.reply(core->config.sink.self, w->request, ORR_E_NOT_FOUND, "null", &err);
+    orr__error_clear(&err);
+    free(w);
+  }
 }

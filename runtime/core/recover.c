@@ -39,40 +39,57 @@ static void close_op(orr__flow *flow, orr__tx *tx, const orr__object *op, const 
 
 static bool is_hook(const orr_op *op, enum orr__hook hook) { return orr__streq(op->hook, orr__hooks[hook].name); }
 
-/* One result with its open ops: closes them and says where it stands. */
+/* What the journal says of a result: rows left open are closed. */
+typedef struct past {
+  bool has_open;         /* a call was left in the midst of it */
+  bool is_uncertain;     /* executeBackup, past its sent mark */
+  bool is_cancel_done;   /* cancelBackup has answered success */
+} past;
+
+static past close_ops(orr__flow *flow, orr__tx *tx, int slot) {
+  past p = { false, false, false };
+  size_t count = orr__tx_rows(flow->tx, slot);
+  for (size_t i = 0; i < count; i++) {
+    const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, slot, i);
+    bool is_cancel = is_hook(op, ORR_HOOK_cancelBackup);
+    if (orr__streq(op->state, "done")) {
+      p.is_cancel_done = p.is_cancel_done || (is_cancel && orr__streq(op->outcome, "success"));
+      continue;
+    }
+    p.has_open = true;
+    if (is_hook(op, ORR_HOOK_executeBackup) && orr__streq(op->state, "sent")) p.is_uncertain = true;
+    close_op(flow, tx, &op->head, "the runtime ended during this call");
+  }
+  return p;
+}
+
+/* One result with its journal: says where it stands, and puts it into the wheel. */
 static void one_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
-  bool is_there = flow->code == 0 && orr__tx_take_graph(flow->tx, flow->slot, &flow->graph);
-  if (!is_there || orr__status_is_terminal(flow->graph.result->status)) {
+  if (flow->code || !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
+    flow->is_armed = flow->code == 0;
     orr__flow_end(flow);
     return;
   }
   orr_result *result = flow->graph.result;
-  watch_jobs(core, result->uuid);
-  size_t count = orr__tx_rows(flow->tx, flow->slot2), open = 0;
-  bool is_uncertain = false, cancels = false;
   orr__tx *tx = orr__flow_tx(flow);
-  for (size_t i = 0; i < count; i++) {
-    const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, flow->slot2, i);
-    if (orr__streq(op->state, "done")) continue;
-    open++;
-    if (is_hook(op, ORR_HOOK_executeBackup) && orr__streq(op->state, "sent")) is_uncertain = true;
-    if (is_hook(op, ORR_HOOK_cancelBackup)) cancels = true;
-    close_op(flow, tx, &op->head, "the runtime ended during this call");
+  past p = close_ops(flow, tx, flow->slot2);
+  bool is_over = orr__status_is_terminal(result->status);
+  if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
+  if (is_over) {
+    if (result->nextAction) orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
+  } else if (!result->attention) {
+    watch_jobs(core, result->uuid);
+    if (p.is_uncertain) orr__run_uncertain(flow, tx, "the runtime ended during the call");
+    if (orr__streq(result->status, "CANCEL_REQUESTED") && !p.is_cancel_done) orr__recover_cancel(core, result->id);
   }
-  if (result->attention || !open) {
-    orr__result_arm(core, result);
-    if (open) orr__result_commit(flow, tx);
-    else {
-      orr__tx_free(tx);
-      orr__flow_end(flow);
-    }
+  if (p.has_open || result->head.dirty) {
+    orr__result_commit(flow, tx);
     return;
   }
-  if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
-  if (is_uncertain) orr__run_uncertain(flow, tx, "the runtime ended during the call");
-  else if (cancels) orr__recover_cancel(core, result->id);
-  orr__result_commit(flow, tx);
+  orr__tx_free(tx);
+  orr__flow_arm(flow);
+  orr__flow_end(flow);
 }
 
 static void one_held(orr__flow *flow) {
@@ -86,9 +103,37 @@ static void one_held(orr__flow *flow) {
 void orr__recover_one(orr__core *core, int64_t result_id) {
   if (orr__subject_of(core, orr__result_key(result_id)) || orr__wheel_get(core->due, (uint64_t)result_id, NULL)) return;
   orr__flow *flow = orr__flow_new(core);
-  if (!flow) return;
+  if (!flow) { /* too much at once: the wheel brings it back */
+    orr__wheel_set(core->due, (uint64_t)result_id, orr__loop_mono_ms(core->loop) + 1000);
+    return;
+  }
   flow->id = result_id;
   orr__flow_acquire(flow, orr__result_key(result_id), false, one_held);
+}
+
+/* A result that is due for another hook than a refresh: a call of it may have been left open by a commit that did not
+ * work. Only without one does it go on as its row says. */
+static void stage_looked_up(orr__flow *flow) {
+  if (flow->code) {
+    orr__flow_end(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  past p = close_ops(flow, tx, flow->slot2);
+  if (!p.has_open) {
+    orr__tx_free(tx);
+    orr__run_stage(flow);
+    return;
+  }
+  if (p.is_uncertain) orr__run_uncertain(flow, tx, "its outcome could not be written");
+  orr__result_commit(flow, tx);
+}
+
+void orr__recover_stage(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where where = { .field = ORR_F_op_resultId, .compare = ORR_EQ, .number = flow->graph.result->id };
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
+  orr__flow_submit(flow, tx, stage_looked_up);
 }
 
 static void cancel_again(orr__flow *flow) {
@@ -121,6 +166,34 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
   }
 }
 
+static void note_open(orr__flow *flow, orr__map *open, int slot) {
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, slot); i++) {
+    const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, slot, i);
+    if (op->resultId) orr__map_put(open, (uint64_t)op->resultId, flow);
+  }
+}
+
+/* Most results have no call open and go into the wheel as they are, due at once: a million of them are no million flows. */
+static void take_up_results(orr__flow *flow) {
+  orr__core *core = flow->core;
+  orr__map open;
+  orr__map_init(&open);
+  note_open(flow, &open, flow->slot2);
+  note_open(flow, &open, flow->slot3);
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot); i++) {
+    const orr_result *result = (const orr_result *)orr__tx_row(flow->tx, flow->slot, i);
+    bool is_plain = !orr__map_get(&open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") && !orr__status_is_terminal(result->status);
+    if (is_plain) {
+      watch_jobs(core, result->uuid);
+      orr__wheel_set(core->due, (uint64_t)result->id, orr__loop_mono_ms(core->loop));
+    } else {
+      orr__recover_one(core, result->id);
+    }
+  }
+  orr__map_clear(&open);
+  orr__refresh_arm(core);
+}
+
 static void started(orr__flow *flow) { orr__flow_end(flow); }
 
 static void start_loaded(orr__flow *flow) {
@@ -134,8 +207,7 @@ static void start_loaded(orr__flow *flow) {
   take_up_ops(flow, tx, flow->slot2);
   take_up_ops(flow, tx, flow->slot3);
   if (core->config.role == ORR_ROLE_SERVE) {
-    for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot); i++)
-      orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, flow->slot, i)));
+    take_up_results(flow);
     for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot4); i++)
       orr__schedule_arm(core, (const orr_backup *)orr__tx_row(flow->tx, flow->slot4, i));
   }
@@ -150,7 +222,8 @@ int orr__core_start(orr__core *core, orr_error *reterr) {
   orr__where intent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "intent" };
   orr__where sent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" };
   orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &in_flight, .where_count = 1, .order_field = -1, .fields = 1 });
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &in_flight, .where_count = 1, .order_field = -1,
+                                                .fields = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) });
   flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &intent, .where_count = 1, .order_field = -1 });
   flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &sent, .where_count = 1, .order_field = -1 });
   flow->slot4 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &scheduled, .where_count = 1, .order_field = -1 });

@@ -56,7 +56,7 @@ static void back_to_wheel(orr__flow *flow, double in_seconds) {
   uint64_t dirty = flow->graph.result->head.dirty;
   orr__result_next(flow, ORR_HOOK_refreshBackupResult, in_seconds);
   flow->graph.result->head.dirty = dirty; /* the wheel remembers it; after a crash it is due at once */
-  orr__result_arm(flow->core, flow->graph.result);
+  orr__flow_arm(flow);
   orr__flow_end(flow);
 }
 
@@ -64,9 +64,7 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
   orr__object *o = &result->head;
   if (orr__status_is_terminal(result->status)) {
-    char *word = orr__strdup(result->status);
-    orr__result_finish(flow, word ? word : "FAILED", flow->answer.msg);
-    free(word);
+    orr__result_finish(flow, result->status, flow->answer.msg);
   } else if (orr__object_has(o, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate) {
     orr__result_attention(flow, "overdue");
   } else {
@@ -86,25 +84,28 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
 }
 
 static void refreshed(orr__flow *flow) {
-  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED || (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining)) {
-    if (flow->core->is_draining) orr__flow_end(flow);
-    else back_to_wheel(flow, 0);
+  orr_result *result = flow->graph.result;
+  if (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
+    orr__flow_leave(flow);
+    return;
+  }
+  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED && !result->head.dirty && !flow->is_op_stored) {
+    back_to_wheel(flow, 0);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
-  orr_result *result = flow->graph.result;
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) {
     succeeded(flow, tx);
     return;
   }
-  if (flow->answer.outcome == ORR_OUTCOME_HALT) {
+  if (orr__status_is_terminal(result->status)) {
+    orr__result_finish(flow, result->status, orr__answer_text(&flow->answer)); /* learnt before the error: it counts */
+  } else if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
+    orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
+  } else if (flow->answer.outcome == ORR_OUTCOME_HALT) {
     orr__result_finish(flow, "FAILED", orr__answer_text(&flow->answer));
     orr__flow_event(flow, tx, "result.orphan", "warning", "refreshing has stopped; the external job %s may still run",
                     result->externalId ? result->externalId : "");
-  } else if (orr__status_is_terminal(result->status)) {
-    char *word = orr__strdup(result->status); /* learnt before the error: it counts */
-    orr__result_finish(flow, word ? word : "FAILED", NULL);
-    free(word);
   } else {
     back_off(flow);
   }
@@ -255,7 +256,8 @@ static void due_loaded(orr__flow *flow) {
       continue;
     }
     orr__flow *member = orr__flow_new(core);
-    if (!member || !orr__flow_try(member, orr__result_key((int64_t)id))) { /* busy: its holder puts it back */
+    if (!member || !orr__flow_try(member, orr__result_key((int64_t)id))) {
+      orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 1000);
       if (member) orr__flow_end(member);
       orr__graph_clear(&graph);
       continue;
@@ -263,7 +265,8 @@ static void due_loaded(orr__flow *flow) {
     member->graph = graph;
     if (!is_batchable(member) || !add_member(group_of(groups, &group_count, member), member)) orr__run_continue(member);
   }
-  for (size_t i = 0; i < group_count; i++) batch_go(core, groups[i].members, groups[i].count);
+  for (size_t i = 0; i < group_count; i++)
+    if (groups[i].count) batch_go(core, groups[i].members, groups[i].count);
   free(groups);
   orr__flow_end(flow);
   orr__refresh_arm(core);
@@ -284,7 +287,10 @@ void orr__refresh_due(void *arg) {
   flow->ids = ids;
   orr__tx *tx = orr__flow_tx(flow);
   for (size_t i = 0; i < count; i++) {
-    if (orr__subject_of(core, orr__result_key((int64_t)due[i].key))) continue;
+    if (orr__subject_of(core, orr__result_key((int64_t)due[i].key))) {
+      orr__wheel_set(core->due, due[i].key, orr__loop_mono_ms(core->loop) + 1000); /* in hand already: looked at again soon */
+      continue;
+    }
     ids[flow->id_count++] = (int64_t)due[i].key;
     orr__tx_graph(tx, ORR_M_result, (int64_t)due[i].key);
   }

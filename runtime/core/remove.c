@@ -37,9 +37,13 @@ static void refused(orr__flow *flow) {
 /* After a hook without success: tries again, or writes the outcome and gives up. */
 static void again_or_refused(orr__flow *flow, orr__step again) {
   enum orr__outcome outcome = flow->answer.outcome;
+  if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
+    orr__flow_leave(flow);
+    return;
+  }
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
-  bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS || flow->core->is_draining;
+  bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS;
   orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name, orr__answer_text(&flow->answer),
                   is_final ? "" : "; trying again");
   orr__flow_write(flow, tx);
@@ -62,7 +66,9 @@ static void result_gone(orr__flow *flow) {
   if (core->config.jobs && orr__job_remove(core->config.jobs, flow->graph.result->uuid, &err))
     core->config.sink.log(core->config.sink.self, ORR_LOG_WARNING, NULL, orr__error_message(&err));
   orr__error_clear(&err);
+  flow->is_armed = true;
   orr__wheel_remove(core->due, (uint64_t)flow->graph.result->id);
+  orr__result_removed(core, flow->graph.result->id);
   orr__step next = flow->after;
   flow->after = NULL;
   next(flow);
@@ -148,8 +154,12 @@ static void rm_result_held(orr__flow *flow) {
 }
 
 static void rm_result_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_acquire(flow, orr__result_key(flow->id), false, rm_result_held);
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__recover_one(flow->core, flow->id); /* what a runtime that died left of it, first */
+  orr__flow_acquire(flow, orr__result_key(flow->id), false, rm_result_held);
 }
 
 void orr__request_result_rm(orr__flow *flow) {
@@ -232,18 +242,43 @@ static void backup_alone(orr__flow *flow) {
   }
 }
 
+/* The flow holds the Backup; each result is deleted by a flow of its own, which holds that. */
 static void next_result(orr__flow *flow);
 
-static void next_result_loaded(orr__flow *flow) {
-  flow->after = next_result;
-  if (flow->code == ORR_E_NOT_FOUND) next_result(flow);
-  else abandon_unless_ok(flow, delete_result);
+static void part_gone(orr__flow *part) {
+  orr__flow *whole = part->parent;
+  orr__flow_end(part);
+  next_result(whole);
 }
 
-/* The flow holds the Backup, so that no other deletion is at its results; each is held by being ended. */
+static void part_loaded(orr__flow *part) {
+  if (part->code == ORR_E_NOT_FOUND) part_gone(part);
+  else abandon_unless_ok(part, delete_result);
+}
+
+static void part_held(orr__flow *part) {
+  if (part->code) orr__flow_abandon(part);
+  else orr__flow_load(part, ORR_M_result, part->id, part_loaded);
+}
+
 static void next_result(orr__flow *flow) {
-  if (flow->id_at < flow->id_count) orr__flow_load(flow, ORR_M_result, flow->ids[flow->id_at++], next_result_loaded);
-  else orr__flow_load(flow, ORR_M_backup, flow->id, backup_alone);
+  if (flow->id_at == flow->id_count) {
+    orr__flow_load(flow, ORR_M_backup, flow->id, backup_alone);
+    return;
+  }
+  orr__flow *part = orr__flow_new(flow->core);
+  if (!part) {
+    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    orr__flow_abandon(flow);
+    return;
+  }
+  part->parent = flow;
+  part->id = flow->ids[flow->id_at++];
+  part->args = orr__json_copy(flow->args);
+  part->opts = flow->opts ? orr__json_copy(flow->opts) : NULL;
+  part->extra = flow->extra ? orr__json_copy(flow->extra) : NULL;
+  part->after = part_gone;
+  orr__flow_acquire(part, orr__result_key(part->id), false, part_held);
 }
 
 static void results_listed(orr__flow *flow) {
@@ -341,8 +376,12 @@ static void extract_held(orr__flow *flow) {
 }
 
 static void extract_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_acquire(flow, orr__result_key(flow->id), false, extract_held);
+  if (flow->code) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  orr__recover_one(flow->core, flow->id);
+  orr__flow_acquire(flow, orr__result_key(flow->id), false, extract_held);
 }
 
 void orr__request_result_extract(orr__flow *flow) {

@@ -138,6 +138,8 @@ int orr__core_submit(orr__core *core, const char *request, const char *args_text
 }
 
 void orr__core_stop_request(orr__core *core, uint64_t request) {
+  for (orr__flow *flow = core->flows; flow; flow = flow->next)
+    if (flow->request == request) flow->is_stopped = true; /* one that is about to watch: it will not */
   for (orr__watcher **at = &core->watchers; *at; at = &(*at)->next) {
     orr__watcher *w = *at;
     if (w->request != request) continue;

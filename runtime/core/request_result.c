@@ -97,9 +97,13 @@ void orr__request_result_show(orr__flow *flow) {
 
 /* ---- watch -------------------------------------------------------------------------------------------------- */
 
+/* NULL and flow->code: no memory, or the request has been stopped. */
 static orr__watcher *watch(orr__flow *flow) {
-  orr__watcher *w = calloc(1, sizeof *w);
-  if (!w) return NULL;
+  orr__watcher *w = flow->is_stopped ? NULL : calloc(1, sizeof *w);
+  if (!w) {
+    flow->code = flow->is_stopped ? orr__error_set(&flow->error, ORR_E_CANCELLED, "stopped") : orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    return NULL;
+  }
   w->request = flow->request;
   flow->request = 0; /* the watcher answers from now on */
   w->next = flow->core->watchers;
@@ -111,7 +115,6 @@ static void watch_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
   orr__watcher *w = flow->code ? NULL : watch(flow);
   if (!w) {
-    if (!flow->code) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
     orr__flow_abandon(flow);
     return;
   }
@@ -183,7 +186,36 @@ void orr__request_result_log(orr__flow *flow) {
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
 
-/* flow->ids[0] is the result, [1] the Backup they are asked for; 0: any. */
+/* flow->ids: [0] the result, [1] the Backup they are asked for, 0 for any; [2] the last event read; [3] where reading goes on. */
+enum { OF_RESULT, OF_BACKUP, LAST, AFTER, EVENT_IDS };
+#define EVENTS_PAGE 1000
+
+static void read_events(orr__flow *flow);
+
+static void send_event(orr__flow *flow, const orr__object *row, orr__json *list) {
+  orr__json *view = orr__view(row);
+  if (list) {
+    orr__json_append(list, view);
+    return;
+  }
+  char *text = view ? orr__json_print(view) : NULL;
+  if (text) flow->core->config.sink.update(flow->core->config.sink.self, flow->request, text);
+  free(text);
+  orr__json_free(view);
+}
+
+static void follow_events(orr__flow *flow) {
+  orr__watcher *w = watch(flow);
+  if (!w) {
+    orr__flow_abandon(flow);
+    return;
+  }
+  w->kind = ORR_WATCH_EVENTS;
+  w->result_id = flow->ids[OF_RESULT];
+  w->backup_id = flow->ids[OF_BACKUP];
+  orr__flow_end(flow);
+}
+
 static void events_read(orr__flow *flow) {
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -191,31 +223,25 @@ static void events_read(orr__flow *flow) {
   }
   bool follows = orr__json_bool(flow->args, "follow", false);
   size_t count = orr__tx_rows(flow->tx, flow->slot);
-  bool is_newest_first = !orr__json_get(flow->args, "after");
-  int64_t last = orr__json_int(flow->args, "after", 0);
-  orr__json *out = orr__json_map(), *list = orr__json_list();
+  bool is_newest_first = flow->ids[AFTER] < 0;
+  orr__json *out = follows ? NULL : orr__json_map(), *list = follows ? NULL : orr__json_list();
   for (size_t i = 0; i < count; i++) {
     const orr__object *row = orr__tx_row(flow->tx, flow->slot, is_newest_first ? count - 1 - i : i);
-    if (orr__object_id(row) > last) last = orr__object_id(row);
-    orr__json *view = orr__view(row);
-    if (follows) {
-      char *text = view ? orr__json_print(view) : NULL;
-      if (text) flow->core->config.sink.update(flow->core->config.sink.self, flow->request, text);
-      free(text);
-      orr__json_free(view);
-    } else if (list) {
-      orr__json_append(list, view);
-    }
+    if (orr__object_id(row) > flow->ids[LAST]) flow->ids[LAST] = orr__object_id(row);
+    if (follows || list) send_event(flow, row, list);
   }
-  orr__watcher *w = follows ? watch(flow) : NULL;
-  if (w) {
-    w->kind = ORR_WATCH_EVENTS;
-    w->last_event = last;
-    w->result_id = flow->ids ? flow->ids[0] : 0;
-    w->backup_id = flow->ids ? flow->ids[1] : 0;
-  } else if (out) {
+  if (follows && !is_newest_first && count == EVENTS_PAGE && !flow->is_stopped) { /* more is waiting: first that */
+    flow->ids[AFTER] = flow->ids[LAST];
+    read_events(flow);
+    return;
+  }
+  if (follows) {
+    follow_events(flow);
+    return;
+  }
+  if (out) {
     orr__json_put(out, "events", list);
-    orr__json_put_int(out, "last", last);
+    orr__json_put_int(out, "last", flow->ids[LAST]);
     list = NULL;
     orr__flow_reply(flow, out);
   }
@@ -228,13 +254,15 @@ static void read_events(orr__flow *flow) {
   orr__where where[3];
   size_t count = 0;
   int64_t limit = orr__json_int(flow->args, "limit", 100);
-  bool has_after = orr__json_get(flow->args, "after") != NULL;
-  if (has_after) where[count++] = (orr__where){ .field = ORR_F_event_id, .compare = ORR_GT, .number = orr__json_int(flow->args, "after", 0) };
-  if (flow->ids[0]) where[count++] = (orr__where){ .field = ORR_F_event_resultId, .compare = ORR_EQ, .number = flow->ids[0] };
-  if (flow->ids[1]) where[count++] = (orr__where){ .field = ORR_F_event_backupId, .compare = ORR_EQ, .number = flow->ids[1] };
+  bool has_after = flow->ids[AFTER] >= 0, follows = orr__json_bool(flow->args, "follow", false);
+  if (limit <= 0 || limit > 100000) limit = 100;
+  if (has_after && follows) limit = EVENTS_PAGE;
+  if (has_after) where[count++] = (orr__where){ .field = ORR_F_event_id, .compare = ORR_GT, .number = flow->ids[AFTER] };
+  if (flow->ids[OF_RESULT]) where[count++] = (orr__where){ .field = ORR_F_event_resultId, .compare = ORR_EQ, .number = flow->ids[OF_RESULT] };
+  if (flow->ids[OF_BACKUP]) where[count++] = (orr__where){ .field = ORR_F_event_backupId, .compare = ORR_EQ, .number = flow->ids[OF_BACKUP] };
   orr__tx *tx = orr__flow_tx(flow);
   flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_event, .where = where, .where_count = count, .order_field = -1, .is_descending = !has_after,
-                                                .limit = limit > 0 && limit <= 100000 ? (size_t)limit : 100 });
+                                                .limit = (size_t)limit });
   orr__flow_submit(flow, tx, events_read);
 }
 
@@ -243,7 +271,7 @@ static void events_backup_found(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  flow->ids[1] = flow->id;
+  flow->ids[OF_BACKUP] = flow->id;
   read_events(flow);
 }
 
@@ -252,7 +280,7 @@ static void events_result_found(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  flow->ids[0] = flow->id;
+  flow->ids[OF_RESULT] = flow->id;
   const char *backup = orr__json_str(flow->args, "backup");
   if (backup) orr__flow_find(flow, ORR_M_backup, backup, events_backup_found);
   else read_events(flow);
@@ -260,7 +288,8 @@ static void events_result_found(orr__flow *flow) {
 
 void orr__request_events(orr__flow *flow) {
   const char *result = orr__json_str(flow->args, "result"), *backup = orr__json_str(flow->args, "backup");
-  flow->ids = calloc(2, sizeof *flow->ids);
+  flow->ids = calloc(EVENT_IDS, sizeof *flow->ids);
+  if (flow->ids) flow->ids[AFTER] = orr__json_int(flow->args, "after", -1);
   if (!flow->ids) {
     flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
     orr__flow_abandon(flow);

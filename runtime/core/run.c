@@ -40,11 +40,10 @@ void orr__result_next(orr__flow *flow, enum orr__hook hook, double in_seconds) {
   orr__set_int(o, ORR_F_result_nextActionDate, orr__now(flow->core) + (int64_t)(in_seconds * 1000));
 }
 
-void orr__result_finish(orr__flow *flow, const char *status, const char *message) {
-  orr_result *result = flow->graph.result;
+void orr__result_end(orr__core *core, orr_result *result, const char *status, const char *message) {
   orr__object *o = &result->head;
-  int64_t now = orr__now(flow->core);
-  orr__set_str(o, ORR_F_result_status, status);
+  int64_t now = orr__now(core);
+  if (!orr__status_is_terminal(result->status)) orr__set_str(o, ORR_F_result_status, status);
   if (!orr__object_has(o, ORR_F_result_startDate)) orr__set_int(o, ORR_F_result_startDate, orr__object_has(o, ORR_F_result_createdDate) ? result->createdDate : now);
   if (!orr__object_has(o, ORR_F_result_endDate)) orr__set_int(o, ORR_F_result_endDate, now);
   if (!orr__object_has(o, ORR_F_result_durationMillis) && result->endDate >= result->startDate)
@@ -59,6 +58,8 @@ void orr__result_finish(orr__flow *flow, const char *status, const char *message
   orr__unset(o, ORR_F_result_attention);
 }
 
+void orr__result_finish(orr__flow *flow, const char *status, const char *message) { orr__result_end(flow->core, flow->graph.result, status, message); }
+
 void orr__result_attention(orr__flow *flow, const char *why) {
   orr__object *o = &flow->graph.result->head;
   orr__set_str(o, ORR_F_result_attention, why);
@@ -68,6 +69,11 @@ void orr__result_attention(orr__flow *flow, const char *why) {
 
 /* ---- committing --------------------------------------------------------------------------------------------- */
 
+static bool is_cancelled(const orr__flow *flow) {
+  orr__subject *subject = orr__subject_of(flow->core, flow->subject);
+  return subject && subject->is_cancelled;
+}
+
 /* Which dirty fields may be written: while a cancel is recorded, no non-terminal word overwrites it. */
 static uint64_t writable(orr__flow *flow, orr_result *result) {
   orr__subject *subject = orr__subject_of(flow->core, orr__result_key(result->id));
@@ -76,11 +82,30 @@ static uint64_t writable(orr__flow *flow, orr_result *result) {
   return result->head.dirty & ~ORR_BIT(ORR_F_result_status);
 }
 
-void orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
+/* What people read when a result has come to its end. */
+static void ended_event(orr__flow *flow, orr__tx *tx, const orr_result *result) {
+  const char *level = orr__streq(result->status, "FAILED") ? "error" : orr__streq(result->status, "SUCCEEDED_WARNING") ? "warning" : "info";
+  orr__flow_event(flow, tx, "result.ended", level, "%s%s%s", result->status, result->statusMessage ? ": " : "", result->statusMessage ? result->statusMessage : "");
+}
+
+static bool ends_now(const orr_result *result) { return result->head.dirty & ORR_BIT(ORR_F_result_status) && orr__status_is_terminal(result->status); }
+
+uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
   uint64_t mask = object->dirty;
-  if (object->model->id == ORR_M_result) mask = writable(flow, (orr_result *)object);
+  if (object->model->id == ORR_M_result) {
+    orr_result *result = (orr_result *)object;
+    orr_result *own = flow->graph.result;
+    if (ends_now(result)) { /* the hook goes on, but this is the end, and stays it if we die now */
+      orr__result_end(flow->core, result, result->status, NULL);
+      flow->graph.result = result; /* the event is about it */
+      ended_event(flow, tx, result);
+      flow->graph.result = own;
+    }
+    mask = writable(flow, result);
+  }
   orr__tx_update(tx, object, mask);
   orr__object_clean(object);
+  return mask;
 }
 
 static void write_result(orr__flow *flow, orr__tx *tx) {
@@ -114,7 +139,7 @@ static void committed(orr__flow *flow) {
   orr__result_changed(flow->core, result);
 }
 
-void orr__result_arm(orr__core *core, const orr_result *result) {
+static void arm(orr__core *core, const orr_result *result) {
   if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__status_is_terminal(result->status) || result->attention) {
     orr__wheel_remove(core->due, (uint64_t)result->id);
     return;
@@ -130,6 +155,11 @@ void orr__result_arm(orr__core *core, const orr_result *result) {
   orr__refresh_arm(core);
 }
 
+void orr__flow_arm(orr__flow *flow) {
+  flow->is_armed = true;
+  arm(flow->core, flow->graph.result);
+}
+
 static void result_committed(orr__flow *flow) {
   if (flow->code) {
     flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, NULL, orr__error_message(&flow->error));
@@ -137,16 +167,14 @@ static void result_committed(orr__flow *flow) {
     return;
   }
   committed(flow);
-  orr__result_arm(flow->core, flow->graph.result);
+  orr__flow_arm(flow);
   orr__flow_end(flow);
 }
 
 void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  if (result->head.dirty & ORR_BIT(ORR_F_result_status) && orr__status_is_terminal(result->status)) {
-    bool is_bad = orr__streq(result->status, "FAILED");
-    orr__flow_event(flow, tx, "result.ended", is_bad ? "error" : orr__streq(result->status, "SUCCEEDED_WARNING") ? "warning" : "info", "%s%s%s",
-                    result->status, result->statusMessage ? ": " : "", result->statusMessage ? result->statusMessage : "");
+  if (ends_now(result)) {
+    ended_event(flow, tx, result);
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
     orr__flow_event(flow, tx, "result.attention", "error", "%s: %s", result->attention, orr__answer_text(&flow->answer));
   }
@@ -204,6 +232,8 @@ void orr__run_insert(orr__flow *flow, orr__tx *tx) {
   enum orr__hook hook = stage_from(flow, ORR_HOOK_prepareExecuteBackup);
   stage_fields(flow, hook);
   flow->hook = hook;
+  const orr_backup *backup = flow->graph.backup;
+  orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid, backup->uuid); /* it is still there */
   orr__tx_insert(tx, &flow->graph.result->head);
   orr__object_clean(&flow->graph.result->head);
   orr__flow_intend(flow, tx, hook);
@@ -220,13 +250,25 @@ void orr__run_go(orr__flow *flow) {
   orr__flow_hook(flow, flow->hook, stage_done);
 }
 
+static void cancelled_unsent(orr__flow *flow, orr__tx *tx) {
+  orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
+  orr__result_commit(flow, tx);
+}
+
 static void stage_committed(orr__flow *flow) {
   if (flow->code) {
     result_committed(flow);
     return;
   }
   committed(flow);
-  orr__run_go(flow);
+  if (!is_cancelled(flow) || orr__result_may_run(flow->core, flow->graph.result)) {
+    orr__run_go(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow); /* the cancel came while the intent was being written */
+  flow->answer.outcome = ORR_OUTCOME_INTERRUPTED;
+  orr__flow_settle(flow, tx);
+  cancelled_unsent(flow, tx);
 }
 
 /* Again, later: a prepare hook or an idempotent start; true unless the budget is spent. */
@@ -246,6 +288,8 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   bool is_sent = orr__object_has(&result->head, ORR_F_result_sentDate);
   if (!declaration) {
     orr__result_attention(flow, "provider_missing");
+  } else if (orr__streq(result->status, "CANCEL_REQUESTED") && !orr__declares(declaration, ORR_HOOK_recoverBackupResult)) {
+    orr__result_next(flow, ORR_HOOK_executeBackup, 60); /* not started again: the cancel is asked for first (recover.c) */
   } else if (!is_sent || declaration->is_idempotent) {
     /* Only job.start, which adopts what is there, or a key the other side knows: safe to run again. */
     if (!again(flow, ORR_HOOK_executeBackup)) orr__result_attention(flow, "unknown_start");
@@ -259,28 +303,20 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why);
 }
 
-static bool is_cancelled(orr__flow *flow) {
-  orr__subject *subject = orr__subject_of(flow->core, flow->subject);
-  return subject && subject->is_cancelled;
-}
-
 static void execute_done(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  const char *status = result->status;
   if (flow->sent_ms) orr__set_int(&result->head, ORR_F_result_sentDate, flow->sent_ms);
   if (flow->answer.outcome != ORR_OUTCOME_SUCCESS && is_cancelled(flow) && !orr__result_may_run(flow->core, result)) {
     orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
     return;
   }
+  if (orr__status_is_terminal(result->status)) { /* what the hook wrote counts, however it ended */
+    orr__result_finish(flow, result->status, flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+    return;
+  }
   switch (flow->answer.outcome) {
     case ORR_OUTCOME_SUCCESS:
-      if (orr__status_is_terminal(status)) {
-        char *word = orr__strdup(status); /* finish writes the field it reads */
-        orr__result_finish(flow, word ? word : "FAILED", flow->answer.msg);
-        free(word);
-        return;
-      }
-      if (!orr__streq(status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
+      if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
       orr__set_int(&result->head, ORR_F_result_errorCount, 0);
       if (flow->answer.msg) orr__set_str(&result->head, ORR_F_result_statusMessage, flow->answer.msg);
       orr__result_next(flow, ORR_HOOK_refreshBackupResult, orr__refresh_interval(flow));
@@ -300,6 +336,7 @@ static void execute_done(orr__flow *flow, orr__tx *tx) {
 static void prepare_done(orr__flow *flow, orr__tx *tx) {
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) {
     enum orr__hook next = stage_from(flow, flow->hook + 1);
+    if (orr__streq(flow->graph.result->status, "START_REQUESTED")) orr__set_str(&flow->graph.result->head, ORR_F_result_status, "INITIALIZING");
     stage_fields(flow, next);
     orr__flow_intend(flow, tx, next);
     orr__flow_write(flow, tx);
@@ -315,7 +352,7 @@ static void prepare_done(orr__flow *flow, orr__tx *tx) {
 
 static void stage_done(orr__flow *flow) {
   if (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
-    orr__flow_end(flow); /* the journal says where it is; recovery takes it up */
+    orr__flow_leave(flow);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
@@ -324,8 +361,7 @@ static void stage_done(orr__flow *flow) {
     execute_done(flow, tx);
     orr__result_commit(flow, tx);
   } else if (is_cancelled(flow)) {
-    orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
-    orr__result_commit(flow, tx);
+    cancelled_unsent(flow, tx);
   } else {
     prepare_done(flow, tx);
   }
@@ -346,9 +382,8 @@ static void restart(orr__flow *flow) {
 
 static void recovered(orr__flow *flow) {
   orr_result *result = flow->graph.result;
-  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
-    orr__result_arm(flow->core, result);
-    orr__flow_end(flow);
+  if (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
+    orr__flow_leave(flow);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
@@ -356,17 +391,18 @@ static void recovered(orr__flow *flow) {
   orr__json *data = flow->answer.data ? orr__json_parse_map(flow->answer.data, NULL) : NULL;
   bool is_absent = data && !orr__json_bool(data, "found", true);
   orr__json_free(data);
-  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) {
+  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
+    orr__result_next(flow, ORR_HOOK_recoverBackupResult, 1); /* a cancel goes first */
+  } else if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) {
     if (!again(flow, ORR_HOOK_recoverBackupResult)) orr__result_attention(flow, "unknown_start");
   } else if (is_absent) {
     orr__unset(&result->head, ORR_F_result_sentDate);
     orr__result_next(flow, ORR_HOOK_executeBackup, 0);
   } else if (orr__status_is_terminal(result->status)) {
-    char *word = orr__strdup(result->status);
-    orr__result_finish(flow, word ? word : "FAILED", flow->answer.msg);
-    free(word);
+    orr__result_finish(flow, result->status, flow->answer.msg);
   } else if (result->externalId) {
-    orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
+    if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
+    else orr__recover_cancel(flow->core, result->id);
     orr__set_int(&result->head, ORR_F_result_errorCount, 0);
     orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
   } else if (!again(flow, ORR_HOOK_recoverBackupResult)) {
@@ -399,17 +435,24 @@ void orr__run_continue(orr__flow *flow) {
     orr__result_commit(flow, tx);
     return;
   }
-  if (flow->hook == ORR_HOOK_refreshBackupResult) {
-    orr__refresh_one(flow);
-  } else if (flow->hook == ORR_HOOK_recoverBackupResult) {
+  if (flow->hook == ORR_HOOK_refreshBackupResult) orr__refresh_one(flow);
+  else orr__recover_stage(flow);
+}
+
+void orr__run_stage(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  bool is_cancel_recorded = orr__streq(result->status, "CANCEL_REQUESTED");
+  if (flow->hook == ORR_HOOK_recoverBackupResult) {
     orr__tx *tx = orr__flow_tx(flow);
     flow->attempt = (int)result->errorCount + 1;
     orr__flow_intend(flow, tx, flow->hook);
     orr__flow_submit(flow, tx, look_up);
-  } else if (orr__streq(result->status, "CANCEL_REQUESTED") && !orr__result_may_run(flow->core, result)) {
-    orr__tx *tx = orr__flow_tx(flow);
-    orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
-    orr__result_commit(flow, tx);
+  } else if (is_cancel_recorded && !orr__result_may_run(flow->core, result)) {
+    cancelled_unsent(flow, orr__flow_tx(flow));
+  } else if (is_cancel_recorded) {
+    orr__recover_cancel(flow->core, result->id);
+    orr__result_next(flow, flow->hook, 60);
+    orr__result_commit(flow, orr__flow_tx(flow));
   } else {
     restart(flow);
   }

@@ -95,10 +95,19 @@ void orr__schedule_arm(orr__core *core, const orr_backup *backup) {
 
 /* ---- a fire ------------------------------------------------------------------------------------------------- */
 
+/* Nothing of the fire was written: the Backup is looked at again, afresh, in a moment. */
+static void fire_again(orr__flow *flow) {
+  orr__wheel_set(flow->core->fires, (uint64_t)flow->id, orr__now(flow->core) + 1000);
+  orr__flow_end(flow);
+}
+
 static void fired(orr__flow *flow) {
   if (flow->code) {
     flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_WARNING, NULL, orr__error_message(&flow->error));
-    orr__flow_end(flow);
+    flow->is_armed = true; /* the result was not written either */
+    orr__core *core = flow->core;
+    fire_again(flow);
+    arm_timer(core);
     return;
   }
   orr__schedule_arm(flow->core, flow->graph.backup);
@@ -125,6 +134,7 @@ static int64_t instants(orr__core *core, const orr_backup *backup, int64_t now, 
     count++;
   }
   orr__zone_unref(zone);
+  if (count == INSTANTS_MAX) *ret_last = now; /* too many to tell apart: all of them are behind us */
   return count;
 }
 
@@ -140,8 +150,13 @@ static bool has_running(orr__flow *flow) {
 static void fire_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
   int64_t last = 0, now = orr__now(core);
-  if (flow->code || !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
+  if (!flow->code && !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) { /* removed */
     orr__flow_end(flow);
+    return;
+  }
+  if (flow->code || orr__subject_of(core, orr__backup_key(flow->id))) { /* no answer, or it is being removed just now */
+    fire_again(flow);
+    arm_timer(core);
     return;
   }
   orr_backup *backup = flow->graph.backup;
@@ -155,6 +170,7 @@ static void fire_loaded(orr__flow *flow) {
   bool overlaps = has_running(flow);
   orr__tx *tx = orr__flow_tx(flow);
   orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_scheduleCursor, backup->scheduleCursor);
+  if (orr__object_has(&backup->head, ORR_F_backup_paused)) orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_paused, 0);
   orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, last);
   orr__tx_update(tx, &backup->head, ORR_BIT(ORR_F_backup_scheduleCursor));
   orr__object_clean(&backup->head);
@@ -183,6 +199,7 @@ void orr__schedule_due(void *arg) {
       orr__wheel_set(core->fires, due[i].key, orr__now(core) + 1000);
       continue;
     }
+    flow->id = (int64_t)due[i].key;
     orr__tx *tx = orr__flow_tx(flow);
     orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = (int64_t)due[i].key },
                             { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET } };
