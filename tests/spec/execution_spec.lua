@@ -418,6 +418,19 @@ describe("an execution", function()
     end)
   end)
 
+  it("finishes each hook on the code it started with; the next hook runs the new code, and the journal tells them apart", function()
+    local function version(n)
+      rt:provider("p", "function provider.prepareExecuteBackup() sleep(10) spy('prepared', " .. n .. ") end\nfunction provider.executeBackup() spy('executed', " .. n .. ") end")
+    end
+    version(1)
+    rt:run("p")
+    version(2)
+    rt:advance(10)
+    assert.same({ { 1 }, { 2 } }, { rt:spied("prepared"), rt:spied("executed") })
+    local ops = rt:result(1).ops
+    assert.is_not_equal(ops[1].providerSha256, ops[2].providerSha256)
+  end)
+
   it("is refused while the connection is not enabled", function()
     rt:provider("p", support.starts)
     rt:ask("connection.add", { name = "off", provider = "p", enabled = false })

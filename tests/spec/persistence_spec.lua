@@ -94,6 +94,13 @@ describe("what a hook writes", function()
     end)
   end)
 
+  it("is terminal by a save, and stays so whatever comes then", function()
+    rt:provider("p", "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' r:save() r.status = 'FAILED' error('too late') end")
+    local result = rt:run("p")
+    assert.equal("SUCCEEDED", result.status)
+    assert.is_nil(result.nextAction)
+  end)
+
   it("is the changed columns only: two hooks that write different fields of one Backup keep both", function()
     rt:provider("p", [[
       function provider.executeBackup(b, r, config)
