@@ -16,7 +16,7 @@
 #include "host/signals.h"
 #include "host/socket.h"
 
-enum { RETRY_MS = 50, READ_SIZE = 64 * 1024, DRAIN_MS = 4500, CALL_TRIES = 5 };
+enum { RETRY_MS = 50, READ_SIZE = 64 * 1024, DRAIN_MS = 4500 };
 
 struct orr__client {
   orr__peer peer; /* first: this process as a peer of its own dispatcher */
@@ -284,12 +284,14 @@ int orr__client_wait(orr__client *client, int64_t timeout_ms, orr__message *ret_
   }
 }
 
-/* The reply to one request: 1 with it, MOVED, or an error. Messages of other requests are dropped. */
-static int wait_reply(orr__client *client, uint64_t id, orr__message *ret_message, orr_error *reterr) {
+/* The reply to one request: 1 with it, MOVED, or an error. Messages of other requests are dropped. *is_taken: the
+ * runtime has begun it. */
+static int wait_reply(orr__client *client, uint64_t id, bool *is_taken, orr__message *ret_message, orr_error *reterr) {
   for (;;) {
     int rc = orr__client_wait(client, -1, ret_message, reterr);
     if (rc != ORR_CLIENT_MESSAGE) return rc;
     if (ret_message->id == id && ret_message->type == ORR_MESSAGE_REPLY) return rc;
+    *is_taken |= ret_message->id == id && ret_message->type == ORR_MESSAGE_TAKEN;
     orr__message_clear(ret_message);
   }
 }
@@ -305,14 +307,16 @@ static int wait_moved(orr__client *client, orr_error *reterr) {
 
 int orr__client_call(orr__client *client, const char *request, const char *args, cJSON **ret_data, orr_error *reterr) {
   bool is_read = orr__streq(orr_request_kind(request), "READ");
-  for (int tries = 1;; tries++) {
+  int64_t end = orr__mono_ms() + ORR_REACH_MS; /* commands may hold the directory one after the other */
+  for (;;) {
     uint64_t id = 0;
+    bool is_taken = false;
     orr__message message = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT};
     int rc = orr__client_ask(client, request, args, &id, reterr);
-    if (rc == 0) rc = wait_reply(client, id, &message, reterr);
+    if (rc == 0) rc = wait_reply(client, id, &is_taken, &message, reterr);
     if (rc < 0) return rc;
     if (rc == ORR_CLIENT_MOVED) {
-      if (is_read && tries < CALL_TRIES) continue;
+      if ((is_read || !is_taken) && orr__mono_ms() < end) continue;
       return orr__error_set(reterr, ORR_E_CLOSED, "the runtime ended before it answered %s; look at what is there before you ask again", request);
     }
     if (message.error.code == 0) {
@@ -320,7 +324,7 @@ int orr__client_call(orr__client *client, const char *request, const char *args,
       return 0;
     }
     rc = message.error.code;
-    if (rc != ORR_E_CLOSED || tries >= CALL_TRIES) return orr__error_move(reterr, &message.error);
+    if (rc != ORR_E_CLOSED || orr__mono_ms() >= end) return orr__error_move(reterr, &message.error);
     orr__message_clear(&message);
     rc = wait_moved(client, reterr);
     if (rc != 0) return rc;

@@ -50,6 +50,12 @@ static void send_failure(orr__peer *peer, uint64_t id, const orr_error *error) {
   free(line);
 }
 
+static void send_taken(orr__peer *peer, uint64_t id) {
+  char *line = orr__protocol_data(id, ORR_MESSAGE_TAKEN, NULL);
+  if (line) peer->send(peer, line);
+  free(line);
+}
+
 static void stop_streams(orr__dispatcher *dispatcher, const orr__peer *peer, uint64_t id) {
   size_t pos = 0;
   uint64_t key;
@@ -82,6 +88,9 @@ static int submit(orr__dispatcher *dispatcher, orr__peer *peer, const orr__asked
     return orr__error_set(reterr, ORR_E_REFUSED, "`orrery serve` keeps its data directory; end it to take over");
   route *made = calloc(1, sizeof *made);
   if (!made) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory while taking a request");
+  const char *kind = orr_request_kind(asked->request);
+  made->is_write = orr__streq(kind, "WRITE");
+  if (made->is_write) send_taken(peer, asked->id);
   uint64_t number = 0;
   int rc = orr_submit(dispatcher->runtime, asked->request, asked->args, &number, reterr);
   if (rc == 0) rc = orr__map_put(&dispatcher->routes, number, made);
@@ -89,11 +98,9 @@ static int submit(orr__dispatcher *dispatcher, orr__peer *peer, const orr__asked
     free(made);
     return rc;
   }
-  const char *kind = orr_request_kind(asked->request);
   made->peer = peer;
   made->id = asked->id;
   made->is_stream = orr__streq(kind, "STREAM");
-  made->is_write = orr__streq(kind, "WRITE");
   made->is_handover = is_handover;
   peer->open++;
   peer->open_writes += made->is_write;

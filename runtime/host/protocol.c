@@ -13,7 +13,9 @@
 
 #define ID_MAX 9007199254740992.0 /* 2^53: every whole number up to here is exact */
 
-static const char *const TYPES[] = {"reply", "update", "log"};
+static const char *const TYPES[] = {"reply", "update", "log", "taken"};
+
+enum { TYPE_COUNT = sizeof TYPES / sizeof *TYPES };
 
 static char *take(orr__buf *line) {
   return orr__buf_take(line, NULL);
@@ -142,8 +144,8 @@ int orr__protocol_read_message(const char *line, size_t len, orr__message *ret_m
   const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "type"));
   const cJSON *error = cJSON_GetObjectItemCaseSensitive(json, "error");
   size_t i = 0;
-  while (i < 3 && !orr__streq(type, TYPES[i])) i++;
-  if (id < 0 || i == 3) {
+  while (i < TYPE_COUNT && !orr__streq(type, TYPES[i])) i++;
+  if (id < 0 || i == TYPE_COUNT) {
     cJSON_Delete(json);
     return orr__error_set(reterr, ORR_E_INVALID, "the runtime sent a line that is no message");
   }

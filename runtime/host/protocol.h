@@ -2,13 +2,17 @@
  *
  *   to the runtime      {"id":1,"request":"backup.run","args":{"backup":"nightly"}}
  *                       {"id":1,"stop":true}                                     ends a STREAM request
- *   from the runtime    {"id":1,"type":"update","data":...}
+ *   from the runtime    {"id":1,"type":"taken","data":null}                      a WRITE request is about to begin
+ *                       {"id":1,"type":"update","data":...}
  *                       {"id":1,"type":"reply","data":...}                       exactly one per request
  *                       {"id":1,"type":"reply","error":{"code","message","fields":{},"retryable","exit"}}
  *                       {"id":0,"type":"log","data":{...}}                       only within one process
  *
  * One JSON object a line, UTF-8, at most ORR_LINE_MAX bytes. An id is a whole number from 1 chosen by whoever asks;
  * it may be used again once its reply has come. Integers beyond 2^53 travel as strings.
+ *
+ * "taken" is sent before anything is done, so a request whose connection ended without it has had no effect and may be
+ * sent again; one that was taken and has no reply may have had. Whoever does not care ignores it.
  *
  * Deliberately knows no request, no socket and no runtime. */
 #ifndef ORR_HOST_PROTOCOL_H
@@ -32,7 +36,7 @@ typedef struct orr__asked {
   char *args;
 } orr__asked;
 
-enum orr__message_type { ORR_MESSAGE_REPLY, ORR_MESSAGE_UPDATE, ORR_MESSAGE_LOG };
+enum orr__message_type { ORR_MESSAGE_REPLY, ORR_MESSAGE_UPDATE, ORR_MESSAGE_LOG, ORR_MESSAGE_TAKEN };
 
 /* What comes back; data is owned, NULL for a reply that failed, and then error is set. */
 typedef struct orr__message {

@@ -64,6 +64,21 @@ static void tell_log(void *arg, const char *json) {
 
 /* ---- taking the directory --------------------------------------------------------------------------------- */
 
+/* The first whole line that is a reply, if it has come. */
+static bool find_reply(const orr__buf *in, orr__message *ret_reply) {
+  const char *line = orr__buf_text(in), *end;
+  for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+    orr__message message = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT};
+    if (orr__protocol_read_message(line, (size_t)(end - line), &message, NULL) != 0) continue;
+    if (message.type == ORR_MESSAGE_REPLY) {
+      *ret_reply = message;
+      return true;
+    }
+    orr__message_clear(&message);
+  }
+  return false;
+}
+
 /* One request over a fresh connection, for the time before there is a runtime. The reply is owned by the caller;
  * waiting has no limit but the other side's end and a signal. */
 static int ask_holder(const orr__cli *cli, const char *request, orr__message *ret_reply, orr_error *reterr) {
@@ -75,7 +90,7 @@ static int ask_holder(const orr__cli *cli, const char *request, orr__message *re
   if (rc != 0) goto done;
   /* One short line into an empty socket buffer: it fits or the other side is gone. */
   if (dprintf(fd, "%s\n", line) < 0) rc = orr__error_errno(reterr, ORR_E_CLOSED, errno, "%s/socket", cli->data_dir);
-  while (rc == 0 && !memchr(orr__buf_text(&in), '\n', in.len)) {
+  while (rc == 0 && !find_reply(&in, ret_reply)) {
     char bytes[512];
     struct pollfd fds[2] = {{fd, POLLIN, 0}, {cli->signal_fd, POLLIN, 0}};
     if (poll(fds, 2, -1) < 0 && errno == EINTR) continue;
@@ -86,7 +101,6 @@ static int ask_holder(const orr__cli *cli, const char *request, orr__message *re
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || orr__buf_error(&in))
       rc = orr__error_set(reterr, ORR_E_CLOSED, "%s/socket: the other side has ended", cli->data_dir);
   }
-  if (rc == 0) rc = orr__protocol_read_message(orr__buf_text(&in), strcspn(orr__buf_text(&in), "\n"), ret_reply, reterr);
 done:
   if (fd >= 0) close(fd);
   free(line);

@@ -69,7 +69,7 @@ ok() {
     echo "ok $what"
   else
     echo "not ok $what"
-    printf '  # status %s\n  # out: %s\n  # err: %s\n' "${status:-}" "${out:-}" "${err:-}"
+    printf '  # status %s\n  # out: %.600s\n  # err: %.600s\n' "${status:-}" "${out:-}" "${err:-}"
   fi
 }
 
