@@ -64,6 +64,10 @@ int orr__holder_is_idle(const orr__holder *holder) {
   return orr_is_idle(holder->runtime) && !orr__server_is_sending(holder->server);
 }
 
+int orr__holder_failed(const orr__holder *holder) {
+  return orr_failed(holder->runtime);
+}
+
 void orr__holder_close(orr__holder *holder, int64_t max_wait_ms, int stop_fd) {
   if (!holder) return;
   if (holder->server) {

@@ -358,6 +358,8 @@ void orr_drain(orr_runtime *runtime) { orr__core_drain(runtime->core); }
 
 int orr_is_idle(const orr_runtime *runtime) { return orr__core_is_idle(runtime->core); }
 
+int orr_failed(const orr_runtime *runtime) { return orr__store_failed(runtime->store); }
+
 void orr_close(orr_runtime *rt) {
   if (!rt) return;
   if (rt->core) orr__core_drain(rt->core);

@@ -170,12 +170,17 @@ int orr__cli_serve(orr__cli *cli) {
   snprintf(pid, sizeof pid, "%d", (int)getpid());
   tell("info", "ready", (const char *const[]){"version", orr_version(), "pid", pid, "data", cli->data_dir, "socket", path, NULL});
   free(path);
-  while (orr__signals_count() == 0) orr__holder_turn(holder, -1, cli->signal_fd);
-  tell("info", "ending", NULL);
+  int failed = 0;
+  while (orr__signals_count() == 0 && failed == 0) {
+    orr__holder_turn(holder, -1, cli->signal_fd);
+    failed = orr__holder_failed(holder);
+  }
+  if (failed) tell("error", "the database cannot be written any more; mend the cause (disk full?) and start again", (const char *const[]){"data", cli->data_dir, NULL});
+  else tell("info", "ending", NULL);
   int64_t start = orr__mono_ms();
   orr__holder_close(holder, DRAIN_MS, cli->signal_fd);
   char took[24];
   snprintf(took, sizeof took, "%lld", (long long)(orr__mono_ms() - start));
   tell("info", "ended", (const char *const[]){"ms", took, NULL});
-  return 0;
+  return failed ? orr__code_exit(failed) : 0;
 }

@@ -78,6 +78,9 @@ ORR_API int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, or
  * would run hooks are refused (CLOSED) from here on. */
 ORR_API void orr_drain(orr_runtime *runtime);
 ORR_API int orr_is_idle(const orr_runtime *runtime); /* no hook in flight, nothing waiting for the store */
+/* Non-zero once a commit or a sync did not work (a full disk, a failing one): what is stored is not known any more, every request
+ * fails with that code, and the thing to do is to close it, mend the cause and open it again. */
+ORR_API int orr_failed(const orr_runtime *runtime);
 /* Ends it: hooks still in flight are abandoned where they are (recovery takes them up at the next opening), the
  * store is synced and closed, the lock released. Events not pulled are gone. NULL is fine. */
 ORR_API void orr_close(orr_runtime *runtime);
