@@ -26,8 +26,8 @@ for test in "$here"/*.sh; do
   # Seconds that no single test needs: a hang must not eat the whole run.
   (cd "$place/$name" && HOME="$place/$name" timeout -k 5 300 sh -u "$test" "$here/helpers/real.sh") >"$place/$name.log" 2>&1 </dev/null
   status=$?
-  ok=$(grep -c '^ok ' "$place/$name.log")
-  bad=$(grep -c '^not ok ' "$place/$name.log")
+  ok=$(grep -ac '^ok ' "$place/$name.log")
+  bad=$(grep -ac '^not ok ' "$place/$name.log")
   if [ "$status" -ne 0 ] || [ "$ok$bad" = 00 ]; then
     bad=$((bad + 1))
     echo "not ok $name ended with $status" >>"$place/$name.log"
@@ -35,7 +35,7 @@ for test in "$here"/*.sh; do
   passed=$((passed + ok))
   failed=$((failed + bad))
   echo "$name: $ok ok, $bad not ok"
-  grep '^skip ' "$place/$name.log" | sed 's/^/  /'
+  grep -a '^skip ' "$place/$name.log" | sed 's/^/  /'
   [ "$bad" -eq 0 ] || sed 's/^/  /' "$place/$name.log"
 done
 echo "$passed passed, $failed failed"
