@@ -251,6 +251,7 @@ static bool goes_on_after_answer(orr__exchange *exchange) {
     enqueue_or_end(exchange);
     return true;
   }
+  if (status == 503 && !exchange->ask.is_safe) return false; /* a proxy may say so after the work was done */
   int64_t delay_ms = orr__answer_retry_ms(exchange);
   return delay_ms >= 0 && back_off(exchange, delay_ms);
 }

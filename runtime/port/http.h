@@ -3,9 +3,9 @@
  * Policy: TLS verified, or pinned to a certificate; connections reused; a redirect of a safe request is
  * followed within its origin (at most 10), any other 3xx is an answer like every status; time and size
  * caps; safe requests are tried again (up to 3 times, back-off 0.5 s doubling, inside the timeout) when the
- * connection fails and, like every request that was refused before it was processed (429, 503 with
- * Retry-After), after the time the server asks for if that is inside the timeout; otherwise the 429 or 503
- * is the answer. Nothing here knows which requests are granted or journalled: that is the bindings'.
+ * connection fails or a 503 has a Retry-After, and every request after a 429 with one, which says that it
+ * was not processed, when the server asks for it if that is inside the timeout; otherwise the 429 or 503 is
+ * the answer. Nothing here knows which requests are granted or journalled: that is the bindings'.
  *
  * One request started is one completion, on the loop thread, never from inside orr__http_start or _abort. */
 #ifndef ORR_PORT_HTTP_H

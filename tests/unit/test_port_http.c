@@ -294,11 +294,21 @@ static void test_http__silence_is_a_timeout_that_may_have_been_received(void **s
 
 static void test_http__a_503_is_asked_again_when_it_says(void **state) {
   struct fixture *f = *state;
-  orr__http_request request = { .method = "POST", .url = url_of(f, "/again-in-5"), .body = "x", .body_len = 1 };
+  orr__http_request request = { .method = "POST", .url = url_of(f, "/again-in-5"), .body = "x", .body_len = 1, .is_safe = true };
   struct outcome outcome = run(f, &request);
   assert_int_equal(outcome.status, 200);
   assert_int_equal(http_server_count(f->server, "/again-in-5"), 2);
   assert_int_equal(orr__loop_mono_ms(f->loop), 5000);
+}
+
+static void test_http__an_unsafe_request_is_asked_again_after_429_and_not_after_503(void **state) {
+  struct fixture *f = *state;
+  orr__http_request request = { .method = "POST", .url = url_of(f, "/again-in-5"), .body = "x", .body_len = 1 };
+  assert_int_equal(run(f, &request).status, 503);
+  assert_int_equal(http_server_count(f->server, "/again-in-5"), 1);
+  request.url = url_of(f, "/429-for-ever");
+  assert_int_equal(run(f, &request).status, 429);
+  assert_int_equal(http_server_count(f->server, "/429-for-ever"), 4);
 }
 
 static void test_http__a_429_is_the_answer_after_three_retries(void **state) {
@@ -542,6 +552,7 @@ int main(void) {
     TEST(test_http__a_refused_connection_is_unreachable_after_three_retries),
     TEST(test_http__silence_is_a_timeout_that_may_have_been_received),
     TEST(test_http__a_503_is_asked_again_when_it_says),
+    TEST(test_http__an_unsafe_request_is_asked_again_after_429_and_not_after_503),
     TEST(test_http__a_429_is_the_answer_after_three_retries),
     TEST(test_http__a_503_too_late_or_without_a_time_is_the_answer),
     TEST(test_http__a_safe_request_is_tried_again_after_a_reset_and_an_unsafe_one_never),
