@@ -20,16 +20,24 @@ static enum orr__hook stage_from(orr__flow *flow, enum orr__hook hook) {
   return hook;
 }
 
+/* Was this job ever executed? One that ended without exit code or signal never was: its program is not there. */
+static bool has_begun(orr__jobs *jobs, const char *uuid, const char *name) {
+  orr__job_status status;
+  if (orr__job_poll(jobs, uuid, name, &status, NULL)) return true;
+  return status.state != ORR_JOB_ABSENT && !(status.state == ORR_JOB_ENDED && status.exit_code < 0 && status.signal == 0);
+}
+
 bool orr__result_may_run(orr__core *core, const orr_result *result) {
   if (orr__object_has(&result->head, ORR_F_result_sentDate)) return true;
   char **names = NULL;
-  bool has_jobs = false;
-  if (core->config.jobs && orr__job_list(core->config.jobs, result->uuid, &names, NULL) == 0 && names) {
-    has_jobs = names[0] != NULL;
-    for (size_t i = 0; names[i]; i++) free(names[i]);
-    free(names);
+  bool may_run = false;
+  if (!core->config.jobs || orr__job_list(core->config.jobs, result->uuid, &names, NULL) || !names) return false;
+  for (size_t i = 0; names[i]; i++) {
+    may_run = may_run || has_begun(core->config.jobs, result->uuid, names[i]);
+    free(names[i]);
   }
-  return has_jobs;
+  free(names);
+  return may_run;
 }
 
 /* ---- fields ------------------------------------------------------------------------------------------------- */
@@ -78,7 +86,8 @@ static bool is_cancelled(const orr__flow *flow) {
 static uint64_t writable(orr__flow *flow, orr_result *result) {
   orr__subject *subject = orr__subject_of(flow->core, orr__result_key(result->id));
   if (!subject || !subject->is_cancelled || orr__status_is_terminal(result->status)) return result->head.dirty;
-  if (result->head.dirty & ORR_BIT(ORR_F_result_status)) orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
+  bool has_word = result->head.dirty & ORR_BIT(ORR_F_result_status) && !orr__streq(result->status, "CANCEL_REQUESTED");
+  if (has_word) orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
   return result->head.dirty & ~ORR_BIT(ORR_F_result_status);
 }
 
@@ -101,6 +110,7 @@ uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx
       ended_event(flow, tx, result);
       flow->graph.result = own;
     }
+    orr__cancel_keep(flow, result);
     mask = writable(flow, result);
   }
   orr__tx_update(tx, object, mask);
@@ -285,12 +295,13 @@ static bool again(orr__flow *flow, enum orr__hook hook) {
 void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   const orr__declaration *declaration = orr__flow_declaration(flow);
   const orr_result *result = flow->graph.result;
-  bool is_sent = orr__object_has(&result->head, ORR_F_result_sentDate);
+  bool is_repeatable = !orr__object_has(&result->head, ORR_F_result_sentDate) || (declaration && declaration->is_idempotent);
+  bool is_cancel = orr__streq(result->status, "CANCEL_REQUESTED");
   if (!declaration) {
     orr__result_attention(flow, "provider_missing");
-  } else if (orr__streq(result->status, "CANCEL_REQUESTED") && !orr__declares(declaration, ORR_HOOK_recoverBackupResult)) {
+  } else if (is_cancel && is_repeatable) {
     orr__result_next(flow, ORR_HOOK_executeBackup, 60); /* not started again: the cancel is asked for first (recover.c) */
-  } else if (!is_sent || declaration->is_idempotent) {
+  } else if (is_repeatable) {
     /* Only job.start, which adopts what is there, or a key the other side knows: safe to run again. */
     if (!again(flow, ORR_HOOK_executeBackup)) orr__result_attention(flow, "unknown_start");
   } else if (orr__declares(declaration, ORR_HOOK_recoverBackupResult)) {
@@ -391,15 +402,15 @@ static void recovered(orr__flow *flow) {
   orr__json *data = flow->answer.data ? orr__json_parse_map(flow->answer.data, NULL) : NULL;
   bool is_absent = data && !orr__json_bool(data, "found", true);
   orr__json_free(data);
-  if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
+  if (orr__status_is_terminal(result->status)) { /* learnt, however the hook ended */
+    orr__result_finish(flow, result->status, flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+  } else if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
     orr__result_next(flow, ORR_HOOK_recoverBackupResult, 1); /* a cancel goes first */
   } else if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) {
     if (!again(flow, ORR_HOOK_recoverBackupResult)) orr__result_attention(flow, "unknown_start");
   } else if (is_absent) {
     orr__unset(&result->head, ORR_F_result_sentDate);
     orr__result_next(flow, ORR_HOOK_executeBackup, 0);
-  } else if (orr__status_is_terminal(result->status)) {
-    orr__result_finish(flow, result->status, flow->answer.msg);
   } else if (result->externalId) {
     if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
     else orr__recover_cancel(flow->core, result->id);
@@ -435,7 +446,8 @@ void orr__run_continue(orr__flow *flow) {
     orr__result_commit(flow, tx);
     return;
   }
-  if (flow->hook == ORR_HOOK_refreshBackupResult) orr__refresh_one(flow);
+  bool is_plain = flow->hook == ORR_HOOK_refreshBackupResult && !orr__streq(result->status, "CANCEL_REQUESTED");
+  if (is_plain) orr__refresh_one(flow);
   else orr__recover_stage(flow);
 }
 
