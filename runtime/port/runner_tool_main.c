@@ -100,7 +100,8 @@ static int execute(const orr__runner_tool *tool) {
     if (*path != '/' || !*name) continue; /* a relative entry would depend on the directory we are in */
     if (snprintf(file, sizeof file, "%.*s/%s", len, path, name) >= (int)sizeof file) continue;
     execve(file, tool->argv, tool->env);
-    if (errno == EACCES) worst = EACCES;
+    /* A folder we may not look into is no answer: the program need not be there. */
+    if (errno == EACCES) worst = access(file, F_OK) == 0 ? EACCES : worst;
     else if (errno != ENOENT && errno != ENOTDIR) return errno;
   }
   return worst;

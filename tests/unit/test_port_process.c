@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "port/process.h"
 
 #define LIMIT_MS 30000
@@ -159,6 +161,24 @@ static void test_process__names_a_program_that_is_missing(void **state) {
   assert_int_equal(reply.code, ORR_E_NO_PROGRAM);
   assert_string_equal(reply.message, "/etc/passwd: cannot be executed: Permission denied");
   forget(&reply);
+}
+
+/* Root may look into it all the same; the others may not, and get the same answer. */
+static void test_process__a_closed_folder_of_path_does_not_hide_that_a_program_is_missing(void **state) {
+  (void)state;
+  char folder[] = "/tmp/orr-path-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  char *before = orr__strdup(getenv("PATH")), *path = orr__strf("%s:%s", folder, before);
+  chmod(folder, 0);
+  setenv("PATH", path, 1);
+  const char *argv[] = { "orrery-no-such-tool", NULL };
+  struct reply reply = run(&(orr__process_spec){ .argv = argv });
+  setenv("PATH", before, 1);
+  assert_string_equal(reply.message, "orrery-no-such-tool: not found");
+  forget(&reply);
+  rmdir(folder);
+  free(before);
+  free(path);
 }
 
 static void test_process__names_a_directory_that_is_missing(void **state) {
@@ -424,7 +444,8 @@ static void test_process__finds_programs_and_their_packages(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     CASE(takes_both_streams_and_the_exit_code), CASE(gives_all_of_the_input), CASE(reports_the_signal_that_ended_it),
-    CASE(names_a_program_that_is_missing), CASE(names_a_directory_that_is_missing),
+    CASE(names_a_program_that_is_missing),
+    CASE(a_closed_folder_of_path_does_not_hide_that_a_program_is_missing), CASE(names_a_directory_that_is_missing),
     CASE(gives_exactly_the_environment), CASE(inherits_no_descriptor_signal_mask_or_session),
     CASE(works_where_the_host_ignores_sigchld), CASE(leaves_no_zombie), CASE(time_out_ends_it_and_all_below),
     CASE(time_out_kills_what_ignores_term), CASE(abort_completes_with_cancelled_once),
