@@ -20,6 +20,7 @@ typedef struct scan {
   size_t pos;
   size_t copied;
   unsigned depth;
+  size_t values;  /* commas and brackets, which is as many or more */
   orr__buf *out;
   orr_error *reterr;
 } scan;
@@ -150,6 +151,8 @@ static int scan_value(scan *s) {
   if (c == '-' || is_digit(c)) return scan_number(s);
   if ((unsigned char)c < 0x20 && c != '\t' && c != '\n' && c != '\r')
     return refuse(s, s->pos, "a control character");
+  if ((c == '[' || c == '{' || c == ',') && ++s->values > ORR_JSON_VALUES)
+    return orr__error_set(s->reterr, ORR_E_LIMIT, "a JSON text of more than %u values", ORR_JSON_VALUES);
   if (c == '[' || c == '{') {
     if (++s->depth > ORR_JSON_DEPTH)
       return orr__json_error_at(s->reterr, ORR_E_LIMIT, s->text, s->pos, "nested deeper than 200");

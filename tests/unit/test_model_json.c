@@ -156,6 +156,9 @@ static void test_json__depth_and_size_are_limited(void **state) {
   memset(huge, '[', len);
   refuses_bytes(huge, len, ORR_E_LIMIT, "bytes");
   refuses_bytes(huge, len - 1, ORR_E_LIMIT, "nested");
+  memset(huge, ',', len);
+  huge[0] = '[';
+  refuses_bytes(huge, len - 1, ORR_E_LIMIT, "more than 1000000 values");
   free(huge);
 }
 
