@@ -32,9 +32,11 @@ typedef struct step {
   int depth;
 } step;
 
+/* What was read so far has a limit in numbers and bytes: tables that share tables may unfold to more than any memory. */
 typedef struct reader {
   lua_State *L;
   orr_error *reterr;
+  size_t values, bytes;
 } reader;
 
 void orr__push_null(lua_State *L) {
@@ -79,30 +81,44 @@ static int refuse(const reader *r, const step *at, const char *what) {
   return code;
 }
 
+/* Counts a value whose text has len bytes. */
+static int count(reader *r, size_t len) {
+  r->bytes += len + 1;
+  if (++r->values > ORR_JSON_VALUES) return orr__error_set(r->reterr, ORR_E_LIMIT, "holds more than 1,000,000 values");
+  if (r->bytes > ORR_JSON_MAX) return orr__error_set(r->reterr, ORR_E_LIMIT, "holds more than 16 MiB of text");
+  return 0;
+}
+
 static int no_memory(const reader *r) {
   return orr__error_set(r->reterr, ORR_E_NOMEM, "out of memory");
 }
 
-static int read_value(const reader *r, int index, const step *at, cJSON **ret);
+static int read_value(reader *r, int index, const step *at, cJSON **ret);
 
-static int read_number(const reader *r, int index, const step *at, cJSON **ret) {
+static int read_number(reader *r, int index, const step *at, cJSON **ret) {
   double number = lua_tonumber(r->L, index);
   if (isnan(number) || isinf(number)) return refuse(r, at, "is no finite number, which JSON cannot say");
+  int code = count(r, 1);
+  if (code) return code;
   *ret = cJSON_CreateNumber(number);
   return *ret ? 0 : no_memory(r);
 }
 
-static int read_string(const reader *r, int index, const step *at, cJSON **ret) {
+static int read_string(reader *r, int index, const step *at, cJSON **ret) {
   size_t len;
   const char *text = lua_tolstring(r->L, index, &len);
   if (!orr__utf8_valid(text, len)) return refuse(r, at, "is text that is not UTF-8; use base64.encode for other bytes");
+  int code = count(r, len);
+  if (code) return code;
   *ret = cJSON_CreateString(text);
   return *ret ? 0 : no_memory(r);
 }
 
-static int read_userdata(const reader *r, int index, const step *at, cJSON **ret) {
+static int read_userdata(reader *r, int index, const step *at, cJSON **ret) {
   const orr__object *object = orr__object_of(r->L, index);
   if (!object) return refuse(r, at, "is a userdata, which JSON cannot say");
+  int code = count(r, 1);
+  if (code) return code;
   *ret = orr__object_to_json(object, 0);
   return *ret ? 0 : no_memory(r);
 }
@@ -141,16 +157,17 @@ static void sort_map(cJSON *map) {
   if (map->child) map->child->prev = last; /* cJSON's way to find the end */
 }
 
-static int read_map(const reader *r, int index, step *at, cJSON *map) {
+static int read_map(reader *r, int index, step *at, cJSON *map) {
   lua_State *L = r->L;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     int code = 0;
-    size_t len;
+    size_t len = 0;
     cJSON *member = NULL;
     at->key = "?";
     if (lua_type(L, -2) != LUA_TSTRING) code = refuse(r, at->up, "has keys that are neither all strings nor 1, 2, 3 and so on");
     else at->key = lua_tolstring(L, -2, &len);
     if (!code && !orr__utf8_valid(at->key, len)) code = refuse(r, at->up, "has a key that is not UTF-8");
+    if (!code) code = count(r, len);
     if (!code) code = read_value(r, lua_gettop(L), at, &member);
     if (!code && !cJSON_AddItemToObject(map, at->key, member)) {
       cJSON_Delete(member);
@@ -165,9 +182,9 @@ static int read_map(const reader *r, int index, step *at, cJSON *map) {
   return 0;
 }
 
-static int read_list(const reader *r, int index, size_t count, step *at, cJSON *list) {
+static int read_list(reader *r, int index, size_t members, step *at, cJSON *list) {
   at->key = NULL;
-  for (size_t i = 1; i <= count; i++) {
+  for (size_t i = 1; i <= members; i++) {
     cJSON *member = NULL;
     at->index = i;
     lua_rawgeti(r->L, index, (int)i);
@@ -200,26 +217,31 @@ static int classify(lua_State *L, int index, size_t *ret_count) {
   return others == 0 && highest == (double)numbers ? 1 : -1;
 }
 
-static int read_table(const reader *r, int index, const step *up, cJSON **ret) {
+static int read_table(reader *r, int index, const step *up, cJSON **ret) {
   step at = { up, lua_topointer(r->L, index), NULL, 0, up ? up->depth + 1 : 1 };
   for (const step *s = up; s; s = s->up) {
     if (s->table == at.table) return refuse(r, up, "contains itself");
   }
+  int code = count(r, 1);
+  if (code) return code;
   if (at.depth > ORR_JSON_DEPTH) return refuse(r, NULL, "the value is nested more than 200 deep");
-  size_t count;
-  int is_list = classify(r->L, index, &count);
+  size_t members;
+  int is_list = classify(r->L, index, &members);
   if (is_list < 0) return refuse(r, up, "has mixed keys or holes: an array has 1, 2, 3 and so on (json.null fills a hole), a map strings");
   cJSON *made = is_list ? cJSON_CreateArray() : cJSON_CreateObject();
   if (!made) return no_memory(r);
-  int code = is_list ? read_list(r, index, count, &at, made) : read_map(r, index, &at, made);
+  code = is_list ? read_list(r, index, members, &at, made) : read_map(r, index, &at, made);
   if (code) cJSON_Delete(made);
   else *ret = made;
   return code;
 }
 
-static int read_value(const reader *r, int index, const step *at, cJSON **ret) {
+static int read_value(reader *r, int index, const step *at, cJSON **ret) {
+  int code = 0;
   switch (lua_type(r->L, index)) {
   case LUA_TBOOLEAN:
+    code = count(r, 1);
+    if (code) return code;
     *ret = cJSON_CreateBool(lua_toboolean(r->L, index));
     return *ret ? 0 : no_memory(r);
   case LUA_TNUMBER: return read_number(r, index, at, ret);
@@ -232,6 +254,8 @@ static int read_value(const reader *r, int index, const step *at, cJSON **ret) {
   }
   bool is_nil = lua_isnoneornil(r->L, index);
   if (!is_nil && !orr__is_null(r->L, index)) return refuse(r, at, "is a userdata, which JSON cannot say");
+  code = count(r, 1);
+  if (code) return code;
   *ret = cJSON_CreateNull();
   return *ret ? 0 : no_memory(r);
 }
@@ -241,7 +265,7 @@ orr__json *orr__value_to_json(lua_State *L, int index, orr_error *reterr) {
   /* All the stack there may be need of, before anything is held: growing it may raise. */
   luaL_checkstack(L, ORR_JSON_DEPTH * STACK_PER_LEVEL + LUA_MINSTACK, "a JSON value");
   int top = lua_gettop(L);
-  reader r = { L, reterr };
+  reader r = { L, reterr, 0, 0 };
   cJSON *value = NULL;
   int code = read_value(&r, index, NULL, &value);
   lua_settop(L, top);
