@@ -1,10 +1,12 @@
 /* json: text and values, on value.h. Pure: a failure is `nil, message`, never raised. */
 #include <lauxlib.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "args.h"
 #include "libraries.h"
 #include "scope.h"
+#include "state.h"
 #include "value.h"
 
 static const orr__param encode_options[] = { { "pretty", ORR_P_BOOL, false }, { NULL, ORR_P_ANY, false } };
@@ -33,6 +35,7 @@ static int encode(lua_State *L) {
   scope->held = is_pretty ? orr__json_print_pretty(json) : orr__json_print(json);
   orr__json_free(json);
   if (!scope->held) return luaL_error(L, "out of memory");
+  orr__slice_work(orr__version_of(L), strlen(scope->held) * ORR_JSON_WORK);
   lua_pushstring(L, scope->held);
   orr__scope_close(scope);
   return 1;
@@ -43,6 +46,7 @@ static int decode(lua_State *L) {
   const char *text = orr__arg_text(L, 1, "json.decode: text", &len);
   bool keep_null = option(L, 2, "json.decode", decode_options);
   orr_error err = ORR_ERROR_INIT;
+  orr__slice_work(orr__version_of(L), len * ORR_JSON_WORK);
   if (orr__push_json_text(L, text, len, keep_null, &err) != 0) return push_nil_error(L, &err);
   return 1;
 }

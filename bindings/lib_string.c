@@ -1,18 +1,22 @@
 /* The string library's patterns on our bounded matcher, and a bounded string.rep.
  *
  * Results are those of the stock functions (tests compare them); what differs is that a match which takes too many
- * steps raises. gsub with a function or table lives in prelude/string.lua, because it calls Lua, which may wait; its
- * searching is `next` here. Everything else of the stock library passes through unchanged. */
+ * steps raises, and that long ones count as work of their slice. gsub with a function or table lives in
+ * prelude/string.lua, because it calls Lua, which may wait; its searching is `next` here. Everything else of the stock
+ * library passes through unchanged. */
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "args.h"
 #include "libraries.h"
 #include "pattern.h"
+#include "scope.h"
+#include "state.h"
 
 #define REP_MAX (16u << 20)
-enum { CACHE_MAX = 200 };
+enum { CACHE_MAX = 200, STEP_WORK = 16 };
 static const char cache_key; /* its address */
 
 /* Pushes the compiled pattern, from the cache of this state if it is there. */
@@ -54,7 +58,9 @@ static const orr__pattern *push_pattern(lua_State *L, const char *text, size_t l
 }
 
 static bool try_match(lua_State *L, const orr__pattern *pattern, orr__match *m, size_t at, size_t *ret_end) {
+  uint64_t before = m->steps_left;
   bool found = orr__pattern_match(pattern, m, at, ret_end);
+  orr__slice_work(orr__version_of(L), (size_t)(before - m->steps_left) * STEP_WORK);
   if (m->error) orr__raise(L, "%s", m->error);
   return found;
 }
@@ -94,6 +100,7 @@ static bool is_plain(const char *pattern, size_t len) {
 }
 
 static int find_plain(lua_State *L, const char *subject, size_t len, const char *what, size_t what_len, size_t at) {
+  orr__slice_work(orr__version_of(L), len - at);
   const char *hit = what_len == 0 ? subject + at : memmem(subject + at, len - at, what, what_len);
   if (!hit) {
     lua_pushnil(L);
@@ -243,10 +250,15 @@ static int string_rep(lua_State *L) {
     return 1;
   }
   if (times * (double)len > REP_MAX) orr__raise(L, "string.rep: the result would be larger than 16 MiB");
-  luaL_Buffer out;
-  luaL_buffinit(L, &out);
-  for (size_t i = 0; i < (size_t)times; i++) luaL_addlstring(&out, text, len);
-  luaL_pushresult(&out);
+  size_t total = (size_t)times * len;
+  orr__slice_work(orr__version_of(L), total); /* a text that is there already is not allocated again */
+  orr__scope *scope = orr__scope_push(L, free);
+  char *out = scope->held = malloc(total);
+  if (!out) return luaL_error(L, "out of memory");
+  memcpy(out, text, len);
+  for (size_t done = len; done < total; done *= 2) memcpy(out + done, out, done < total - done ? done : total - done);
+  lua_pushlstring(L, out, total);
+  orr__scope_close(scope);
   return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "libraries.h"
 #include "lib_hash_file.h"
 #include "scope.h"
+#include "state.h"
 #include "wait.h"
 
 static int push_taken(lua_State *L, orr__scope *scope, size_t len) {
@@ -71,6 +72,7 @@ static int hash(lua_State *L, enum orr__digest kind, const char *what) {
   uint8_t digest[ORR_DIGEST_MAX];
   size_t len;
   const char *bytes = orr__arg_text(L, 1, what, &len);
+  orr__slice_work(orr__version_of(L), len);
   return push_digest(L, digest, orr__hash(kind, bytes, len, digest), lua_toboolean(L, 2));
 }
 
@@ -86,6 +88,7 @@ static int hmac(lua_State *L, enum orr__digest kind, const char *key_what, const
   uint8_t digest[ORR_DIGEST_MAX];
   size_t key_len, len;
   const char *key = orr__arg_text(L, 1, key_what, &key_len), *bytes = orr__arg_text(L, 2, what, &len);
+  orr__slice_work(orr__version_of(L), len);
   return push_digest(L, digest, orr__hmac(kind, key, key_len, bytes, len, digest), lua_toboolean(L, 3));
 }
 

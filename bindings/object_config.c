@@ -91,8 +91,15 @@ int orr__object_set_property(lua_State *L) {
     rc = orr__json_path_set(config, path, value, &err);
   }
   if (!rc) rc = orr__object_set_map(box->object, field, config);
+  /* The whole map is written out at every change. */
+  const char *written = rc ? NULL : orr__get_str(box->object, field);
+  orr__slice_work(orr__version_of(L), written ? strlen(written) * ORR_JSON_WORK : 0);
   if (!rc) return 0;
-  lua_pushfstring(L, "setConfigProperty: '%s': %s", path, err.code ? orr__error_message(&err) : "out of memory");
+  /* What was put into the tree and not into the object must not stay. */
+  orr__json_free(box->config);
+  box->config = NULL;
+  const char *why = rc == ORR_E_LIMIT ? "the configuration would be larger than 16 MiB or nested too deeply" : "out of memory";
+  lua_pushfstring(L, "setConfigProperty: '%s': %s", path, err.code ? orr__error_message(&err) : why);
   orr__error_clear(&err);
   orr__raise(L, "%s", lua_tostring(L, -1));
 }

@@ -110,7 +110,7 @@ static int print_line(lua_State *L) {
   orr__version *v = orr__version_of(L);
   const orr__call *call = orr__current_call(L);
   const orr__provider_host *host = &v->bindings->config.host;
-  char *redacted = orr__redact(L, text, len < LOG_MAX ? len : LOG_MAX);
+  char *redacted = orr__redact(L, text, len, LOG_MAX);
   if (redacted && host->log) host->log(host->core, call ? call->id : 0, v->provider->code, ORR_LOG_INFO, redacted);
   free(redacted);
   return 0;
@@ -183,8 +183,17 @@ void orr__raw_coroutine(lua_State *L) {
   lua_setfield(L, -2, "sliced");
 }
 
+/* The stock function in upvalue 1, which moves all that is behind a position. */
+static int table_insert(lua_State *L) {
+  if (lua_gettop(L) == 3 && lua_istable(L, 1)) orr__slice_work(orr__version_of(L), lua_objlen(L, 1) * sizeof(lua_Number));
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 void orr__raw_table(lua_State *L) {
   lua_getfield(L, LUA_GLOBALSINDEX, LUA_TABLIBNAME);
+  lua_getfield(L, -1, "insert");
+  lua_pushcclosure(L, table_insert, 1);
+  lua_setfield(L, -2, "insert");
 }
 
 void orr__raw_parallel(lua_State *L) {

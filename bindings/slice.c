@@ -1,7 +1,10 @@
 /* Time slices: the count hook that takes a coroutine off when its slice is over, by yielding, never by raising.
  *
  * Every TICK instructions the hook looks at a clock (on a virtual loop it counts its ticks, so that runs can be
- * repeated). It also is where a passed memory limit is noticed: it collects, looks again, and if that did not help the
+ * repeated). One instruction may be a C function that goes over megabytes: the allocator and the libraries report such
+ * work (orr__slice_work), and the hook comes at the next instruction.
+ *
+ * It also is where a passed memory limit is noticed: it collects, looks again, and if that did not help the
  * call is never resumed. Where a coroutine cannot yield, inside a function that C called back, it is let be
  * for a while and then ended by an error at every instruction.
  *
@@ -16,8 +19,9 @@
 
 #include "task.h"
 
-#define TICK 10000                /* instructions */
-#define VIRTUAL_TICKS 10          /* a slice on a virtual loop */
+#define TICK 1000                 /* instructions */
+#define VIRTUAL_TICKS 100         /* a slice on a virtual loop */
+#define WORK_SHIFT 16             /* bytes that C functions went over, as ticks of a virtual loop */
 #define STUCK_SLICES 20           /* after so many, code that cannot yield is ended by an error */
 #define PROBE_TICK 1000
 #define PROBE_LOOPS "300000"
@@ -30,6 +34,9 @@ int64_t orr__clock_ns(void) {
 }
 
 void orr__slice_begin(orr__version *v) {
+  if (v->is_stuck) orr__slice_install(v);
+  v->is_stuck = false;
+  v->work = 0;
   v->slice_ticks = 0;
   v->slice_start_ns = orr__clock_ns();
 }
@@ -44,6 +51,23 @@ bool orr__slice_is_over(orr__version *v) {
   return slices_used(v) >= (v->is_loading ? ORR_LOAD_MS / ORR_SLICE_MS : 1);
 }
 
+static void tick(lua_State *L, lua_Debug *info);
+
+void orr__slice_work(orr__version *v, size_t bytes) {
+  v->work += bytes;
+  if (v->work < ORR_HEAVY_WORK || v->is_hurried || v->is_stuck || (!v->running && !v->is_loading)) return;
+  v->is_hurried = true;
+  lua_sethook(v->L, tick, LUA_MASKCOUNT, 1);
+}
+
+/* LuaJIT lets garbage grow to twice what lives, and has no second try when a block is refused: after heavy work it is collected in
+ * time, so that a few large texts in a row do not meet the limit. */
+static void collect_in_time(lua_State *L, orr__version *v) {
+  if (v->used < v->limit / 2 || v->used < v->collected + v->limit / 8) return;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  v->collected = v->used;
+}
+
 static bool is_out_of_memory(lua_State *L, orr__version *v) {
   if (!v->is_over) return false;
   lua_gc(L, LUA_GCCOLLECT, 0);
@@ -54,6 +78,13 @@ static bool is_out_of_memory(lua_State *L, orr__version *v) {
 static void tick(lua_State *L, lua_Debug *info) {
   (void)info;
   orr__version *v = orr__version_of(L);
+  if (v->is_hurried) {
+    v->is_hurried = false;
+    lua_sethook(L, tick, LUA_MASKCOUNT, TICK);
+    collect_in_time(L, v);
+  }
+  v->slice_ticks += (unsigned)(v->work >> WORK_SHIFT);
+  v->work = 0;
   if ((!v->running && !v->is_loading) || v->is_sliced) return;
   v->slice_ticks++;
   bool is_exhausted = is_out_of_memory(L, v);
@@ -66,6 +97,7 @@ static void tick(lua_State *L, lua_Debug *info) {
   }
   if (!is_exhausted && slices_used(v) < STUCK_SLICES) return;
   /* At every instruction, or a pcall in a loop would swallow it for ever. */
+  v->is_stuck = true;
   lua_sethook(L, tick, LUA_MASKCOUNT, 1);
   luaL_error(L, is_exhausted ? "memory limit reached" : "ran too long where it cannot be interrupted");
 }

@@ -15,6 +15,7 @@
 #include "registry.h"
 
 #define BIG_BLOCK (1u << 20)
+#define WORK_BLOCK 4096          /* filling smaller ones is an instruction's work like any other's */
 
 static void *count_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
   orr__version *v = ud;
@@ -32,6 +33,7 @@ static void *count_alloc(void *ud, void *block, size_t old_size, size_t new_size
   }
   void *moved = realloc(block, new_size);
   if (moved) v->used = v->used - old_size + new_size;
+  if (moved && new_size > old_size && new_size >= WORK_BLOCK) orr__slice_work(v, new_size);
   return moved;
 }
 

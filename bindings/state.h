@@ -17,6 +17,8 @@
 #include "model/json.h"
 
 #define ORR_SLICE_MS 50            /* the longest a coroutine runs before others get their turn */
+#define ORR_HEAVY_WORK (256u << 10) /* bytes after which the slice is looked at */
+#define ORR_JSON_WORK 8            /* what a byte of JSON costs, in bytes of copying */
 #define ORR_LOAD_MS 2000           /* the longest the chunk of a provider may run */
 #define ORR_SOURCE_MAX (1u << 20)  /* bytes of one source file */
 #define ORR_SOURCES_MAX 200        /* files of one provider */
@@ -64,6 +66,10 @@ typedef struct orr__version {
   int64_t slice_start_ns;
   unsigned slice_ticks;
   bool is_sliced;            /* the count hook has just taken a coroutine off */
+  size_t work;               /* bytes that C functions went over since the count hook came last */
+  size_t collected;          /* what was in use after the last collection for heavy work */
+  bool is_hurried;           /* that was much: the hook comes at the next instruction */
+  bool is_stuck;             /* it raises at every instruction from now on */
 
   /* coroutines to use again */
   lua_State *pool[ORR_POOL_MAX];
@@ -91,6 +97,8 @@ bool orr__sandbox_has(lua_State *L, const char *name);
 void orr__slice_install(orr__version *v);
 void orr__slice_begin(orr__version *v);
 bool orr__slice_is_over(orr__version *v);
+/* A C function goes over so many bytes within one instruction. Never raises, and may be called by the allocator. */
+void orr__slice_work(orr__version *v, size_t bytes);
 bool orr__slice_probe(void);       /* does the count hook fire in compiled code here, and may the JIT be on? */
 int64_t orr__clock_ns(void);
 

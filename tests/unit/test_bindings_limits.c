@@ -1,6 +1,8 @@
 /* Limits: loops, swallowed errors, memory, load time, and that other providers' hooks go on; the sandbox and the checks at load. */
 #include "bindings_fake.h"
 
+#include "state.h"
+
 static void load_as(fake *f, const char *code, const char *body) {
   orr_error err = ORR_ERROR_INIT;
   char *text = orr__strf("local provider = Provider { apiVersion = 1, code = '%s', name = 'T', version = '1', timeouts = { executeBackup = 1 } }\n%s\nreturn provider",
@@ -79,6 +81,28 @@ static void test_limits__slices_do_not_change_results(void **state) {
   assert_string_equal(f.ended[id]->graph.result->externalId, "110447/46368");
   assert_true(orr__loop_mono_ms(f.loop) > 100);
   fake_close(&f);
+}
+
+/* A few hundred instructions, each of which goes over megabytes. */
+static void takes_slices(const char *body) {
+  fake f;
+  fake_open(&f);
+  load_as(&f, "bad", body);
+  assert_success(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_executeBackup, 600000))));
+  if (orr__loop_mono_ms(f.loop) < ORR_SLICE_MS) fail_msg("never taken off: %s", body);
+  fake_close(&f);
+}
+
+static void test_limits__functions_that_go_over_megabytes_are_sliced(void **state) {
+  (void)state;
+  takes_slices("function provider.executeBackup() for i = 1, 5 do local s = ('x'):rep(1e7) end end");
+  takes_slices("function provider.executeBackup() local s = ('x'):rep(4e6) for i = 1, 10 do s = s:sub(2) .. 'y' end end");
+  takes_slices("function provider.executeBackup() local s = ('x'):rep(4e6) for i = 1, 10 do s:find('y', 1, true) end end");
+  takes_slices("function provider.executeBackup() local s = ('x'):rep(1e5) for i = 1, 10 do s:match('^x*$') pcall(s.find, s, 'x-y') end end");
+  takes_slices("function provider.executeBackup() local s = ('x'):rep(4e6) for i = 1, 10 do hash.sha256(s) hmac.sha512('k', s) end end");
+  takes_slices("function provider.executeBackup(backup, result) local s = ('x'):rep(1e6) for i = 1, 10 do result:setConfigProperty('k', s .. i) end end");
+  takes_slices("function provider.executeBackup() local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 20 do table.insert(t, 1, 0) end end");
+  takes_slices("function provider.executeBackup() local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 5 do json.decode(json.encode(t)) end end");
 }
 
 static void test_limits__memory_ends_the_call_and_not_the_process(void **state) {
@@ -225,6 +249,7 @@ int main(void) {
     cmocka_unit_test(test_limits__a_loop_in_a_branch_of_parallel_ends_too),
     cmocka_unit_test(test_limits__a_loop_of_swallowed_waits_ends_too),
     cmocka_unit_test(test_limits__slices_do_not_change_results),
+    cmocka_unit_test(test_limits__functions_that_go_over_megabytes_are_sliced),
     cmocka_unit_test(test_limits__memory_ends_the_call_and_not_the_process),
     cmocka_unit_test(test_limits__one_huge_block_is_an_error_to_catch),
     cmocka_unit_test(test_limits__garbage_within_the_limit_is_fine),

@@ -143,6 +143,9 @@ static void test_object__configuration_by_dotted_path(void **state) {
   assert_string_equal(call->graph.result->config, "{\"z\":1}");
   raises(&f, "backup:setConfigProperty('f', function() end)", "setConfigProperty: 'f'");
   raises(&f, "backup:setConfigProperty('f')", "a name and a value");
+  raises(&f, "local t = {} for i = 1, 190 do t = { t = t } end backup:setConfigProperty('f', t)", "nested too deeply");
+  assert_success(run(&f, "local t = {} for i = 1, 190 do t = { t = t } end assert(not pcall(backup.setConfigProperty, backup, 'f', t))"
+                         " assert(backup:getConfigProperty('f') == nil) backup:setConfigProperty('g', 1)"));
   raises(&f, "backup:getConfigProperty()", "name of a property");
   fake_close(&f);
 }
