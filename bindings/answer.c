@@ -20,7 +20,6 @@
 #include "version.h"
 
 #define TEXT_SHOWN 60
-#define MSG_MAX 65536
 #define ERRORS_MAX 1000
 #define RETRY_MAX (31.0 * 86400)
 
@@ -54,7 +53,14 @@ static const char *shown(lua_State *L, int index, char *out, size_t size) {
   case LUA_TNIL: snprintf(out, size, "nil"); break;
   case LUA_TBOOLEAN: snprintf(out, size, "%s", lua_toboolean(L, index) ? "true" : "false"); break;
   case LUA_TNUMBER: snprintf(out, size, "the number %.14g", lua_tonumber(L, index)); break;
-  case LUA_TSTRING: snprintf(out, size, "the string \"%.*s\"", TEXT_SHOWN, lua_tostring(L, index)); break;
+  case LUA_TSTRING: {
+    size_t len;
+    const char *text = lua_tolstring(L, index, &len);
+    char *redacted = orr__redact(L, text, len, TEXT_SHOWN);
+    snprintf(out, size, "the string \"%s\"", redacted ? redacted : "");
+    free(redacted);
+    break;
+  }
   case LUA_TUSERDATA: {
     const orr__box *box = orr__box_of(L, index);
     snprintf(out, size, "a %s", box ? box->model->class_name : "userdata");
@@ -82,7 +88,7 @@ static bool take_msg(reading *r, lua_State *L, int index, const char *what) {
   lua_pushvalue(L, index);
   const char *msg = lua_tolstring(L, -1, &len);
   free(r->answer->msg);
-  r->answer->msg = orr__strndup(msg, len < MSG_MAX ? len : MSG_MAX);
+  r->answer->msg = orr__strndup(msg, len);
   lua_pop(L, 1);
   return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "lib_session.h"
 #include "task.h"
 
 static int describe(void *self, const char *code, const orr__declaration **ret, orr_error *reterr) {
@@ -50,10 +51,10 @@ static int check(void *self, const char *path, char **ret_report, orr_error *ret
   return orr__provider_check(self, path, ret_report, reterr);
 }
 
-/* Nothing to do: a session is bound to its connection's credentials (lib_session.c) and made anew when those differ. */
 static void forget_connection(void *self, int64_t connection_id) {
-  (void)self;
-  (void)connection_id;
+  orr__bindings *b = self;
+  for (orr__provider *p = b->providers; p; p = p->next)
+    if (p->current) orr__sessions_forget(p->current, connection_id);
 }
 
 static int copy_dirs(orr__bindings *b, const char *const *dirs) {

@@ -12,6 +12,7 @@
 #include "value.h"
 
 #define WARNINGS_MAX 16384
+#define SHOWN_MAX 65536
 
 void orr__call_warn(orr__hookcall *hc, const char *format, ...) {
   va_list args;
@@ -87,7 +88,7 @@ int orr__call_push_args(lua_State *L, orr__hookcall *hc) {
 
 static void redact_text(orr__hookcall *hc, char **text) {
   if (!*text) return;
-  char *redacted = orr__secrets_redact(&hc->version->provider->secrets, *text, strlen(*text));
+  char *redacted = orr__secrets_redact(&hc->version->provider->secrets, *text, strlen(*text), SHOWN_MAX);
   /* Without memory to redact in, nothing is said rather than a secret. */
   free(*text);
   *text = redacted;

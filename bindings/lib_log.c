@@ -29,14 +29,6 @@ static bool may_write(slot *slots, uint64_t call_id, bool *ret_last) {
   return true;
 }
 
-/* Cuts at the limit, but not inside a UTF-8 character. */
-static size_t cut(const char *text, size_t len) {
-  if (len <= LINE_MAX_BYTES) return len;
-  size_t to = LINE_MAX_BYTES;
-  while (to > LINE_MAX_BYTES - 4 && ((unsigned char)text[to] & 0xc0) == 0x80) to--;
-  return to;
-}
-
 /* write(level, text): upvalue 1 holds the slots. */
 static int log_write(lua_State *L) {
   const orr__bindings_config *config = orr__current_config(L);
@@ -48,10 +40,8 @@ static int log_write(lua_State *L) {
   if (!may_write(lua_touserdata(L, lua_upvalueindex(1)), call ? call->id : 0, &is_last)) return 0;
   if (is_last) text = "more than 1,000 lines: the rest of what this call logs is dropped", len = strlen(text);
   orr__scope *scope = orr__scope_push(L, free);
-  char *redacted = scope->held = orr__redact(L, text, len);
+  char *redacted = scope->held = orr__redact(L, text, len, LINE_MAX_BYTES);
   if (!redacted) return luaL_error(L, "out of memory");
-  size_t shown = strlen(redacted);
-  redacted[cut(redacted, shown)] = '\0';
   if (config->host.log) {
     config->host.log(config->host.core, call ? call->id : 0, orr__version_of(L)->provider->code, (enum orr__log_level)level, redacted);
   }

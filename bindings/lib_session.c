@@ -18,6 +18,7 @@
 #include "registry.h"
 #include "scope.h"
 #include "session_store.h"
+#include "task.h"
 #include "value.h"
 #include "wait.h"
 
@@ -72,6 +73,15 @@ static void open_store(lua_State *L) {
   box->store = shared ? orr__session_store_ref(shared) : orr__session_store_new();
   if (!box->store) luaL_error(L, "out of memory");
   lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+static void forget_in(lua_State *L, void *arg) {
+  orr__session_store *store = store_in(L);
+  if (store) orr__session_store_forget(store, *(int64_t *)arg);
+}
+
+void orr__sessions_forget(orr__version *version, int64_t connection) {
+  orr__protect(version, forget_in, &connection, NULL);
 }
 
 /* ---- whose session ----------------------------------------------------------------------------------------- */
@@ -279,6 +289,8 @@ static int session_running(lua_State *L) {
 }
 
 bool orr__session_is_safe(lua_State *L) {
+  const orr__task *task = orr__version_of(L)->running;
+  if (task && task->is_safe) return true;
   lua_pushlightuserdata(L, (void *)&safe_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
   if (!lua_istable(L, -1)) {

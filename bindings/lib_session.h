@@ -5,7 +5,12 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "state.h"
+
 /* Is this coroutine opening or closing a session? Then what it does counts as safe: a login can always be repeated. */
 bool orr__session_is_safe(lua_State *L);
+
+/* Lets go of the values that the provider of this version holds for a connection. */
+void orr__sessions_forget(orr__version *version, int64_t connection);
 
 #endif

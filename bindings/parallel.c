@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "args.h"
+#include "lib_session.h"
 #include "task.h"
 
 #define CHILDREN_MAX 100
@@ -90,10 +91,12 @@ int orr__parallel_raw(lua_State *L) {
     lua_pushliteral(L, "out of memory");
     return lua_error(L);
   }
+  bool is_safe = orr__session_is_safe(L);
   /* If one of these raises, the call frees the wait and with it the children made so far. */
   for (size_t i = 0; i < count; i++) {
     orr__task *child = orr__task_new(L, hc);
     child->parent = parallel;
+    child->is_safe = is_safe;
     parallel->children[parallel->count++] = child;
     lua_rawgeti(L, 1, (int)i + 1);
     lua_xmove(L, child->co, 1);

@@ -17,12 +17,14 @@
 #define FORMS_MAX (ORR_SECRETS_MAX * 6)
 
 /* Takes form (NULL: out of memory). */
-static int add_form(orr__secrets *secrets, char *form, size_t len) {
+static int add_form(orr__secrets *secrets, char *form, size_t len, bool has_before, bool has_after) {
   if (!form) return ORR_E_NOMEM;
   size_t at = 0;
   for (; at < secrets->count && secrets->items[at].len >= len; at++) {
     if (secrets->items[at].len == len && memcmp(secrets->items[at].form, form, len) == 0) {
       free(form);
+      secrets->items[at].has_before |= has_before;
+      secrets->items[at].has_after |= has_after;
       return 0;
     }
   }
@@ -41,7 +43,8 @@ static int add_form(orr__secrets *secrets, char *form, size_t len) {
     secrets->cap = cap;
   }
   memmove(&secrets->items[at + 1], &secrets->items[at], (secrets->count - at) * sizeof *secrets->items);
-  secrets->items[at] = (orr__secret){ form, len };
+  secrets->items[at] = (orr__secret){ form, len, has_before, has_after };
+  secrets->begins[(unsigned char)form[0]] = true;
   secrets->count++;
   return 0;
 }
@@ -56,7 +59,8 @@ static int add_base64(orr__secrets *secrets, const char *text, size_t len, size_
   if (!coded) return ORR_E_NOMEM;
   /* The first character that depends on the secret alone, and the end of those. */
   size_t from = (offset * 8 + 5) / 6, to = (len + offset) * 8 / 6;
-  int rc = to > from ? add_form(secrets, orr__strndup(coded + from, to - from), to - from) : 0;
+  bool has_before = offset > 0, has_after = (len + offset) % 3 != 0;
+  int rc = to > from ? add_form(secrets, orr__strndup(coded + from, to - from), to - from, has_before, has_after) : 0;
   free(coded);
   return rc;
 }
@@ -76,7 +80,7 @@ static int add_url(orr__secrets *secrets, const char *text, size_t len, bool is_
     *to++ = digits[is_upper][c & 15];
   }
   *to = '\0';
-  return add_form(secrets, coded, (size_t)(to - coded));
+  return add_form(secrets, coded, (size_t)(to - coded), false, false);
 }
 
 int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len) {
@@ -88,7 +92,7 @@ int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len) {
     memcpy(raw, text, len);
     raw[len] = '\0';
   }
-  int rc = add_form(secrets, raw, len);
+  int rc = add_form(secrets, raw, len, false, false);
   for (size_t offset = 0; offset < 3 && !rc; offset++) {
     rc = add_base64(secrets, text, len, offset, false);
     if (!rc) rc = add_base64(secrets, text, len, offset, true);
@@ -98,29 +102,43 @@ int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len) {
   return rc;
 }
 
-char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len) {
+static const orr__secret *find(const orr__secrets *secrets, const char *text, size_t len) {
+  if (!secrets->begins[(unsigned char)text[0]]) return NULL;
+  for (size_t i = 0; i < secrets->count; i++) {
+    const orr__secret *s = &secrets->items[i];
+    if (s->len <= len && s->form[0] == text[0] && memcmp(s->form, text, s->len) == 0) return s;
+  }
+  return NULL;
+}
+
+static void cut(char *text, size_t most) {
+  if (!text || strlen(text) <= most) return;
+  size_t to = most;
+  while (to > 0 && most - to < 4 && ((unsigned char)text[to] & 0xc0) == 0x80) to--;
+  text[to] = '\0';
+}
+
+char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len, size_t most) {
   orr__buf out;
   orr__buf_init(&out, OUTPUT_MAX);
   orr__buf_adds(&out, "");
-  size_t plain = 0;
-  for (size_t at = 0; at < len;) {
-    const orr__secret *hit = NULL;
-    for (size_t i = 0; i < secrets->count && !hit; i++) {
-      const orr__secret *s = &secrets->items[i];
-      if (s->len <= len - at && s->form[0] == text[at] && memcmp(s->form, text + at, s->len) == 0) hit = s;
-    }
+  size_t plain = 0, at = 0;
+  while (at < len && out.len + (at - plain) <= most) {
+    const orr__secret *hit = find(secrets, text + at, len - at);
     if (!hit) {
       at++;
       continue;
     }
-    orr__buf_add(&out, text + plain, at - plain);
+    orr__buf_add(&out, text + plain, at - plain - (hit->has_before && at > plain));
     orr__buf_adds(&out, "***");
     at += hit->len;
+    if (hit->has_after && at < len) at++;
     plain = at;
   }
-  orr__buf_add(&out, text + plain, len - plain);
+  orr__buf_add(&out, text + plain, at - plain);
   char *taken = orr__buf_take(&out, NULL);
   orr__buf_clear(&out);
+  cut(taken, most);
   return taken;
 }
 

@@ -92,6 +92,20 @@ void orr__session_forget(orr__session *session) {
   wake_all(session, NULL);
 }
 
+void orr__session_store_forget(orr__session_store *store, int64_t connection) {
+  for (orr__session **at = &store->sessions; *at;) {
+    orr__session *session = *at;
+    if (session->connection != connection) {
+      at = &session->next;
+      continue;
+    }
+    *at = session->next;
+    store->count--;
+    wake_all(session, NULL);
+    session_free(session);
+  }
+}
+
 /* Makes room by letting the oldest one go that nobody is busy with. */
 static bool evict(orr__session_store *store) {
   orr__session **oldest = NULL;

@@ -54,5 +54,7 @@ int orr__session_opened(orr__session_store *store, uint64_t ticket, const char *
 /* Opening did not work: those who wait get the failure; NULL: it was given up, the next one tries. */
 void orr__session_failed(orr__session_store *store, uint64_t ticket, const orr_error *failure);
 void orr__session_forget(orr__session *session);
+/* Every session of a connection that is no more; who opens one keeps a ticket that is good for nothing. */
+void orr__session_store_forget(orr__session_store *store, int64_t connection);
 
 #endif

@@ -42,6 +42,7 @@ typedef struct orr__task {
   orr__timer slice_timer;        /* virtual loops: a slice costs its length */
   orr__wait *wait;               /* what it waits for, or has waited for and will be told of */
   orr_error failure;             /* of ORR_GO_FAILURE */
+  bool is_safe;                  /* a branch of a parallel that opens a session: its acts are safe, like the opener's */
   int stop;                      /* 0, or CANCELLED: its siblings failed */
   int lua_status;                /* of lua_resume, once ENDED */
   orr__parallel *parent;         /* who joins it, or NULL: the main task */

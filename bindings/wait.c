@@ -292,8 +292,8 @@ void orr__secret_add(lua_State *L, const char *text, size_t len) {
   orr__secrets_add(&orr__version_of(L)->provider->secrets, text, len);
 }
 
-char *orr__redact(lua_State *L, const char *text, size_t len) {
-  return orr__secrets_redact(&orr__version_of(L)->provider->secrets, text, len);
+char *orr__redact(lua_State *L, const char *text, size_t len, size_t most) {
+  return orr__secrets_redact(&orr__version_of(L)->provider->secrets, text, len, most);
 }
 
 int64_t orr__remaining_ms(lua_State *L) {

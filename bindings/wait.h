@@ -69,8 +69,8 @@ const orr__bindings_config *orr__current_config(lua_State *L);
 int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr);
 /* Marks a value as secret for the rest of the provider's life: redacted (raw, base64, URL-encoded) from logs and messages. */
 void orr__secret_add(lua_State *L, const char *text, size_t len);
-/* text with every known secret replaced by "***"; owned. */
-char *orr__redact(lua_State *L, const char *text, size_t len);
+/* text with every known secret replaced by "***", cut to at most `most` bytes afterwards; owned. */
+char *orr__redact(lua_State *L, const char *text, size_t len, size_t most);
 /* Milliseconds on the monotonic clock until the hook's deadline (at least 1). */
 int64_t orr__remaining_ms(lua_State *L);
 

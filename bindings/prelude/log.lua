@@ -1,9 +1,9 @@
 -- log: lines for the operator. Secrets are redacted; a line ends at 8 KiB; a call may write 1,000 of them.
-local raw, lib = ...
+local raw, lib, core = ...
 
 -- tostring is the global one of the moment: the sandbox puts one there that leaks no addresses.
-local ipairs, select, type, unpack = ipairs, select, type, unpack
-local format = lib.string.format
+local ipairs, pcall, select, type, unpack = ipairs, pcall, select, type, unpack
+local format, match, raise = lib.string.format, lib.string.match, core.raise
 
 local log = {}
 
@@ -19,7 +19,10 @@ local function line(text, ...)
   if count == 0 then return tostring(shown(text)) end
   local values = { ... }
   for i = 1, count do values[i] = shown(values[i]) end
-  return format(text, unpack(values, 1, count))
+  local ok, made = pcall(format, text, unpack(values, 1, count))
+  if ok then return made end
+  local number, why = match(tostring(made), "bad argument #(%d+) to '.-' %((.*)%)")
+  raise("log: " .. (number and "value " .. number - 1 .. " of the format: " .. why or tostring(made)))
 end
 
 for level, name in ipairs{ "debug", "info", "warn", "error" } do

@@ -207,6 +207,17 @@ static void test_http__many_hooks_that_meet_a_401_log_in_once(void **state) {
     "local a, b, c = parallel{ get, get, get } assert(a == 200 and b == 200 and c == 200) assert(tonumber(http.get(BASE .. '/logins').body) == before + 1)"));
 }
 
+static void test_http__what_opens_a_session_in_parallel_is_safe(void **state) {
+  libs_fake *t = *state;
+  assert_success(with_server(t,
+    "local login = session{ name = 'two', open = function() local a, b = parallel{ function() return http.post(BASE .. '/login').status end,\n"
+    "  function() sleep(0.1) return http.post(BASE .. '/login').status end } return { a, b } end }\n",
+    "assert(login:get()[2] == 200)"));
+  assert_int_equal(t->f.marks, 0);
+  assert_success(with_server(t, "", "parallel{ function() return http.post(BASE .. '/x').status end }"));
+  assert_int_equal(t->f.marks, 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     LIBS_TEST(test_http__sends_what_was_asked), LIBS_TEST(test_http__answers_for_every_status),
@@ -214,6 +225,7 @@ int main(void) {
     LIBS_TEST(test_http__needs_decide), LIBS_TEST(test_http__raises_when_there_is_no_answer), LIBS_TEST(test_http__credentials_become_secrets),
     LIBS_TEST(test_http__the_connections_proxy_goes_with_its_origin_only),
     LIBS_TEST(test_http__a_session_is_renewed_on_401_and_its_login_is_safe), LIBS_TEST(test_http__many_hooks_that_meet_a_401_log_in_once),
+    LIBS_TEST(test_http__what_opens_a_session_in_parallel_is_safe),
   };
   return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -70,6 +70,33 @@ static void test_libs__log_lines_are_redacted_and_bounded(void **state) {
   assert_null(strstr(t->f.log, "hunter2"));
 }
 
+static void test_libs__no_part_of_a_secret_is_left_at_a_cut(void **state) {
+  libs_fake *t = *state;
+  libs_ok(t, "", "secret('hunter2hunter2') local pad = ('x'):rep(8188) log.info(pad .. 'hunter2hunter2') print('[' .. ('y'):rep(65530) .. 'hunter2hunter2')");
+  assert_null(strstr(t->f.log, "hunt"));
+  assert_error(libs_run(t, "", "secret('hunter2hunter2') return ('z'):rep(50) .. 'hunter2hunter2'"), "zzz***\"");
+  orr__answer *answer = libs_run(t, "", "secret('hunter2hunter2') return true, ('z'):rep(65530) .. 'hunter2hunter2'");
+  assert_success(answer);
+  assert_int_equal(strlen(answer->msg), 65533);
+  assert_null(strstr(answer->msg, "hunt"));
+}
+
+static void test_libs__base64_of_a_secret_leaves_no_bits_of_it(void **state) {
+  libs_fake *t = *state;
+  libs_ok(t, "", "secret('hunter2hunter2') for _, before in ipairs{ '', 'u', 'us', 'use' } do for _, after in ipairs{ '', '.', '..' } do\n"
+                 "log.info('[%s]', base64.encode(before .. 'hunter2hunter2' .. after)) end end");
+  /* Of the whole groups around it, only characters that hold nothing of the secret: those of `before` and `after` alone. */
+  assert_has(t->f.log, "[***=]\n[***u]\n[***uLg==]\n");
+  assert_has(t->f.log, "[d***]\n");
+  assert_has(t->f.log, "[dX***=");
+  assert_has(t->f.log, "[dXNl***=]");
+}
+
+static void test_libs__a_bad_format_names_the_value_and_the_line(void **state) {
+  libs_fake *t = *state;
+  assert_error(libs_run(t, "", "\nlog.info('%d of %d', 1, nil)"), "test.lua:6: log: value 2 of the format: number expected, got ");
+}
+
 static int counted_lines;
 static void count_line(void *core, uint64_t id, const char *provider, enum orr__log_level level, const char *message) {
   (void)core;
@@ -218,6 +245,29 @@ static void test_session__an_opener_that_is_stopped_leaves_it_to_the_next(void *
   assert_int_equal(fake_wait(&t->f, first)->outcome, ORR_OUTCOME_INTERRUPTED);
 }
 
+static void test_session__goes_with_its_connection(void **state) {
+  libs_fake *t = *state;
+  libs_load(t, "", LOGIN("if opened == 3 then sleep(10) end"), "return ServiceResponse.error(login:get().token:sub(-1))");
+  orr__call *other = fake_call(&t->f, ORR_HOOK_executeBackup);
+  orr__set_int(&other->graph.connection->head, ORR_F_connection_id, 4);
+  assert_string_equal(fake_run(&t->f, ORR_HOOK_executeBackup)->msg, "1");
+  assert_string_equal(fake_wait(&t->f, fake_start(&t->f, other))->msg, "2");
+  t->f.ops->forget_connection(t->f.ops->self, 3);
+  t->f.ops->forget_connection(t->f.ops->self, 99);
+  /* While one hook opens it and another waits, the connection goes: the one keeps what it opened, the other opens anew. */
+  uint64_t first = fake_start(&t->f, fake_call(&t->f, ORR_HOOK_executeBackup));
+  fake_step(&t->f, 3);
+  uint64_t second = fake_start(&t->f, fake_call(&t->f, ORR_HOOK_executeBackup));
+  fake_step(&t->f, 3);
+  t->f.ops->forget_connection(t->f.ops->self, 3);
+  assert_string_equal(fake_wait(&t->f, second)->msg, "4");
+  /* By now the provider counts four openings: the first hook's own value is what open returned to it. */
+  assert_string_equal(fake_wait(&t->f, first)->msg, "4");
+  orr__call *again = fake_call(&t->f, ORR_HOOK_executeBackup);
+  orr__set_int(&again->graph.connection->head, ORR_F_connection_id, 4);
+  assert_string_equal(fake_wait(&t->f, fake_start(&t->f, again))->msg, "2");
+}
+
 static void test_session__values_are_secret(void **state) {
   libs_fake *t = *state;
   libs_load(t, "", "local login = session{ name = 'x', open = function() return { deep = { 'tippy-top-token' } } end }", "log.info(login:get().deep[1])");
@@ -239,12 +289,15 @@ int main(void) {
     LIBS_TEST(test_libs__json_goes_there_and_back), LIBS_TEST(test_libs__bytes_as_text), LIBS_TEST(test_libs__urls),
     LIBS_TEST(test_libs__time_is_the_loops_and_utc), LIBS_TEST(test_libs__chance_repeats_with_the_seed),
     LIBS_TEST(test_libs__log_lines_are_redacted_and_bounded), LIBS_TEST(test_libs__a_call_writes_a_thousand_lines),
+    LIBS_TEST(test_libs__no_part_of_a_secret_is_left_at_a_cut), LIBS_TEST(test_libs__base64_of_a_secret_leaves_no_bits_of_it),
+    LIBS_TEST(test_libs__a_bad_format_names_the_value_and_the_line),
     LIBS_TEST(test_libs__files_where_needs_allows), LIBS_TEST(test_libs__removing_follows_no_link),
     LIBS_TEST(test_libs__a_large_file_is_hashed_by_a_child), LIBS_TEST(test_libs__retry_and_poll),
     LIBS_TEST(test_session__is_opened_once_however_many_wait), LIBS_TEST(test_session__is_renewed_by_ttl_and_on_request),
     LIBS_TEST(test_session__survives_a_reload), LIBS_TEST(test_session__belongs_to_the_connection_and_its_credentials),
     LIBS_TEST(test_session__a_failure_to_open_reaches_all_who_wait_once),
-    LIBS_TEST(test_session__an_opener_that_is_stopped_leaves_it_to_the_next), LIBS_TEST(test_session__values_are_secret),
+    LIBS_TEST(test_session__an_opener_that_is_stopped_leaves_it_to_the_next), LIBS_TEST(test_session__goes_with_its_connection),
+    LIBS_TEST(test_session__values_are_secret),
     LIBS_TEST(test_libs__misuse_names_the_authors_line),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
