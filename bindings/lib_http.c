@@ -130,8 +130,8 @@ static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error
       keep(&w->proxy, orr__args_text(L, 1, "proxy", NULL), reterr))
     return ORR_E_NOMEM;
   if (!connection || !goes_to(url, connection)) return 0;
-  /* One way of trusting named in the request replaces both of the connection. */
-  if (!w->ca_cert && !w->tls_fingerprint &&
+  /* One way of trusting named in the request replaces both of the connection; neither means anything where there is no TLS. */
+  if (strcasecmp(url->scheme, "https") == 0 && !w->ca_cert && !w->tls_fingerprint &&
       (keep(&w->ca_cert, connection->caCert, reterr) || keep(&w->tls_fingerprint, connection->tlsFingerprint, reterr)))
     return ORR_E_NOMEM;
   return keep(&w->proxy, connection->proxy, reterr);
