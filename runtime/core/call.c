@@ -196,6 +196,7 @@ static void call_back(orr__flow *flow, orr__call *call) {
   } else {
     flow->graph = call->graph;
     memset(&call->graph, 0, sizeof call->graph);
+    if (flow->graph.result) orr__cancel_keep(flow, flow->graph.result);
   }
   orr__call_free(call);
 }
@@ -207,6 +208,7 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
   flow->hook = hook;
   flow->step = step;
   flow->sent_ms = 0;
+  flow->is_cancel_recorded = flow->graph.result && orr__streq(flow->graph.result->status, "CANCEL_REQUESTED");
   if (core->is_draining) {
     orr__error_set(&flow->error, ORR_E_CANCELLED, "the runtime is closing");
     answer_at_once(flow, ORR_OUTCOME_INTERRUPTED);
@@ -289,8 +291,9 @@ typedef struct asked {
   void *arg;
   orr_error err;
   bool is_mark;
+  bool was_sent, was_stored; /* the op row before a mark */
   orr__object *object;   /* of a checkpoint: with the call, there as long as that is open */
-  uint64_t mask;         /* what was written of it */
+  uint64_t mask;         /* what was written of it, or of the op row */
 } asked;
 
 static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
@@ -302,6 +305,16 @@ static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
   return a;
 }
 
+/* Not kept after all: it is as before, and still to be written. */
+static void take_back(const asked *a, orr__flow *flow) {
+  orr__flow_hush(flow);
+  if (a->object) a->object->dirty |= a->mask;
+  if (!a->is_mark || !flow->op) return;
+  if (!a->was_sent) orr__set_str(&flow->op->head, ORR_F_op_state, "intent");
+  flow->op->head.dirty |= a->mask;
+  flow->is_op_stored = a->was_stored;
+}
+
 static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
   (void)tx;
   asked *a = arg;
@@ -310,7 +323,7 @@ static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
   if (code == 0) a->core->last_commit_ms = orr__now(a->core);
   if (code == 0 && a->is_mark && flow) flow->sent_ms = orr__now(a->core);
   if (code == 0 && flow) orr__flow_tell(flow);
-  if (code && flow && a->object) a->object->dirty |= a->mask; /* not kept after all: it is still to be written */
+  if (code && flow) take_back(a, flow);
   a->ready(a->arg, code, err);
   orr__error_clear(&a->err);
   free(a);
@@ -366,9 +379,12 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
   orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
   if (tx) {
     orr__object *o = &flow->op->head;
+    a->was_sent = orr__streq(flow->op->state, "sent");
+    a->was_stored = flow->is_op_stored;
     orr__set_str(o, ORR_F_op_state, "sent");
     orr__set_str(o, ORR_F_op_act, act);
     orr__set_int(o, ORR_F_op_sentDate, orr__now(core));
+    a->mask = o->dirty;
     if (flow->is_op_stored) orr__tx_update(tx, o, o->dirty);
     else orr__tx_insert(tx, o);
     flow->is_op_stored = true;

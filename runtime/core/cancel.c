@@ -41,6 +41,13 @@ static void commit(orr__flow *flow, orr__tx *tx) {
   orr__flow_submit(flow, tx, cancel_committed);
 }
 
+void orr__cancel_keep(const orr__flow *flow, orr_result *result) {
+  orr__object *o = &result->head;
+  if (!flow->is_cancel_recorded || orr__status_is_terminal(result->status) || orr__streq(result->status, "CANCEL_REQUESTED")) return;
+  if (orr__set_str(o, ORR_F_result_previousStatus, result->status) || orr__set_str(o, ORR_F_result_status, "CANCEL_REQUESTED")) return;
+  o->dirty &= ~ORR_BIT(ORR_F_result_status); /* as it is stored */
+}
+
 /* The status before it returns; refreshing goes on. */
 static void not_cancelled(orr__flow *flow, orr__tx *tx, const char *why) {
   orr_result *result = flow->graph.result;
@@ -61,18 +68,15 @@ static void cancelled(orr__flow *flow) {
   }
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
-  if (outcome == ORR_OUTCOME_SUCCESS) {
-    if (orr__status_is_terminal(result->status)) {
-      orr__result_finish(flow, result->status, flow->answer.msg);
-    } else if (!result->attention) {
-      bool is_looked_up = orr__streq(result->nextAction, orr__hooks[ORR_HOOK_recoverBackupResult].name);
-      orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
-      if (!is_looked_up) orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
-    }
+  bool is_looked_up = orr__streq(result->nextAction, orr__hooks[ORR_HOOK_recoverBackupResult].name);
+  if (orr__status_is_terminal(result->status)) { /* what the hook wrote counts, however it ended */
+    orr__result_finish(flow, result->status, outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+  } else if (outcome == ORR_OUTCOME_SUCCESS) {
+    if (!result->attention && !is_looked_up) orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
   } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS) {
     flow->attempt++;
     orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again", orr__answer_text(&flow->answer));
-    orr__tx_update(tx, &result->head, result->head.dirty);
+    orr__flow_write(flow, tx);
     orr__object_clean(&result->head);
     flow->inner = call_cancel;
     orr__flow_submit(flow, tx, orr__flow_wait_again);
@@ -93,7 +97,14 @@ static void intent_written(orr__flow *flow) {
 }
 
 static void call_cancel(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
   orr__tx *tx = orr__flow_tx(flow);
+  if (!orr__streq(result->status, "CANCEL_REQUESTED")) { /* another cancel was refused while this one waited */
+    orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
+    orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
+    orr__tx_update(tx, &result->head, result->head.dirty);
+    orr__object_clean(&result->head);
+  }
   orr__flow_intend(flow, tx, ORR_HOOK_cancelBackup);
   orr__flow_submit(flow, tx, intent_written);
 }
@@ -181,12 +192,15 @@ static void to_record(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  orr__tx *tx = orr__flow_tx(flow);
-  if (!orr__streq(result->status, "CANCEL_REQUESTED")) {
-    orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
-    orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
-    orr__flow_event(flow, tx, "result.cancel", "info", "cancel requested");
+  flow->code = 0;
+  if (orr__streq(result->status, "CANCEL_REQUESTED")) {
+    recorded(flow); /* by somebody before: there is nothing to write, and nothing that could go wrong */
+    return;
   }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__set_str(&result->head, ORR_F_result_previousStatus, result->status);
+  orr__set_str(&result->head, ORR_F_result_status, "CANCEL_REQUESTED");
+  orr__flow_event(flow, tx, "result.cancel", "info", "cancel requested");
   orr__tx_update(tx, &result->head, result->head.dirty);
   orr__object_clean(&result->head);
   orr__subject *subject = orr__subject_of(flow->core, orr__result_key(result->id));

@@ -30,7 +30,7 @@ orr__flow *orr__flow_new(orr__core *core) {
   return flow;
 }
 
-static void free_events(orr__flow *flow) {
+void orr__flow_hush(orr__flow *flow) {
   for (size_t i = 0; i < flow->event_count; i++) orr__object_free(flow->events[i]);
   free(flow->events);
   flow->events = NULL;
@@ -51,7 +51,7 @@ void orr__flow_end(orr__flow *flow) {
   else core->flows = flow->next;
   if (flow->next) flow->next->prev = flow->prev;
   core->flow_count--;
-  free_events(flow);
+  orr__flow_hush(flow);
   orr__graph_clear(&flow->graph);
   orr__object_free((orr__object *)flow->op);
   orr__answer_clear(&flow->answer);
@@ -199,7 +199,7 @@ static void on_tx(void *arg, orr__tx *tx, int code, const orr_error *err) {
   if (code) {
     if (err) orr__error_copy(&flow->error, err);
     else orr__error_set(&flow->error, code, "the store refused it");
-    free_events(flow);
+    orr__flow_hush(flow);
   } else {
     flow->core->last_commit_ms = orr__now(flow->core);
     orr__flow_tell(flow);

@@ -60,6 +60,7 @@ struct orr__flow {
   enum orr__hook hook;               /* of the call in flight, or the last one */
   uint64_t call_id;                  /* 0: none in flight */
   int64_t sent_ms;                   /* wall: the call is past its first mutating act; 0: it is not */
+  bool is_cancel_recorded;           /* the result was CANCEL_REQUESTED when the hook was called */
   orr__answer answer;
   int attempt;                       /* of the hook, from 1 */
   int64_t hook_deadline_ms;          /* wall */
@@ -188,6 +189,7 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
     __attribute__((format(printf, 5, 6)));
 /* After a commit: tells the watchers. */
 void orr__flow_tell(orr__flow *flow);
+void orr__flow_hush(orr__flow *flow); /* it has not committed: nothing to tell */
 void orr__result_changed(orr__core *core, const orr_result *result);
 void orr__result_removed(orr__core *core, int64_t result_id); /* who watches it learns that it is gone */
 
@@ -219,6 +221,8 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why);
 /* May something of it exist outside? Not if executeBackup never sent anything and no local job was begun. */
 bool orr__result_may_run(orr__core *core, const orr_result *result);
 void orr__cancel_go(orr__flow *flow);     /* holds the result, CANCEL_REQUESTED is recorded */
+/* A word that the hook has put over a recorded cancel, and that is no end, becomes the status before it. */
+void orr__cancel_keep(const orr__flow *flow, orr_result *result);
 void orr__batch_back(orr__flow *flow, orr__call *call); /* the call of a batch gives its graphs back */
 int orr__batch_fill(orr__flow *flow, orr__call *call);   /* and takes them */
 const char *orr__batch_provider(const orr__flow *flow);

@@ -63,11 +63,17 @@ static past close_ops(orr__flow *flow, orr__tx *tx, int slot) {
   return p;
 }
 
+static void one_held(orr__flow *flow);
+
 /* One result with its journal: says where it stands, and puts it into the wheel. */
 static void one_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
-  if (flow->code || !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
-    flow->is_armed = flow->code == 0;
+  if (flow->code) { /* the store is not well: later, for nobody else reads the journal */
+    orr__flow_sleep(flow, orr__backoff_s(1, flow->attempt++), one_held);
+    return;
+  }
+  if (!orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
+    flow->is_armed = true;
     orr__flow_end(flow);
     return;
   }
@@ -81,8 +87,8 @@ static void one_loaded(orr__flow *flow) {
   } else if (!result->attention) {
     watch_jobs(core, result->uuid);
     if (p.is_uncertain) orr__run_uncertain(flow, tx, "the runtime ended during the call");
-    if (orr__streq(result->status, "CANCEL_REQUESTED") && !p.is_cancel_done) orr__recover_cancel(core, result->id);
   }
+  if (orr__streq(result->status, "CANCEL_REQUESTED") && !p.is_cancel_done) orr__recover_cancel(core, result->id);
   if (p.has_open || result->head.dirty) {
     orr__result_commit(flow, tx);
     return;
@@ -111,8 +117,8 @@ void orr__recover_one(orr__core *core, int64_t result_id) {
   orr__flow_acquire(flow, orr__result_key(result_id), false, one_held);
 }
 
-/* A result that is due for another hook than a refresh: a call of it may have been left open by a commit that did not
- * work. Only without one does it go on as its row says. */
+/* A result that is due for another hook than a refresh, or whose cancel is recorded: a call of it may have been left open by
+ * a commit that did not work, and the cancel may not have been asked for. Only without one does it go on as its row says. */
 static void stage_looked_up(orr__flow *flow) {
   if (flow->code) {
     orr__flow_end(flow);
@@ -122,7 +128,14 @@ static void stage_looked_up(orr__flow *flow) {
   past p = close_ops(flow, tx, flow->slot2);
   if (!p.has_open) {
     orr__tx_free(tx);
-    orr__run_stage(flow);
+    if (flow->hook != ORR_HOOK_refreshBackupResult) {
+      orr__run_stage(flow);
+    } else if (p.is_cancel_done) {
+      orr__refresh_one(flow);
+    } else {
+      orr__recover_cancel(flow->core, flow->graph.result->id);
+      orr__flow_end(flow);
+    }
     return;
   }
   if (p.is_uncertain) orr__run_uncertain(flow, tx, "its outcome could not be written");
@@ -150,10 +163,14 @@ void orr__recover_cancel(orr__core *core, int64_t result_id) {
 
 /* ---- at the start ------------------------------------------------------------------------------------------- */
 
+/* What is read at the start, slot by slot. */
+enum { IN_FLIGHT, INTENT, SENT, SCHEDULED, CANCELLED };
+
 /* Open ops of no result: drafts, deletions, extractions. Nobody waits for them any more. */
 static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
   for (size_t i = 0; i < orr__tx_rows(flow->tx, slot); i++) {
     const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, slot, i);
+    if (op->id > flow->id) continue; /* begun by ourselves, while the start could not be read */
     bool is_draft = is_hook(op, ORR_HOOK_createBackup) && !op->backupId;
     if (is_draft && orr__streq(op->state, "sent") && op->subjectName) {
       char message[300];
@@ -169,7 +186,7 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
 static void note_open(orr__flow *flow, orr__map *open, int slot) {
   for (size_t i = 0; i < orr__tx_rows(flow->tx, slot); i++) {
     const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, slot, i);
-    if (op->resultId) orr__map_put(open, (uint64_t)op->resultId, flow);
+    if (op->resultId && op->id < flow->id) orr__map_put(open, (uint64_t)op->resultId, flow);
   }
 }
 
@@ -178,10 +195,10 @@ static void take_up_results(orr__flow *flow) {
   orr__core *core = flow->core;
   orr__map open;
   orr__map_init(&open);
-  note_open(flow, &open, flow->slot2);
-  note_open(flow, &open, flow->slot3);
-  for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot); i++) {
-    const orr_result *result = (const orr_result *)orr__tx_row(flow->tx, flow->slot, i);
+  note_open(flow, &open, INTENT);
+  note_open(flow, &open, SENT);
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, IN_FLIGHT); i++) {
+    const orr_result *result = (const orr_result *)orr__tx_row(flow->tx, IN_FLIGHT, i);
     bool is_plain = !orr__map_get(&open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") && !orr__status_is_terminal(result->status);
     if (is_plain) {
       watch_jobs(core, result->uuid);
@@ -190,45 +207,65 @@ static void take_up_results(orr__flow *flow) {
       orr__recover_one(core, result->id);
     }
   }
+  uint64_t id;
+  size_t pos = 0;
+  while (orr__map_next(&open, &pos, &id, NULL)) orr__recover_one(core, (int64_t)id); /* those that have ended, or need attention */
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, CANCELLED); i++) orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, CANCELLED, i)));
   orr__map_clear(&open);
   orr__refresh_arm(core);
 }
 
 static void started(orr__flow *flow) { orr__flow_end(flow); }
 
+static void start_read(orr__flow *flow);
+
 static void start_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
   if (flow->code) {
     log_line(core, ORR_LOG_ERROR, orr__error_message(&flow->error));
-    orr__flow_end(flow);
+    orr__flow_sleep(flow, orr__backoff_s(1, flow->attempt++), start_read);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
-  take_up_ops(flow, tx, flow->slot2);
-  take_up_ops(flow, tx, flow->slot3);
+  take_up_ops(flow, tx, INTENT);
+  take_up_ops(flow, tx, SENT);
   if (core->config.role == ORR_ROLE_SERVE) {
     take_up_results(flow);
-    for (size_t i = 0; i < orr__tx_rows(flow->tx, flow->slot4); i++)
-      orr__schedule_arm(core, (const orr_backup *)orr__tx_row(flow->tx, flow->slot4, i));
+    for (size_t i = 0; i < orr__tx_rows(flow->tx, SCHEDULED); i++)
+      orr__schedule_arm(core, (const orr_backup *)orr__tx_row(flow->tx, SCHEDULED, i));
   }
   orr__flow_submit(flow, tx, started);
 }
 
-int orr__core_start(orr__core *core, orr_error *reterr) {
-  orr__flow *flow = orr__flow_new(core);
-  if (!flow) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+static void start_read(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__where in_flight = { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET };
   orr__where intent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "intent" };
   orr__where sent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" };
   orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &in_flight, .where_count = 1, .order_field = -1,
-                                                .fields = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) });
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &intent, .where_count = 1, .order_field = -1 });
-  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &sent, .where_count = 1, .order_field = -1 });
-  flow->slot4 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &scheduled, .where_count = 1, .order_field = -1 });
-  core->is_started = true;
+  orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
+                              { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
+  const orr__query queries[] = {
+    [IN_FLIGHT] = { .model = ORR_M_result, .where = &in_flight, .where_count = 1, .fields = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) },
+    [INTENT] = { .model = ORR_M_op, .where = &intent, .where_count = 1 },
+    [SENT] = { .model = ORR_M_op, .where = &sent, .where_count = 1 },
+    [SCHEDULED] = { .model = ORR_M_backup, .where = &scheduled, .where_count = 1 },
+    [CANCELLED] = { .model = ORR_M_result, .where = cancelled, .where_count = 2, .fields = 1 },
+  };
+  for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+    orr__query query = queries[i];
+    query.order_field = -1;
+    orr__tx_query(tx, &query);
+  }
   orr__flow_submit(flow, tx, start_loaded);
+}
+
+int orr__core_start(orr__core *core, orr_error *reterr) {
+  orr__flow *flow = orr__flow_new(core);
+  if (!flow) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  flow->id = orr__store_next_id(core->store, ORR_M_op); /* every call of ours comes after it */
+  core->is_started = true;
+  start_read(flow);
   return 0;
 }
 

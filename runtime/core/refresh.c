@@ -113,22 +113,6 @@ static void refreshed(orr__flow *flow) {
   orr__result_commit(flow, tx);
 }
 
-void orr__refresh_one(orr__flow *flow) {
-  const orr_result *result = flow->graph.result;
-  if (orr__flow_has_hook(flow, ORR_HOOK_refreshBackupResult)) {
-    orr__flow_hook(flow, ORR_HOOK_refreshBackupResult, refreshed);
-    return;
-  }
-  int64_t left = orr__object_has(&result->head, ORR_F_result_deadlineDate) ? result->deadlineDate - orr__now(flow->core) : 0;
-  if (left > 0) {
-    back_to_wheel(flow, (double)left / 1000); /* nobody to ask: only the deadline ends it */
-    return;
-  }
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__result_attention(flow, "overdue");
-  orr__result_commit(flow, tx);
-}
-
 /* ---- batches ------------------------------------------------------------------------------------------------ */
 
 void orr__batch_back(orr__flow *flow, orr__call *call) {
@@ -136,6 +120,7 @@ void orr__batch_back(orr__flow *flow, orr__call *call) {
   for (size_t i = 0; i < batch->count; i++) {
     batch->members[i]->graph = call->batch[i];
     batch->members[i]->call_id = 0;
+    orr__cancel_keep(batch->members[i], call->batch[i].result);
     memset(&call->batch[i], 0, sizeof call->batch[i]);
   }
 }
@@ -154,6 +139,7 @@ int orr__batch_fill(orr__flow *flow, orr__call *call) {
     memset(&batch->members[i]->graph, 0, sizeof call->batch[i]);
     batch->members[i]->call_id = call->id;
     batch->members[i]->hook = call->hook;
+    batch->members[i]->is_cancel_recorded = orr__streq(call->batch[i].result->status, "CANCEL_REQUESTED");
   }
   return 0;
 }
@@ -209,6 +195,34 @@ static void batch_go(orr__core *core, orr__flow **members, size_t count) {
   orr__flow_hook(flow, ORR_HOOK_refreshBackupResults, batch_done);
 }
 
+static bool is_batchable(orr__flow *member) {
+  const orr_result *result = member->graph.result;
+  return member->graph.backup && orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name) &&
+         orr__flow_has_hook(member, ORR_HOOK_refreshBackupResults);
+}
+
+void orr__refresh_one(orr__flow *flow) {
+  const orr_result *result = flow->graph.result;
+  orr__flow **members = is_batchable(flow) ? calloc(1, sizeof *members) : NULL;
+  if (members) {
+    members[0] = flow;
+    batch_go(flow->core, members, 1);
+    return;
+  }
+  if (orr__flow_has_hook(flow, ORR_HOOK_refreshBackupResult)) {
+    orr__flow_hook(flow, ORR_HOOK_refreshBackupResult, refreshed);
+    return;
+  }
+  int64_t left = orr__object_has(&result->head, ORR_F_result_deadlineDate) ? result->deadlineDate - orr__now(flow->core) : 0;
+  if (left > 0) {
+    back_to_wheel(flow, (double)left / 1000); /* nobody to ask: only the deadline ends it */
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__result_attention(flow, "overdue");
+  orr__result_commit(flow, tx);
+}
+
 /* ---- what is due -------------------------------------------------------------------------------------------- */
 
 typedef struct due_group {
@@ -226,12 +240,6 @@ static due_group *group_of(due_group *groups, size_t *count, const orr__flow *me
   due_group *group = &groups[(*count)++];
   *group = (due_group){ .connection_id = connection, .provider = provider };
   return group;
-}
-
-static bool is_batchable(orr__flow *member) {
-  const orr_result *result = member->graph.result;
-  return member->graph.backup && orr__streq(result->nextAction, orr__hooks[ORR_HOOK_refreshBackupResult].name) &&
-         orr__flow_has_hook(member, ORR_HOOK_refreshBackupResults);
 }
 
 static bool add_member(due_group *group, orr__flow *member) {
@@ -263,7 +271,8 @@ static void due_loaded(orr__flow *flow) {
       continue;
     }
     member->graph = graph;
-    if (!is_batchable(member) || !add_member(group_of(groups, &group_count, member), member)) orr__run_continue(member);
+    bool is_alone = !is_batchable(member) || orr__streq(graph.result->status, "CANCEL_REQUESTED"); /* its cancel may be asked for first */
+    if (is_alone || !add_member(group_of(groups, &group_count, member), member)) orr__run_continue(member);
   }
   for (size_t i = 0; i < group_count; i++)
     if (groups[i].count) batch_go(core, groups[i].members, groups[i].count);
