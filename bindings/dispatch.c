@@ -110,6 +110,7 @@ static void let_go(orr__hookcall *hc) {
 }
 
 void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
+  answer->has_left_nothing = hc->call->is_marked_sent && hc->acts == hc->acts_unsent;
   orr__version *v = hc->version;
   orr__bindings *b = v->bindings;
   let_go(hc);

@@ -156,6 +156,7 @@ static void done(void *arg, const orr__http_reply *reply) {
       snprintf(w->message, sizeof w->message, "out of memory for the answer");
     }
   }
+  if (reply->code && !reply->was_sent) orr__wait_unsent(&w->wait);
   orr__wait_done(&w->wait);
 }
 

@@ -304,8 +304,17 @@ bool orr__session_is_safe(lua_State *L) {
   return is_safe;
 }
 
+/* connection() -> the BackupProvider of the hook that opens or closes, nil if it has none */
+static int session_connection(lua_State *L) {
+  orr__hookcall *hc = orr__version_of(L)->running->hc;
+  orr__graph *graph = hc->call->batch_count && !hc->call->graph.connection ? &hc->call->batch[0] : &hc->call->graph;
+  orr__push_object(L, hc, graph, graph->connection ? &graph->connection->head : NULL, ORR_BOX_CALL, NULL);
+  return 1;
+}
+
 void orr__lib_session(lua_State *L) {
   static const luaL_Reg functions[] = {
+    { "connection", session_connection },
     { "take", session_take }, { "opened", session_opened }, { "failed", session_failed }, { "safe", session_safe },
     { "running", session_running }, { NULL, NULL }
   };

@@ -19,6 +19,12 @@ static bool is_file(const char *path) {
   return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* One file by two ways: a folder that is configured twice, or is a link to another. */
+static bool is_same_file(const char *a, const char *b) {
+  struct stat sa, sb;
+  return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
 /* May it be a code? Also keeps paths out: no slash, no leading dot. */
 static bool is_code(const char *text) {
   if (!isalnum((unsigned char)*text)) return false;
@@ -55,7 +61,7 @@ int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path
         rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
         goto done;
       }
-      if (!is_file(path)) {
+      if (!is_file(path) || (found && is_same_file(found, path))) {
         free(path);
         continue;
       }

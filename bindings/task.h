@@ -57,6 +57,7 @@ typedef struct orr__hookcall {
   char *stop_why;
   bool is_stop_seen;             /* Lua was told of it */
   bool is_marking;               /* the core was asked for the sent mark */
+  unsigned acts, acts_unsent;    /* mutating acts begun, and those that are known never to have left */
   bool is_out_of_memory;
   orr__task *main, *tasks;
   orr__wait *waits;              /* not lingering */

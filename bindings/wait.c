@@ -97,6 +97,16 @@ static void fail_wait(orr__wait *wait, orr_error *err) {
   orr__task_ready(task, ORR_GO_FAILURE);
 }
 
+/* A mutating act, past the mark. One that does not even begin is none. */
+static int start_act(orr__hookcall *hc, orr__wait *wait, orr_error *reterr) {
+  wait->state = ORR_WAIT_STARTED;
+  wait->is_act = true;
+  hc->acts++;
+  int code = wait->kind->start(wait, reterr);
+  if (code) orr__wait_unsent(wait);
+  return code;
+}
+
 static void start_marked(orr__hookcall *hc, int code, const orr_error *err) {
   for (orr__wait *wait = hc->waits, *next; wait; wait = next) {
     next = wait->next;
@@ -106,8 +116,7 @@ static void start_marked(orr__hookcall *hc, int code, const orr_error *err) {
       if (err) orr__error_copy(&failure, err);
       else orr__error_set(&failure, code, "%s: not sent", wait->kind->name);
     } else {
-      wait->state = ORR_WAIT_STARTED;
-      if (wait->kind->start(wait, &failure) == 0) continue;
+      if (start_act(hc, wait, &failure) == 0) continue;
     }
     fail_wait(wait, &failure);
   }
@@ -146,6 +155,13 @@ static int ask_for_mark(orr__hookcall *hc, const char *act, orr_error *reterr) {
   return 0;
 }
 
+void orr__wait_unsent(orr__wait *wait) {
+  orr__hookcall *hc = wait->is_act ? orr__map_get(&wait->bindings->calls, wait->call_id) : NULL;
+  if (!hc) return;
+  wait->is_act = false;
+  hc->acts_unsent++;
+}
+
 /* ---- starting and ending ----------------------------------------------------------------------------------- */
 
 static void push_failure_table(lua_State *L, int code, const char *message, bool retryable) {
@@ -180,6 +196,7 @@ static int begin(orr__hookcall *hc, orr__wait *wait, const char *act, orr_error 
     wait->state = ORR_WAIT_MARKING;
     return ask_for_mark(hc, wait->act, reterr);
   }
+  if (act) return start_act(hc, wait, reterr);
   wait->state = ORR_WAIT_STARTED;
   return wait->kind->start(wait, reterr);
 }

@@ -44,6 +44,7 @@ struct orr__wait {
   struct orr__wait *next, *prev;                 /* for wait.c only: the call's resources */
   unsigned state;                                /* for wait.c only */
   char *act;                                     /* for wait.c only */
+  bool is_act;                                   /* for wait.c only: a mutating act that has begun */
 };
 
 /* A zeroed wait of `size` bytes (sizeof your struct), not yet started. Raises if L is not inside a hook ("... cannot be
@@ -55,6 +56,8 @@ void orr__wait_drop(orr__wait *wait);
 int orr__wait_start(lua_State *L, orr__wait *wait, const char *act);
 /* From the completion, on the loop thread, once per started wait. */
 void orr__wait_done(orr__wait *wait);
+/* Before it, where that is certain: the act never left (the connection was refused). */
+void orr__wait_unsent(orr__wait *wait);
 
 /* Pushes `false, { code = word, message = .., retryable = .. }`; returns 2. */
 int orr__push_failure(lua_State *L, int code, const char *message);

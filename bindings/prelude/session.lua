@@ -26,10 +26,10 @@ end
 
 local function open(self, ticket, old)
   if old ~= nil and self._close then
-    local ok, err = safely(self._close, old)
+    local ok, err = safely(self._close, old, raw.connection())
     if not ok then lib.log.debug("session %s: closing the old one: %s", self._name, err) end
   end
-  local ok, value = safely(self._open)
+  local ok, value = safely(self._open, raw.connection())
   if not ok then
     raw.failed(ticket, not isOwn(value) and value or nil)
     error(value, 0)
@@ -91,8 +91,8 @@ end
 local known = { name = "string!", open = "function!", close = "function", ttl = "number", headers = "function" }
 
 ---Declares a shared session, at the top of a provider. Nothing is opened before the first use.
----@param options { name: string, open: (fun(): any), close: (fun(value: any))?, ttl: number?, headers: (fun(value: any): table)? }
----  name: together with the connection it says which session. open: logs in and returns plain data (a token or a table); all texts in it are
+---@param options { name: string, open: (fun(connection: BackupProvider?): any), close: (fun(value: any, connection: BackupProvider?))?, ttl: number?, headers: (fun(value: any): table)? }
+---  name: together with the connection it says which session. open: logs in, with what the hook's connection says, and returns plain data (a token or a table); all texts in it are
 ---  secret; what it does counts as safe. close: logs out. ttl: seconds after which it is opened anew. headers: the request headers that
 ---  carry it, for http.request{ session = ... }; not needed if the value has `headers`
 ---@return { get: fun(self): any, renew: fun(self): any } session

@@ -261,6 +261,15 @@ static void keep_opts(orr__flow *flow, const orr__call *call) {
   if (result) orr__object_set_map(&result->head, ORR_F_result_opts, opts);
 }
 
+/* The mark was written before the act, as it must be; the act then never left, and nothing else did. */
+static void take_back_mark(orr__flow *flow, const orr__call *call) {
+  flow->sent_ms = 0;
+  orr_result *result = flow->hook == ORR_HOOK_executeBackup ? call->graph.result : NULL;
+  if (!result) return;
+  orr__set_int(&result->head, ORR_F_result_sentDate, orr__now(flow->core)); /* stored by the mark, not in this copy: */
+  orr__unset(&result->head, ORR_F_result_sentDate);                         /* so that unsetting it is a change */
+}
+
 static void answered(void *self, orr__call *call, orr__answer *answer) {
   orr__core *core = self;
   orr__flow *flow = orr__map_remove(&core->calls, call->id);
@@ -272,6 +281,7 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   flow->call_id = 0;
   flow->answer = *answer;
   memset(answer, 0, sizeof *answer);
+  if (flow->answer.has_left_nothing) take_back_mark(flow, call);
   keep_opts(flow, call);
   call_back(flow, call);
   flow->code = 0;

@@ -22,6 +22,7 @@
 #include "model/status.h"
 
 #define ORR_ERROR_BUDGET 10          /* refreshes that may go wrong in a row */
+#define ORR_START_ATTEMPTS 6          /* of a hook of the start that asks for a retry: some two minutes and a half */
 #define ORR_DELETE_ATTEMPTS 3
 #define ORR_CANCEL_ATTEMPTS 3
 #define ORR_BACKOFF_MAX_S 900.0

@@ -131,6 +131,7 @@ typedef struct orr__answer {
   char *data;                /* JSON of `data` where that is a plain value, or NULL */
   bool has_in_progress, in_progress;
   double retry_after;        /* seconds; negative: not said */
+  bool has_left_nothing;     /* it was marked sent, and each act since is known never to have left (connection refused) */
   orr_error error;           /* for ERROR, TIMEOUT, INTERRUPTED and RETRY by an error: message with provider, version, hook, file, line */
   char *traceback;           /* or NULL */
   char sha256[65];           /* the version that ran */

@@ -44,6 +44,8 @@ static void insert(orr__flow *flow, orr__object *object, int code) {
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
+  const orr_cloud *cloud = flow->graph.cloud;
+  if (cloud) orr__tx_guard_str(tx, ORR_M_cloud, cloud->id, ORR_F_cloud_uuid, cloud->uuid); /* what it refers to is still there */
   orr__tx_insert(tx, object);
   flow->out = orr__view(object);
   orr__object_free(object);

@@ -243,7 +243,9 @@ void orr__run_insert(orr__flow *flow, orr__tx *tx) {
   stage_fields(flow, hook);
   flow->hook = hook;
   const orr_backup *backup = flow->graph.backup;
-  orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid, backup->uuid); /* it is still there */
+  const orr_server *server = flow->graph.server;
+  orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid, backup->uuid); /* what it refers to is still there */
+  if (server) orr__tx_guard_str(tx, ORR_M_server, server->id, ORR_F_server_uuid, server->uuid);
   orr__tx_insert(tx, &flow->graph.result->head);
   orr__object_clean(&flow->graph.result->head);
   orr__flow_intend(flow, tx, hook);
@@ -286,7 +288,8 @@ static bool again(orr__flow *flow, enum orr__hook hook) {
   orr_result *result = flow->graph.result;
   int64_t errors = result->errorCount + 1;
   orr__set_int(&result->head, ORR_F_result_errorCount, errors);
-  if (errors >= ORR_ERROR_BUDGET) return false;
+  if (errors >= (hook == ORR_HOOK_recoverBackupResult ? ORR_ERROR_BUDGET : ORR_START_ATTEMPTS)) return false;
+  orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
   double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(5, (int)errors);
   orr__result_next(flow, hook, wait);
   return true;

@@ -66,6 +66,7 @@ typedef struct orr__bar {
   bool is_drawn;
   char last[96];      /* what the last plain line said: status and percent */
   int tick;
+  int errors;            /* tries that went wrong, as far as they were told */
 } orr__bar;
 void orr__bar_show(orr__bar *bar, const cJSON *result);
 void orr__bar_end(orr__bar *bar); /* leaves the terminal on a clean line */

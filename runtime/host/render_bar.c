@@ -82,8 +82,27 @@ static void tell(orr__bar *bar, const cJSON *result) {
   orr__buf_clear(&line);
 }
 
+/* A try that went wrong and will be made again gets a line of its own: whoever waits wants to know why. */
+static void tell_error(orr__bar *bar, const cJSON *result) {
+  const cJSON *count = cJSON_GetObjectItemCaseSensitive(result, "errorCount");
+  const char *said = orr__json_word(result, "statusMessage"), *name = orr__json_word(result, "backupName");
+  int errors = cJSON_IsNumber(count) ? count->valueint : 0;
+  if (errors > bar->errors && said) {
+    orr__buf line;
+    orr__buf_init(&line, ORR_PRINT_MAX);
+    orr__bar_end(bar);
+    orr__text_line(&line, name ? name : "");
+    orr__buf_adds(&line, ": not yet: ");
+    orr__text_line(&line, said);
+    orr__remark("%s", orr__buf_text(&line));
+    orr__buf_clear(&line);
+  }
+  bar->errors = errors;
+}
+
 void orr__bar_show(orr__bar *bar, const cJSON *result) {
   if (!cJSON_IsObject(result)) return;
+  if (bar->paint->has_bar || !bar->paint->is_quiet) tell_error(bar, result);
   if (bar->paint->has_bar) draw(bar, result);
   else if (!bar->paint->is_quiet) tell(bar, result);
 }

@@ -220,6 +220,17 @@ describe("a hook that waits", function()
   end)
 
   describe("with a session", function()
+    it("opens it with the connection of the hook", function()
+      rt:provider("p", [[
+        local login = session{ name = "login", open = function(connection) return connection.username .. ":" .. connection.host end }
+        function provider.executeBackup(b, r) spy("token", login:get() == "ada:vault") end]],
+        "connectionOptionTypes = { { fieldName = 'host', inputType = 'text' } }")
+      rt:ask("connection.add", { name = "c", provider = "p", config = { host = "vault", username = "ada" } })
+      rt:create("p", { connection = "c" })
+      rt:run("p")
+      assert.same({ true }, rt:spied("token"))
+    end)
+
     it("opens it once however many hooks wait for it, and keeps it for later hooks", function()
       rt:provider("p", [[
         local login = session{ name = "login", open = function() spy("open", true) sleep(2) return { token = "t" .. "-1" } end }
