@@ -261,11 +261,12 @@ static void keep_opts(orr__flow *flow, const orr__call *call) {
   if (result) orr__object_set_map(&result->head, ORR_F_result_opts, opts);
 }
 
-/* The mark was written before the act, as it must be; the act then never left, and nothing else did. */
+/* The mark was written before the act, as it must be; the act then never left, and nothing else did. What an earlier attempt
+ * sent stays sent. */
 static void take_back_mark(orr__flow *flow, const orr__call *call) {
   flow->sent_ms = 0;
   orr_result *result = flow->hook == ORR_HOOK_executeBackup ? call->graph.result : NULL;
-  if (!result) return;
+  if (!result || orr__object_has(&result->head, ORR_F_result_sentDate)) return;
   orr__set_int(&result->head, ORR_F_result_sentDate, orr__now(flow->core)); /* stored by the mark, not in this copy: */
   orr__unset(&result->head, ORR_F_result_sentDate);                         /* so that unsetting it is a change */
 }

@@ -414,6 +414,28 @@ static void test_faults__a_mark_that_failed_is_made_again(void **state) {
   rig_free(r);
 }
 
+/* The first attempt of a start left and was never answered; the next one could not connect. */
+static void never_left(rig *r, orr__call *call, orr__answer *answer) {
+  hook_raises(r, call, answer);
+  answer->has_left_nothing = r->ran[ORR_HOOK_executeBackup] > 1;
+}
+
+static void test_faults__an_attempt_that_left_nothing_says_nothing_of_the_one_before(void **state) {
+  (void)state;
+  rig *r = rig_new();
+  r->declaration.is_idempotent = true;
+  r->acts[ORR_HOOK_executeBackup] = true;
+  r->hooks[ORR_HOOK_executeBackup] = never_left;
+  create_running(r);
+  rig_advance(r, 7);
+  assert_int_equal(r->ran[ORR_HOOK_executeBackup], 2);
+  assert_field(r, "result.show", "{\"result\":\"1\"}", "status", "INITIALIZING"); /* not FAILED: it may run outside */
+  r->hooks[ORR_HOOK_executeBackup] = hook_starts;
+  rig_advance(r, 60);
+  assert_field(r, "result.show", "{\"result\":\"1\"}", "status", "IN_PROGRESS");
+  rig_free(r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_faults__a_run_moves_on),
@@ -434,6 +456,7 @@ int main(void) {
     cmocka_unit_test(test_faults__a_deletion_can_be_asked_for_again),
     cmocka_unit_test(test_faults__every_question_is_answered),
     cmocka_unit_test(test_faults__a_mark_that_failed_is_made_again),
+    cmocka_unit_test(test_faults__an_attempt_that_left_nothing_says_nothing_of_the_one_before),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
