@@ -189,6 +189,16 @@ static void test_reload__two_of_one_name_show_both(void **state) {
   describe_fails(p, "test", ORR_E_INVALID, "init.lua");
 }
 
+static void test_reload__one_file_by_two_folders_is_one_provider(void **state) {
+  place *p = *state;
+  char from[256], to[256];
+  write_file(p, 0, "test.lua", version_text("1", ""));
+  snprintf(from, sizeof from, "%s/test.lua", p->dirs[0]);
+  snprintf(to, sizeof to, "%s/test.lua", p->dirs[1]);
+  assert_int_equal(symlink(from, to), 0);
+  assert_string_equal(describe(p)->code, "test");
+}
+
 static void test_reload__a_folder_is_one_version(void **state) {
   place *p = *state;
   char path[256];
@@ -294,6 +304,7 @@ int main(void) {
     setup_test(test_reload__a_file_that_is_gone_keeps_working_and_says_so),
     setup_test(test_reload__a_file_that_never_loaded_says_why_each_time),
     setup_test(test_reload__two_of_one_name_show_both),
+    setup_test(test_reload__one_file_by_two_folders_is_one_provider),
     setup_test(test_reload__a_folder_is_one_version),
     setup_test(test_reload__list_shows_good_and_bad),
     setup_test(test_reload__check_reports_every_finding_and_loads_nothing),
