@@ -93,17 +93,6 @@ static void findings_to_opts(orr__flow *flow) {
   orr__json_put_str(flow->extra, "requestedBy", orr__json_str(flow->args, "requestedBy"));
 }
 
-static void hook_done(orr__flow *flow);
-
-static void hook_intended(orr__flow *flow) {
-  if (flow->code) {
-    orr__error_move(&flow->findings, &flow->error);
-    give_up(flow);
-    return;
-  }
-  orr__flow_hook(flow, flow->hook, hook_done);
-}
-
 /* createBackup past its sent mark, and no outcome on record: it may have made it. The op row stays as it is. */
 static void left_uncertain(orr__flow *flow, const char *why) {
   orr_error err = ORR_ERROR_INIT;
@@ -115,10 +104,28 @@ static void left_uncertain(orr__flow *flow, const char *why) {
   orr__flow_end(flow);
 }
 
+/* May this creation have made something outside? An attempt that follows another one does so because that one may have. */
+static bool may_be_made(const orr__flow *flow) { return flow->hook == ORR_HOOK_createBackup && (flow->sent_ms || flow->attempt > 1); }
+
+static void hook_done(orr__flow *flow);
+
+static void hook_intended(orr__flow *flow) {
+  if (flow->code && may_be_made(flow)) {
+    left_uncertain(flow, orr__error_message(&flow->error));
+    return;
+  }
+  if (flow->code) {
+    orr__error_move(&flow->findings, &flow->error);
+    give_up(flow);
+    return;
+  }
+  orr__flow_hook(flow, flow->hook, hook_done);
+}
+
 static void persisted(orr__flow *flow) {
   orr__core *core = flow->core;
   orr_backup *backup = flow->graph.backup;
-  if (flow->code && flow->hook == ORR_HOOK_createBackup && flow->sent_ms) {
+  if (flow->code && may_be_made(flow)) {
     left_uncertain(flow, orr__error_message(&flow->error));
     return;
   }
@@ -195,10 +202,11 @@ static void hook_next(orr__flow *flow, enum orr__hook hook) {
   } else if (hook == ORR_HOOK_createBackup && !orr__flow_has_hook(flow, hook)) {
     persist(flow);
   } else {
+    bool is_repeated = flow->attempt > 1; /* its row stays `sent`: what it says is still true */
     orr__tx *tx = orr__flow_tx(flow);
-    if (flow->op) orr__flow_settle(flow, tx);
+    if (flow->op && !is_repeated) orr__flow_settle(flow, tx);
     findings_to_opts(flow);
-    orr__flow_intend(flow, tx, hook);
+    if (!is_repeated) orr__flow_intend(flow, tx, hook);
     flow->hook = hook;
     orr__flow_submit(flow, tx, hook_intended);
   }
@@ -223,7 +231,7 @@ static void hook_done(orr__flow *flow) {
   else if (outcome == ORR_OUTCOME_SUCCESS && is_create) persist(flow);
   else if (outcome == ORR_OUTCOME_SUCCESS) hook_next(flow, flow->hook == ORR_HOOK_configureBackup ? ORR_HOOK_validateBackup : ORR_HOOK_createBackup);
   else if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) orr__flow_end(flow); /* its row in the journal stays open */
-  else if (outcome > ORR_OUTCOME_HALT && is_create && flow->sent_ms) {
+  else if (outcome > ORR_OUTCOME_HALT && may_be_made(flow)) {
     bool may_repeat = declaration && declaration->is_idempotent && flow->attempt < ORR_DELETE_ATTEMPTS; /* the other side knows the key */
     flow->attempt++;
     if (may_repeat) hook_next(flow, ORR_HOOK_createBackup);

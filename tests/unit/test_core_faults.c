@@ -414,6 +414,30 @@ static void test_faults__a_mark_that_failed_is_made_again(void **state) {
   rig_free(r);
 }
 
+static void then_stays_at_home(rig *r, orr__call *call, orr__answer *answer) {
+  hook_raises(r, call, answer);
+  r->acts[ORR_HOOK_createBackup] = false;
+}
+
+static void test_faults__a_creation_that_left_once_keeps_its_name(void **state) {
+  (void)state;
+  rig *r = rig_new();
+  r->declaration.is_idempotent = true;
+  r->hooks[ORR_HOOK_executeBackup] = hook_starts;
+  r->hooks[ORR_HOOK_createBackup] = then_stays_at_home;
+  r->acts[ORR_HOOK_createBackup] = true;
+  for (int i = 0; i < 2; i++) { /* the last attempts sent nothing, but the first did; the next runtime knows it, too */
+    uint64_t id = rig_ask(r, "backup.create", "{\"name\":\"b\",\"provider\":\"fake\"}");
+    assert_int_equal(r->codes[id], i ? ORR_E_EXISTS : ORR_E_ATTENTION);
+    rig_kill_core(r);
+    rig_open_core(r);
+    rig_settle(r);
+  }
+  assert_true(r->ran[ORR_HOOK_createBackup] > 1);
+  assert_int_equal(r->acted[ORR_HOOK_createBackup], 1);
+  rig_free(r);
+}
+
 /* The first attempt of a start left and was never answered; the next one could not connect. */
 static void never_left(rig *r, orr__call *call, orr__answer *answer) {
   hook_raises(r, call, answer);
@@ -456,6 +480,7 @@ int main(void) {
     cmocka_unit_test(test_faults__a_deletion_can_be_asked_for_again),
     cmocka_unit_test(test_faults__every_question_is_answered),
     cmocka_unit_test(test_faults__a_mark_that_failed_is_made_again),
+    cmocka_unit_test(test_faults__a_creation_that_left_once_keeps_its_name),
     cmocka_unit_test(test_faults__an_attempt_that_left_nothing_says_nothing_of_the_one_before),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
