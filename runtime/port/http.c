@@ -46,16 +46,10 @@ static int64_t real_ms(void) {
   return (int64_t)(uv_hrtime() / 1000000);
 }
 
-/* The easy handle goes back to the pool. It holds the answer, so that is the last thing. */
+/* The easy handle holds the answer, so it goes last. No handle is used twice: before 8.1.1 libcurl keeps a pointer into the
+ * headers of the transfer before, and a server that begins its answer with a folded line makes it write there. */
 static void easy_release(orr__exchange *exchange) {
-  orr__http *http = exchange->http;
-  if (exchange->easy == NULL) return;
-  if (http->pool_len < ORR_HTTP_POOL) {
-    curl_easy_reset(exchange->easy);
-    http->pool[http->pool_len++] = exchange->easy;
-  } else {
-    curl_easy_cleanup(exchange->easy);
-  }
+  curl_easy_cleanup(exchange->easy);
   exchange->easy = NULL;
 }
 
@@ -147,11 +141,8 @@ static int launch(orr__exchange *exchange) {
   if (exchange->budget_ms <= 0) return ORR_E_TIMEOUT;
   orr__shard *shard = shard_of(http, exchange);
   if (shard == NULL) return ORR_E_NOMEM;
-  if (exchange->easy != NULL) {
-    curl_easy_reset(exchange->easy);
-  } else {
-    exchange->easy = http->pool_len > 0 ? http->pool[--http->pool_len] : curl_easy_init();
-  }
+  easy_release(exchange);
+  exchange->easy = curl_easy_init();
   if (exchange->easy == NULL) return ORR_E_NOMEM;
   attempt_reset(exchange);
   int rc = orr__easy_setup(exchange);
@@ -309,7 +300,6 @@ void orr__http_free(orr__http *http) {
   }
   orr__map_clear(&http->exchanges);
   orr__waker_free(http->waker);
-  while (http->pool_len > 0) curl_easy_cleanup(http->pool[--http->pool_len]);
   for (size_t i = 0; i < ORR_HTTP_SHARDS; i++) orr__shard_free(http->shards[i]);
   free(http);
   curl_global_cleanup();

@@ -95,6 +95,13 @@ static void fail_timeout(orr__exchange *exchange) {
   orr__answer_fail(exchange, ORR_E_TIMEOUT, reason);
 }
 
+/* libcurl takes "HTTP/1.1 2" for an answer. */
+static void judge_status(orr__exchange *exchange) {
+  long status = 0;
+  curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 100 || status > 999) orr__answer_fail(exchange, ORR_E_UNREACHABLE, "the answer has no HTTP status");
+}
+
 void orr__answer_judge(orr__exchange *exchange, CURLcode result, bool *ret_is_connection) {
   *ret_is_connection = false;
   exchange->code = 0;
@@ -105,6 +112,7 @@ void orr__answer_judge(orr__exchange *exchange, CURLcode result, bool *ret_is_co
   }
   switch (result) {
   case CURLE_OK:
+    judge_status(exchange);
     return;
   case CURLE_OPERATION_TIMEDOUT:
     fail_timeout(exchange);

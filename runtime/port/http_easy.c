@@ -3,8 +3,8 @@
  * The callbacks here run inside libcurl: they only count, copy and refuse, and never reach back into the
  * client. Deliberately ignorant of queues and retries.
  *
- * Invariant: on every attempt all options are set anew on a handle that was reset, so that nothing of an
- * earlier request (a password, a pin switched off) is left. */
+ * Invariant: on every attempt all options are set on a new handle, so that nothing of an earlier request (a
+ * password, a pin switched off) is left. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -21,7 +21,6 @@
 
 enum {
   ORR_HTTP_SHARDS = 8,          /* multi handles; hosts are spread over them */
-  ORR_HTTP_POOL = 64,           /* idle easy handles kept for the next request */
   ORR_HTTP_REDIRECTS = 10,
   ORR_HTTP_RETRIES = 3,
   ORR_HTTP_BACKOFF_MS = 500,    /* before the first retry, then doubling */
@@ -103,8 +102,6 @@ struct orr__http {
   orr__exchange_list ending;
   orr__waker *waker;            /* completes what is ending; waking cannot run out of memory */
   orr__shard *shards[ORR_HTTP_SHARDS]; /* made when first used */
-  CURL *pool[ORR_HTTP_POOL];
-  size_t pool_len;
 };
 
 /* http_ask.c. A request that is refused leaves ask empty: INVALID, LIMIT or NOMEM. */

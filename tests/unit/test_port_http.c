@@ -49,6 +49,10 @@ static enum http_after answer_odd(http_call *call) {
   } else if (is_path(call, "/cut")) {
     http_sendf(call, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
     return HTTP_CLOSE;
+  } else if (is_path(call, "/folded-first")) {
+    http_sendf(call, "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 0\r\n\r\n");
+  } else if (is_path(call, "/status-2")) {
+    http_sendf(call, "HTTP/1.1 2\r\nContent-Length: 0\r\n\r\n");
   } else if (is_path(call, "/slow")) {
     http_wait_closed(call);
     return HTTP_CLOSE;
@@ -227,6 +231,15 @@ static void test_http__nothing_of_one_request_is_left_for_the_next(void **state)
   assert_null(strstr(outcome.body, "X-One"));
   assert_null(strstr(outcome.body, "Content-Length"));
   assert_int_equal(http_server_connections(f->server), 1);
+}
+
+static void test_http__a_damaged_answer_is_an_error(void **state) {
+  struct fixture *f = *state;
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(get(f, "/ok").status, 200); /* whose headers the folded line must not be added to */
+    assert_true(get(f, "/folded-first").code < 0);
+    assert_int_equal(get(f, "/status-2").code, ORR_E_UNREACHABLE);
+  }
 }
 
 static void test_http__credentials_in_the_url_are_sent_but_never_told(void **state) {
@@ -546,6 +559,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(test_http__works_on_a_real_loop, setup_real, teardown),
     TEST(test_http__a_request_arrives_as_it_was_given),
     TEST(test_http__nothing_of_one_request_is_left_for_the_next),
+    TEST(test_http__a_damaged_answer_is_an_error),
     TEST(test_http__credentials_in_the_url_are_sent_but_never_told),
     TEST(test_http__head_has_no_body_however_long_it_says_it_is),
     TEST(test_http__too_much_is_a_limit),
