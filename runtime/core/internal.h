@@ -208,6 +208,7 @@ void orr__result_finish(orr__flow *flow, const char *status, const char *message
 /* The same for any result; one that has ended already keeps its status. */
 void orr__result_end(orr__core *core, orr_result *result, const char *status, const char *message);
 void orr__result_attention(orr__flow *flow, const char *why);
+void orr__result_well(orr_result *result); /* forgets the errors in a row, and what was said of them */
 void orr__result_next(orr__flow *flow, enum orr__hook hook, double in_seconds);
 /* Commits the result's dirty fields and what tx holds, tells watchers, arms the wheel, ends the flow. */
 void orr__result_commit(orr__flow *flow, orr__tx *tx);

@@ -3,6 +3,7 @@
  * A value lands in the model's field of that name, if there is one that callers may set; else, for a declared option, in the
  * secrets map (inputType password) or the config map. A name that is neither is a finding with the nearest real name.
  * Values are made what the input type says: a number, a flag, a list. Knows nothing of hooks. */
+#include "base/buf.h"
 #include "core/internal.h"
 
 #include <math.h>
@@ -107,6 +108,21 @@ static bool in_choices(const orr__option *option, const orr__json *value) {
   return found;
 }
 
+/* The values to choose from, as people give them: "full, incremental". Owned. */
+static char *choices_text(const orr__option *option) {
+  orr__json *choices = orr__json_parse(option->choices, strlen(option->choices), NULL);
+  orr__buf text;
+  orr__buf_init(&text, 2000);
+  for (const orr__json *c = orr__json_first(choices); c; c = orr__json_next(c)) {
+    const orr__json *value = orr__json_is_map(c) ? orr__json_get(c, "value") : c;
+    char *printed = orr__json_text(value) ? orr__strdup(orr__json_text(value)) : orr__json_print(value);
+    orr__buf_addf(&text, "%s%s", text.len ? ", " : "", printed ? printed : "");
+    free(printed);
+  }
+  orr__json_free(choices);
+  return orr__buf_take(&text, NULL);
+}
+
 static int put_defaults(const orr__option *options, size_t count, orr__object *object, orr__json *config) {
   for (size_t i = 0; i < count; i++) {
     const orr__option *o = &options[i];
@@ -181,7 +197,10 @@ void orr__options_check(const orr__option *options, size_t count, const orr__obj
       if (o->is_required) orr__error_field(findings, o->field_name, "%s is required", o->field_label ? o->field_label : o->field_name);
       continue;
     }
-    if (field < 0 && o->choices && !in_choices(o, value)) orr__error_field(findings, o->field_name, "is none of the choices: %s", o->choices);
+    if (field >= 0 || !o->choices || in_choices(o, value)) continue;
+    char *choices = choices_text(o);
+    orr__error_field(findings, o->field_name, "is none of the choices: %s", choices ? choices : o->choices);
+    free(choices);
   }
   orr__json_free(config);
   orr__json_free(secrets);

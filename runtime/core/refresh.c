@@ -63,12 +63,12 @@ static void back_to_wheel(orr__flow *flow, double in_seconds) {
 static void succeeded(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
   orr__object *o = &result->head;
+  orr__result_well(result);
   if (orr__status_is_terminal(result->status)) {
     orr__result_finish(flow, result->status, flow->answer.msg);
   } else if (orr__object_has(o, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate) {
     orr__result_attention(flow, "overdue");
   } else {
-    if (result->errorCount) orr__set_int(o, ORR_F_result_errorCount, 0);
     if (flow->answer.msg) orr__set_str(o, ORR_F_result_statusMessage, flow->answer.msg);
     bool has_news = o->dirty || (flow->graph.backup && flow->graph.backup->head.dirty);
     if (!has_news && !flow->answer.warnings && !flow->is_op_stored) {

@@ -96,12 +96,25 @@ static void accepted(orr__flow *flow) {
   orr__run_go(flow);
 }
 
+/* What an execution is given is stored with it and shown: passwords have their place in the Backup or the connection. */
+static int refuse_secrets(orr__flow *flow) {
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  if (!declaration) return flow->code;
+  for (size_t i = 0; i < declaration->option_count; i++) {
+    const orr__option *option = &declaration->options[i];
+    if (orr__streq(option->input_type, "password") && orr__json_path_get(flow->config, option->field_name))
+      orr__error_field(&flow->error, option->field_name, "is a password, and what an execution is given is stored and shown: set it on the Backup");
+  }
+  return flow->error.code;
+}
+
 static void run_ready(orr__flow *flow) {
   if (orr__subject_of(flow->core, orr__backup_key(flow->graph.backup->id)))
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' is being removed", flow->graph.backup->name);
   const orr_connection *connection = flow->graph.connection;
   if (!flow->code && connection && orr__object_has(&connection->head, ORR_F_connection_enabled) && !connection->enabled)
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", connection->name);
+  if (!flow->code) flow->code = refuse_secrets(flow);
   if (!flow->code) flow->code = orr__run_prepare(flow, "manual", orr__json_str(flow->args, "requestedBy"), -1);
   if (!flow->code && !orr__flow_try(flow, orr__result_key(flow->graph.result->id))) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
   if (flow->code) {

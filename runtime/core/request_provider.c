@@ -44,7 +44,10 @@ static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
   orr__json_put_int(map, "loadedDate", d->loaded_ms);
   orr__json_put(map, "hooks", view_hooks(d));
   orr__json_put_bool(map, "idempotent", d->is_idempotent);
-  if (d->warning) orr__json_put_str(map, "warning", d->warning);
+  if (d->warning) {
+    orr__json_put_str(map, "warning", d->warning);
+    orr__json_put_str(map, "problem", d->warning);
+  }
   if (!is_whole) return map;
   orr__json_put(map, "options", view_options(d->options, d->option_count));
   orr__json_put(map, "connectionOptions", view_options(d->connection_options, d->connection_option_count));
@@ -62,6 +65,7 @@ static void each(void *arg, const char *code, const char *path, const orr__decla
     orr__json_put_str(map, "code", code);
     orr__json_put_str(map, "path", path);
     orr__json_put_str(map, "error", orr__error_message(err));
+    orr__json_put_str(map, "problem", orr__error_message(err));
   }
   orr__json_append(arg, map);
 }

@@ -317,8 +317,15 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why);
 }
 
+void orr__result_well(orr_result *result) {
+  if (!result->errorCount) return;
+  if (!(result->head.dirty & ORR_BIT(ORR_F_result_statusMessage))) orr__unset(&result->head, ORR_F_result_statusMessage);
+  orr__set_int(&result->head, ORR_F_result_errorCount, 0);
+}
+
 static void execute_done(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
+  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) orr__result_well(result);
   if (flow->sent_ms) orr__set_int(&result->head, ORR_F_result_sentDate, flow->sent_ms);
   if (flow->answer.outcome != ORR_OUTCOME_SUCCESS && is_cancelled(flow) && !orr__result_may_run(flow->core, result)) {
     orr__result_finish(flow, "CANCELLED", "cancelled before anything was started");
@@ -331,7 +338,6 @@ static void execute_done(orr__flow *flow, orr__tx *tx) {
   switch (flow->answer.outcome) {
     case ORR_OUTCOME_SUCCESS:
       if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
-      orr__set_int(&result->head, ORR_F_result_errorCount, 0);
       if (flow->answer.msg) orr__set_str(&result->head, ORR_F_result_statusMessage, flow->answer.msg);
       orr__result_next(flow, ORR_HOOK_refreshBackupResult, orr__refresh_interval(flow));
       return;

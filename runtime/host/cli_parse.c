@@ -316,6 +316,10 @@ int orr__cli_parse(orr__cli *cli, int argc, char **argv, orr_error *reterr) {
     memmove(w.plain, w.plain + 1, --w.plain_count * sizeof *w.plain);
     cli->help_topic = w.plain_count > 0 ? w.plain[0] : NULL;
     if (orr__streq(cli->help_topic, "set")) goto done;
+    if (cli->help_topic && !orr__noun_exists(cli->help_topic)) {
+      rc = find_command(cli, &w, &used, reterr); /* as without help: it names the nearest */
+      goto done;
+    }
   }
   if (w.plain_count == 0) {
     if (w.unknown) rc = refuse_option(NULL, w.unknown, reterr);
