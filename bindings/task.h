@@ -85,6 +85,9 @@ void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, c
 int orr__call_push_args(lua_State *L, orr__hookcall *hc);
 void orr__call_warn(orr__hookcall *hc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* call_secrets.c: what the call was given is known for redaction from here on. 0 or NOMEM. */
+int orr__call_secrets(orr__hookcall *hc);
+
 /* answer.c: what the main task, ENDED, has returned or raised. */
 void orr__answer_read(orr__hookcall *hc, orr__answer *answer);
 
