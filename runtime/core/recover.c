@@ -1,9 +1,9 @@
 /* Taking up what was in flight when an earlier runtime ended, however it ended.
  *
- * The death of our process is never evidence of failure, and a stored row says the truth: a result with a nextAction is due
- * at once. Open rows of the journal tell how far a hook got: `intent` means that nothing left, so the hook runs again; `sent`
- * on executeBackup goes by what the provider declares (orr__run_uncertain); a draft that createBackup may have made outside
- * keeps its name reserved. */
+ * The death of our process is never evidence of failure, and a stored row says the truth: a result with a nextAction is due,
+ * a refresh at once and another hook at its date. Open rows of the journal tell how far a hook got: `intent` means that nothing
+ * left, so the hook runs again; `sent` on executeBackup goes by what the provider declares (orr__run_uncertain); a draft that
+ * createBackup may have made outside keeps its name reserved. */
 #include "core/internal.h"
 
 #include <stdio.h>
@@ -63,6 +63,8 @@ static past close_ops(orr__flow *flow, orr__tx *tx, int slot) {
   return p;
 }
 
+static bool is_next(const orr_result *result, enum orr__hook hook) { return orr__streq(result->nextAction, orr__hooks[hook].name); }
+
 static void one_held(orr__flow *flow);
 
 /* One result with its journal: says where it stands, and puts it into the wheel. */
@@ -86,7 +88,12 @@ static void one_loaded(orr__flow *flow) {
     if (result->nextAction) orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
   } else if (!result->attention) {
     watch_jobs(core, result->uuid);
-    if (p.is_uncertain) orr__run_uncertain(flow, tx, "the runtime ended during the call");
+    if (p.is_uncertain) {
+      orr__run_uncertain(flow, tx, "the runtime ended during the call");
+      /* That we died is no fault of the other side: there is nothing to back off from. */
+      bool runs_again = is_next(result, ORR_HOOK_executeBackup) && !orr__streq(result->status, "CANCEL_REQUESTED");
+      if (runs_again) orr__result_next(flow, ORR_HOOK_executeBackup, 0);
+    }
   }
   if (orr__streq(result->status, "CANCEL_REQUESTED") && !p.is_cancel_done) orr__recover_cancel(core, result->id);
   if (p.has_open || result->head.dirty) {
@@ -190,7 +197,15 @@ static void note_open(orr__flow *flow, orr__map *open, int slot) {
   }
 }
 
-/* Most results have no call open and go into the wheel as they are, due at once: a million of them are no million flows. */
+/* A refresh is due at once, for when it would have been is not stored each time. Everything else keeps its date: a look-up
+ * before the visibility delay finds nothing of what is still to come. */
+static int64_t due_in_ms(orr__core *core, const orr_result *result) {
+  bool is_refresh = is_next(result, ORR_HOOK_refreshBackupResult) || is_next(result, ORR_HOOK_refreshBackupResults);
+  int64_t wait = is_refresh ? 0 : result->nextActionDate - orr__now(core);
+  return wait > 0 ? wait : 0;
+}
+
+/* Most results have no call open and go into the wheel as they are: a million of them are no million flows. */
 static void take_up_results(orr__flow *flow) {
   orr__core *core = flow->core;
   orr__map open;
@@ -202,7 +217,7 @@ static void take_up_results(orr__flow *flow) {
     bool is_plain = !orr__map_get(&open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") && !orr__status_is_terminal(result->status);
     if (is_plain) {
       watch_jobs(core, result->uuid);
-      orr__wheel_set(core->due, (uint64_t)result->id, orr__loop_mono_ms(core->loop));
+      orr__wheel_set(core->due, (uint64_t)result->id, orr__loop_mono_ms(core->loop) + due_in_ms(core, result));
     } else {
       orr__recover_one(core, result->id);
     }
@@ -245,8 +260,9 @@ static void start_read(orr__flow *flow) {
   orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
   orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
                               { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
+  const uint64_t due = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_nextAction) | ORR_BIT(ORR_F_result_nextActionDate);
   const orr__query queries[] = {
-    [IN_FLIGHT] = { .model = ORR_M_result, .where = &in_flight, .where_count = 1, .fields = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) },
+    [IN_FLIGHT] = { .model = ORR_M_result, .where = &in_flight, .where_count = 1, .fields = due },
     [INTENT] = { .model = ORR_M_op, .where = &intent, .where_count = 1 },
     [SENT] = { .model = ORR_M_op, .where = &sent, .where_count = 1 },
     [SCHEDULED] = { .model = ORR_M_backup, .where = &scheduled, .where_count = 1 },
