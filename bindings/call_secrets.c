@@ -2,7 +2,9 @@
  * argument, a tool's output, a message of the system) shows one.
  *
  * Where they lie: the `secrets` maps, password and serviceToken of what the call was given, and the values of options declared with
- * inputType password in the configuration as it came from outside. Does not know what is done with them (redact.c). */
+ * inputType password in the configuration as it came from outside. What the provider wrote for people is cleared of them before the
+ * core keeps it. Does not know what a secret looks like in a text (redact.c). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -57,4 +59,28 @@ int orr__call_secrets(orr__hookcall *hc) {
   if (!rc && call->previous) rc = learn_map(secrets, call->previous->secrets);
   if (!rc) rc = learn_options(secrets, &hc->version->declaration, call->config);
   return rc ? rc : learn_options(secrets, &hc->version->declaration, call->execution_config);
+}
+
+void orr__object_redact(const orr__hookcall *hc, orr__object *object) {
+  const orr__secrets *secrets = &hc->version->provider->secrets;
+  if (!secrets->count) return;
+  for (size_t i = 0; i < object->model->field_count; i++) {
+    if (!(object->model->fields[i].flags & ORR_FIELD_PROSE) || !(object->dirty & ORR_BIT(i))) continue;
+    const char *text = orr__get_str(object, (int)i);
+    if (!text) continue;
+    char *redacted = orr__secrets_redact(secrets, text, strlen(text), ORR_TEXT_MAX);
+    /* Without memory to redact in, nothing is said rather than a secret. */
+    if (!redacted || orr__set_str(object, (int)i, redacted) != 0) orr__unset(object, (int)i);
+    free(redacted);
+  }
+}
+
+static void redact_graph(const orr__hookcall *hc, const orr__graph *g) {
+  if (g->result) orr__object_redact(hc, &g->result->head);
+  if (g->backup) orr__object_redact(hc, &g->backup->head);
+}
+
+void orr__call_redact(const orr__hookcall *hc) {
+  redact_graph(hc, &hc->call->graph);
+  for (size_t i = 0; i < hc->call->batch_count; i++) redact_graph(hc, &hc->call->batch[i]);
 }

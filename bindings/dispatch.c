@@ -113,6 +113,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   answer->has_left_nothing = hc->call->is_marked_sent && hc->acts == hc->acts_unsent;
   orr__version *v = hc->version;
   orr__bindings *b = v->bindings;
+  orr__call_redact(hc);
   let_go(hc);
   orr__map_remove(&b->calls, hc->id);
   memcpy(answer->sha256, v->sources.sha256, sizeof answer->sha256);

@@ -59,6 +59,7 @@ int orr__object_save(lua_State *L) {
   if (box->kind == ORR_BOX_COPY) orr__raise(L, "this %s is a copy; save the one the hook was given", box->model->class_name);
   save_wait *w = orr__wait_new(L, &save_kind, sizeof *w);
   w->object = box->object;
+  orr__object_redact(box->hc, box->object);
   return orr__wait_start(L, &w->wait, NULL);
 }
 

@@ -87,6 +87,9 @@ void orr__call_warn(orr__hookcall *hc, const char *format, ...) __attribute__((f
 
 /* call_secrets.c: what the call was given is known for redaction from here on. 0 or NOMEM. */
 int orr__call_secrets(orr__hookcall *hc);
+/* Takes secrets out of what the provider wrote for people (ORR_FIELD_PROSE): of one object, of all that the call gives back. */
+void orr__object_redact(const orr__hookcall *hc, orr__object *object);
+void orr__call_redact(const orr__hookcall *hc);
 
 /* answer.c: what the main task, ENDED, has returned or raised. */
 void orr__answer_read(orr__hookcall *hc, orr__answer *answer);

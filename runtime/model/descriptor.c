@@ -17,6 +17,7 @@ enum {
   UNIQUE = ORR_FIELD_UNIQUE,
   REQUIRED = ORR_FIELD_REQUIRED,
   INDEX = ORR_FIELD_INDEX,
+  PROSE = ORR_FIELD_PROSE,
 };
 
 #define X(model, type) typedef type struct_##model;

@@ -40,6 +40,7 @@ enum orr__field_flag {
   ORR_FIELD_UNIQUE = 8,
   ORR_FIELD_REQUIRED = 16, /* never NULL */
   ORR_FIELD_INDEX = 32,    /* looked up by it */
+  ORR_FIELD_PROSE = 64,    /* for people to read: secrets are taken out before it is kept */
 };
 
 enum orr__model_id {

@@ -61,11 +61,56 @@ static void test_secrets__of_every_backup_of_a_batch(void **state) {
   fake_close(&f);
 }
 
+static void test_secrets__what_is_written_for_people_is_kept_without_them(void **state) {
+  (void)state;
+  fake f;
+  load(&f, "function provider.executeBackup(backup, result)\n"
+           "  result.statusMessage = 'with ' .. backup:getConfigProperty('passphrase')\n"
+           "  result.errorMessage = 'login ' .. result.backup.connection.password\n"
+           "  result.errorOutput = 'Basic ' .. base64.encode(result.backup.connection.password)\n"
+           "  result.externalId = 'open sesame'\n"
+           "  backup.statusMessage = 's3cr3t-pa55'\n"
+           "end\n");
+  uint64_t id = fake_start(&f, fake_call(&f, ORR_HOOK_executeBackup));
+  assert_success(fake_wait(&f, id));
+  const orr_result *result = f.ended[id]->graph.result;
+  assert_string_equal(result->statusMessage, "with ***");
+  assert_string_equal(result->errorMessage, "login ***");
+  assert_null(strstr(result->errorOutput, "czNjcjN0"));
+  assert_has(result->errorOutput, "Basic ***");
+  assert_string_equal(result->externalId, "open sesame"); /* not for people: what the provider needs stays whole */
+  assert_true(result->head.dirty & ORR_BIT(ORR_F_result_statusMessage));
+  assert_string_equal(f.ended[id]->graph.backup->statusMessage, "***");
+  fake_close(&f);
+}
+
+static void test_secrets__nor_does_a_checkpoint_keep_them(void **state) {
+  (void)state;
+  fake f;
+  load(&f, "function provider.refreshBackupResult(result)\n"
+           "  result.statusMessage = 'open sesame'\n"
+           "  result:save()\n"
+           "  log.info(result.statusMessage == '***')\n"
+           "  error('end')\n"
+           "end\n");
+  orr__call *call = fake_call(&f, ORR_HOOK_refreshBackupResult);
+  if (!call->graph.backup) call->graph.backup = fake_backup(true);
+  uint64_t id = fake_start(&f, call);
+  fake_wait(&f, id);
+  assert_int_equal(f.checkpoints, 1);
+  assert_true(f.checkpoint_dirty & ORR_BIT(ORR_F_result_statusMessage));
+  assert_string_equal(f.ended[id]->graph.result->statusMessage, "***");
+  assert_string_equal(f.log, "true\n");
+  fake_close(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_secrets__a_password_of_the_raw_configuration_is_known),
     cmocka_unit_test(test_secrets__nothing_of_the_graph_needs_to_be_read_first),
     cmocka_unit_test(test_secrets__of_every_backup_of_a_batch),
+    cmocka_unit_test(test_secrets__what_is_written_for_people_is_kept_without_them),
+    cmocka_unit_test(test_secrets__nor_does_a_checkpoint_keep_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
