@@ -61,6 +61,31 @@ static void give_up(orr__flow *flow) {
   orr__flow_abandon(flow);
 }
 
+/* ---- the journal of a draft ---------------------------------------------------------------------------------- */
+
+#define DRAFT_OPS_MAX 16
+
+/* Remembers the open row: it belongs to nothing yet. */
+static void note_op(orr__flow *flow) {
+  if (!flow->ids) flow->ids = calloc(DRAFT_OPS_MAX, sizeof *flow->ids);
+  if (flow->ids && flow->op && flow->id_count < DRAFT_OPS_MAX) flow->ids[flow->id_count++] = flow->op->id;
+}
+
+/* Once the Backup is persisted the rows are its own; of a draft that comes to nothing they go, and an event tells. */
+static void settle_ops(orr__flow *flow, orr__tx *tx, int64_t backup_id) {
+  orr_op *op = orr__op_new();
+  for (size_t i = 0; op && i < flow->id_count; i++) {
+    if (!backup_id) {
+      orr__tx_delete(tx, ORR_M_op, flow->ids[i]);
+      continue;
+    }
+    orr__set_int(&op->head, ORR_F_op_id, flow->ids[i]);
+    orr__set_int(&op->head, ORR_F_op_backupId, backup_id);
+    orr__tx_update(tx, &op->head, ORR_BIT(ORR_F_op_backupId));
+  }
+  orr__object_free((orr__object *)op);
+}
+
 /* Writes the outcome of the hook that halted the creation, then tells the caller. */
 static void halt(orr__flow *flow, int code) {
   orr_error err = ORR_ERROR_INIT;
@@ -79,6 +104,8 @@ static void halt(orr__flow *flow, int code) {
   orr__error_move(&flow->findings, &err);
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
+  settle_ops(flow, tx, 0);
+  orr__flow_event(flow, tx, "backup.halted", "warning", "%s: %s", orr__hooks[flow->hook].name, orr__error_message(&flow->findings));
   orr__flow_submit(flow, tx, give_up);
 }
 
@@ -173,6 +200,7 @@ static void persist(orr__flow *flow) {
     orr__set_int(&flow->op->head, ORR_F_op_backupId, backup->id);
     orr__flow_settle(flow, tx);
   }
+  settle_ops(flow, tx, backup->id);
   orr__flow_event(flow, tx, "backup.created", "info", "created");
   orr__flow_submit(flow, tx, persisted);
 }
@@ -181,6 +209,7 @@ static void persist(orr__flow *flow) {
 static void halt_by_findings(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   if (flow->op) orr__flow_settle(flow, tx);
+  settle_ops(flow, tx, 0);
   orr_error err = ORR_ERROR_INIT;
   orr__error_set(&err, ORR_E_INVALID, "the options are not valid");
   for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&err, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
@@ -206,7 +235,10 @@ static void hook_next(orr__flow *flow, enum orr__hook hook) {
     orr__tx *tx = orr__flow_tx(flow);
     if (flow->op && !is_repeated) orr__flow_settle(flow, tx);
     findings_to_opts(flow);
-    if (!is_repeated) orr__flow_intend(flow, tx, hook);
+    if (!is_repeated) {
+      orr__flow_intend(flow, tx, hook);
+      note_op(flow);
+    }
     flow->hook = hook;
     orr__flow_submit(flow, tx, hook_intended);
   }

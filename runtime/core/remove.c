@@ -34,6 +34,13 @@ static void refused(orr__flow *flow) {
   orr__flow_abandon(flow);
 }
 
+/* "It is going on" is no "it is gone": asked again like any retry. */
+static void judge(orr__answer *answer) {
+  if (answer->outcome != ORR_OUTCOME_SUCCESS || !answer->in_progress) return;
+  answer->outcome = ORR_OUTCOME_RETRY;
+  if (!answer->msg) answer->msg = orr__strdup("the deletion is still going on");
+}
+
 /* After a hook without success: tries again, or writes the outcome and gives up. */
 static void again_or_refused(orr__flow *flow, orr__step again) {
   enum orr__outcome outcome = flow->answer.outcome;
@@ -95,6 +102,7 @@ static void drop_result(orr__flow *flow, bool is_forced) {
 static void call_delete_result(orr__flow *flow);
 
 static void result_deleted(orr__flow *flow) {
+  judge(&flow->answer);
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_result(flow, false);
   else again_or_refused(flow, call_delete_result);
 }
@@ -209,6 +217,7 @@ static void drop_backup(orr__flow *flow) {
 static void call_delete_backup(orr__flow *flow);
 
 static void backup_deleted(orr__flow *flow) {
+  judge(&flow->answer);
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_backup(flow);
   else again_or_refused(flow, call_delete_backup);
 }

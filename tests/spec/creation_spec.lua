@@ -286,7 +286,7 @@ describe("the creation of a Backup", function()
       assert.equal("attention", err.code)
       assert.matches("then it broke", err.message)
       assert.equal("exists", rt:refused("backup.create", { name = "b", provider = "p" }).code)
-      assert.same({ "b" }, rt:ask("status").drafts)
+      assert.equal("b", rt:ask("status").drafts[1].name)
     end)
 
     it("that may have made something outside is run again where the provider is idempotent, with the same uuid", function()
@@ -316,5 +316,19 @@ describe("the creation of a Backup", function()
     local backup = lasting:ask("backup.show", { backup = "b" })
     assert.equal("policy-9", backup.externalId)
     assert.same({ path = "/a" }, backup.config)
+  end)
+end)
+
+describe("the journal of a creation", function()
+  local rt
+  before_each(function() rt = assert(support.open()) end)
+  after_each(support.clean)
+
+  it("goes with a draft that comes to nothing, and an event tells of it", function()
+    rt:provider("p", "function provider.configureBackup() return true end function provider.createBackup() return false, 'no room' end\n" ..
+      "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' end")
+    assert.equal("halted", select(2, rt:create("p")).code)
+    local last = rt:ask("events").events
+    assert.same({ "backup.halted", "createBackup: no room" }, { last[#last].kind, last[#last].message })
   end)
 end)

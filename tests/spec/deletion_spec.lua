@@ -53,7 +53,8 @@ describe("the deletion of a result", function()
     assert.equal(1, #rt:ask("result.ls"))
   end)
 
-  for what, code in pairs{ ["a raised error"] = "error('boom')", ["its timeout"] = "sleep(100)", ["retry"] = "return ServiceResponse.retry('busy')" } do
+  for what, code in pairs{ ["a raised error"] = "error('boom')", ["its timeout"] = "sleep(100)", ["retry"] = "return ServiceResponse.retry('busy')",
+                           ["success that is still in progress"] = "return { success = true, inProgress = true }" } do
     it("is tried again after " .. what, function()
       rt:provider("p", ends .. "function provider.deleteBackupResult(r, opts) spy('attempt', opts.attempt) if opts.attempt < 3 then " .. code .. " end return true end",
         "timeouts = { deleteBackupResult = 5 }")
