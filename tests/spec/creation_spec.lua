@@ -327,7 +327,7 @@ describe("the journal of a creation", function()
   it("goes with a draft that comes to nothing, and an event tells of it", function()
     rt:provider("p", "function provider.configureBackup() return true end function provider.createBackup() return false, 'no room' end\n" ..
       "function provider.executeBackup(b, r) r.status = 'SUCCEEDED' end")
-    assert.equal("halted", select(2, rt:create("p")).code)
+    assert.equal("halted", rt:refused("backup.create", { name = "b", provider = "p" }).code)
     local last = rt:ask("events").events
     assert.same({ "backup.halted", "createBackup: no room" }, { last[#last].kind, last[#last].message })
   end)
