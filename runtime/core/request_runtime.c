@@ -40,6 +40,16 @@ static void count_provider(void *arg, const char *code, const char *path, const 
   counts[declaration ? 0 : 1]++;
 }
 
+static void put_draft(const orr__core *core, orr__json *list, const orr_op *op) {
+  orr__json *map = orr__draft_is_at_work(core, op) ? NULL : orr__json_map();
+  if (!map) return;
+  orr__json_put_str(map, "name", op->subjectName);
+  orr__json_put_str(map, "providerCode", op->providerCode);
+  orr__json_put_str(map, "act", op->act);
+  orr__json_put_int(map, "sentDate", op->sentDate);
+  orr__json_append(list, map);
+}
+
 static void status_read(orr__flow *flow) {
   orr__core *core = flow->core;
   orr__json *out = flow->code ? NULL : orr__json_map();
@@ -64,7 +74,7 @@ static void status_read(orr__flow *flow) {
     orr__json_put_int(out, "brokenProviders", providers[1]);
   }
   orr__json *drafts = orr__json_list();
-  for (size_t i = 0; drafts && i < core->name_count; i++) orr__json_append(drafts, orr__json_new_str(core->names[i]));
+  for (size_t i = 0; drafts && i < orr__tx_rows(flow->tx, (int)flow->id); i++) put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
   orr__json_put(out, "drafts", drafts);
   if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
   orr__flow_reply(flow, out);
@@ -85,6 +95,7 @@ void orr__request_status(orr__flow *flow) {
   }
   flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &attention, .where_count = 1, .order_field = -1, .is_descending = true, .limit = 100 });
   flow->slot4 = orr__tx_count(tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
+  flow->id = orr__drafts_read(tx, NULL);
   orr__flow_submit(flow, tx, status_read);
 }
 

@@ -222,6 +222,7 @@ int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested
   orr__set_int(o, ORR_F_result_deadlineDate, now + (int64_t)(timeout_s * 1000));
   int code = flow->config ? orr__object_set_map(o, ORR_F_result_executionConfig, flow->config) : orr__set_str(o, ORR_F_result_executionConfig, "{}");
   if (code == 0 && flow->opts) code = orr__object_set_map(o, ORR_F_result_opts, flow->opts);
+  if (code == 0 && flow->opts) code = orr__object_set_map(o, ORR_F_result_callerOpts, flow->opts);
   if (code || !result->uuid || !result->status || !result->executionConfig) {
     orr__object_free(o);
     return flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");

@@ -10,7 +10,7 @@
 #include "host/clock.h"
 #include "host/signals.h"
 
-enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2 };
+enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2, ADVICE_MAX = 5 };
 
 /* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
 static void show_log(void *arg, const char *json) {
@@ -80,8 +80,13 @@ static void print_read(const orr__cli *cli, const cJSON *data) {
   }
   orr__buf out;
   orr__buf_init(&out, ORR_PRINT_MAX);
-  if (cJSON_IsArray(data)) orr__table(&out, &cli->paint, cli->command->view, data);
-  else orr__card(&out, &cli->paint, data);
+  if (cJSON_IsArray(data)) {
+    orr__table(&out, &cli->paint, cli->command->view, data);
+    orr__advice_list(&out, data, ADVICE_MAX);
+  } else {
+    orr__card(&out, &cli->paint, data);
+    orr__advice(&out, data);
+  }
   if (cJSON_IsArray(data) && !data->child && cli->paint.width > 0) orr__remark("none yet");
   orr__print(&out);
   orr__buf_clear(&out);

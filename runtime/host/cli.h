@@ -69,6 +69,10 @@ int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON *
 int orr__cli_fail(orr__cli *cli, orr_error *error);
 /* Follows a result until it ends (or, with is_started, until executeBackup has answered). *ret_result is owned. */
 int orr__cli_follow(orr__cli *cli, const char *ref, bool is_started, cJSON **ret_result, orr_error *reterr);
+/* How a result is: a line, why it is not well, and what to do if it needs attention; or JSON. */
+void orr__cli_print_result(const orr__cli *cli, const cJSON *result);
+/* Says that refreshing waits, where the result goes on and this command's runtime ends with it. */
+void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result);
 /* The exit code that says how a result is. */
 int orr__result_exit(const cJSON *result);
 
@@ -82,6 +86,8 @@ int orr__cli_create(orr__cli *cli);
 int orr__cli_run(orr__cli *cli);
 int orr__cli_watch(orr__cli *cli);
 int orr__cli_cancel(orr__cli *cli);
+int orr__cli_resolve(orr__cli *cli);
+int orr__cli_resolve_draft(orr__cli *cli);
 int orr__cli_extract(orr__cli *cli);
 int orr__cli_log(orr__cli *cli);
 int orr__cli_events(orr__cli *cli);

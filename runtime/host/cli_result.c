@@ -104,7 +104,7 @@ int orr__cli_follow(orr__cli *cli, const char *ref, bool is_started, cJSON **ret
 /* ---- run, watch, cancel ----------------------------------------------------------------------------------- */
 
 /* "docs 3f2a1b2c SUCCEEDED in 3.2 s, 1.2 MiB", and why not on a second line. */
-static void print_result(const orr__cli *cli, const cJSON *result) {
+void orr__cli_print_result(const orr__cli *cli, const cJSON *result) {
   if (cli->globals.is_json) {
     orr__print_json(result);
     return;
@@ -128,6 +128,7 @@ static void print_result(const orr__cli *cli, const cJSON *result) {
   orr__buf_addc(&out, '\n');
   orr__problem(&why, result);
   if (why.len > 0) orr__buf_addf(&out, "  %s\n", orr__buf_text(&why));
+  orr__advice(&out, result);
   orr__print(&out);
   orr__buf_clear(&out);
   orr__buf_clear(&why);
@@ -136,6 +137,11 @@ static void print_result(const orr__cli *cli, const cJSON *result) {
 static const char *uuid_of(const cJSON *result) {
   const char *uuid = orr__json_word(result, "uuid");
   return uuid ? uuid : "";
+}
+
+void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result) {
+  if (!has_ended(result) && orr__client_is_command(cli->client))
+    orr__remark("orrery: refreshing waits for `orrery serve`, or for: orrery result watch %.8s", uuid_of(result));
 }
 
 int orr__cli_run(orr__cli *cli) {
@@ -150,9 +156,8 @@ int orr__cli_run(orr__cli *cli) {
     result = later;
   }
   if (rc != 0) return orr__cli_fail(cli, &error);
-  print_result(cli, result);
-  if (!is_waiting && !has_ended(result) && orr__client_is_command(cli->client))
-    orr__remark("orrery: refreshing waits for `orrery serve`, or for: orrery result watch %.8s", uuid_of(result));
+  orr__cli_print_result(cli, result);
+  if (!is_waiting) orr__cli_remark_waiting(cli, result);
   int exit_code = orr__result_exit(result);
   cJSON_Delete(result);
   return exit_code;
@@ -163,7 +168,7 @@ int orr__cli_watch(orr__cli *cli) {
   cJSON *result = NULL;
   const char *ref = orr__json_word(cli->args, "result");
   if (orr__cli_follow(cli, ref ? ref : "", false, &result, &error) != 0) return orr__cli_fail(cli, &error);
-  print_result(cli, result);
+  orr__cli_print_result(cli, result);
   int exit_code = orr__result_exit(result);
   cJSON_Delete(result);
   return exit_code;
@@ -187,12 +192,11 @@ int orr__cli_cancel(orr__cli *cli) {
   if (cli->globals.is_json) {
     orr__print_done(data, "");
   } else {
-    print_result(cli, result);
+    orr__cli_print_result(cli, result);
     if (msg && *msg) printf("%s\n", msg);
   }
   bool is_as_asked = orr__streq(orr__json_word(result, "status"), "CANCELLED");
-  if (!has_ended(result) && orr__client_is_command(cli->client))
-    orr__remark("orrery: refreshing waits for `orrery serve`, or for: orrery result watch %.8s", uuid_of(result));
+  orr__cli_remark_waiting(cli, result);
   int exit_code = !is_waiting || is_as_asked ? 0 : orr__result_exit(result);
   cJSON_Delete(data);
   return exit_code;

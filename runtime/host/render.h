@@ -51,6 +51,12 @@ void orr__hued(orr__buf *out, const orr__paint *paint, enum orr__hue hue, const 
 /* Fills {path} and {path:format} of a sentence. */
 void orr__said(orr__buf *out, const char *sentence, const cJSON *data, int64_t now_ms);
 
+/* render_advice.c: what somebody can do, a line each, two blanks before it. */
+void orr__advice(orr__buf *out, const cJSON *result);       /* nothing unless it needs attention */
+void orr__advice_draft(orr__buf *out, const cJSON *draft, int64_t now_ms); /* one of status's drafts */
+/* For the results of a list, or the last results of Backups; at most so many. */
+void orr__advice_list(orr__buf *out, const cJSON *rows, int most);
+
 /* render_out.c: to the streams. */
 void orr__print(const orr__buf *out);                       /* to standard output */
 void orr__print_json(const cJSON *json);                    /* one line */

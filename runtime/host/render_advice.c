@@ -1,0 +1,63 @@
+/* What somebody can do about what the runtime cannot settle by itself, in a line that has the command to type. */
+#include <string.h>
+
+#include "base/str.h"
+#include "host/render.h"
+
+enum { ID_SHOWN = 8 };
+
+/* What to see to first, by the word of attention; the Backup's name stands between the halves. */
+static const struct {
+  const char *attention, *before, *after;
+} FIRST[] = {
+    {"unknown_start", "see whether ", "'s job exists outside"},
+    {"refresh_failing", "repair what keeps ", " from being refreshed"},
+    {"overdue", "see how ", "'s job is going outside"},
+    {"provider_missing", "bring back the provider of ", ""},
+    {"lost_external", "see where ", "'s job has gone outside"},
+};
+
+/* Would a shell take it as it stands? */
+static bool is_plain(const char *text) {
+  return *text && *text != '-' &&
+         strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-") == strlen(text);
+}
+
+void orr__advice(orr__buf *out, const cJSON *result) {
+  const char *attention = orr__json_word(result, "attention"), *uuid = orr__json_word(result, "uuid");
+  const char *name = orr__json_word(result, "backupName"), *external_id = orr__json_word(result, "externalId");
+  if (!attention || !uuid || !name) return;
+  orr__buf_adds(out, "  ");
+  orr__text_line(out, attention);
+  size_t i = 0;
+  while (i < sizeof FIRST / sizeof *FIRST && !orr__streq(FIRST[i].attention, attention)) i++;
+  if (i == sizeof FIRST / sizeof *FIRST) {
+    orr__buf_addf(out, ": see what happened: orrery result show %.*s --journal\n", ID_SHOWN, uuid);
+    return;
+  }
+  bool is_uncertain = !external_id && (orr__streq(attention, "unknown_start") || orr__streq(attention, "provider_missing"));
+  orr__buf_addf(out, ": %s", FIRST[i].before);
+  orr__text_line(out, name);
+  orr__buf_addf(out, "%s, then: orrery result resolve %.*s --ran ", FIRST[i].after, ID_SHOWN, uuid);
+  orr__buf_adds(out, external_id && is_plain(external_id) ? external_id : is_uncertain ? "ID" : "\"\"");
+  orr__buf_addf(out, "%s | --retry\n", is_uncertain ? " | --did-not-run" : "");
+}
+
+void orr__advice_draft(orr__buf *out, const cJSON *draft, int64_t now_ms) {
+  const char *name = orr__json_word(draft, "name");
+  if (!name) return;
+  orr__said(out, "  {name}: createBackup of {providerCode} stopped after {act} ({sentDate:ago}); see whether it made anything outside, then: ", draft, now_ms);
+  orr__buf_addf(out, "orrery backup resolve %s --created | --discard\n", is_plain(name) ? name : "NAME");
+}
+
+void orr__advice_list(orr__buf *out, const cJSON *rows, int most) {
+  const cJSON *row = NULL;
+  int count = 0;
+  cJSON_ArrayForEach(row, rows) {
+    const cJSON *last = cJSON_GetObjectItemCaseSensitive(row, "lastResult");
+    const cJSON *result = cJSON_IsObject(last) ? last : row;
+    if (!orr__json_word(result, "attention") || !orr__json_word(result, "backupName")) continue;
+    if (count++ < most) orr__advice(out, result);
+  }
+  if (count > most) orr__buf_addf(out, "  and %d more that need attention: orrery status\n", count - most);
+}
