@@ -218,7 +218,7 @@ double orr__refresh_interval(orr__flow *flow);
 void orr__refresh_due(void *core);   /* the wheel's timer */
 void orr__refresh_arm(orr__core *core);
 void orr__refresh_one(orr__flow *flow);
-/* What an executeBackup that may have started outside comes to (DESIGN section 6). */
+/* What an executeBackup that may have started outside comes to (DESIGN section 6). why: NULL if an earlier runtime died in it. */
 void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why);
 /* May something of it exist outside? Not if executeBackup never sent anything and no local job was begun. */
 bool orr__result_may_run(orr__core *core, const orr_result *result);

@@ -88,12 +88,7 @@ static void one_loaded(orr__flow *flow) {
     if (result->nextAction) orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
   } else if (!result->attention) {
     watch_jobs(core, result->uuid);
-    if (p.is_uncertain) {
-      orr__run_uncertain(flow, tx, "the runtime ended during the call");
-      /* That we died is no fault of the other side: there is nothing to back off from. */
-      bool runs_again = is_next(result, ORR_HOOK_executeBackup) && !orr__streq(result->status, "CANCEL_REQUESTED");
-      if (runs_again) orr__result_next(flow, ORR_HOOK_executeBackup, 0);
-    }
+    if (p.is_uncertain) orr__run_uncertain(flow, tx, NULL);
   }
   if (orr__streq(result->status, "CANCEL_REQUESTED") && !p.is_cancel_done) orr__recover_cancel(core, result->id);
   if (p.has_open || result->head.dirty) {

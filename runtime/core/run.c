@@ -305,6 +305,8 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
     orr__result_attention(flow, "provider_missing");
   } else if (is_cancel && is_repeatable) {
     orr__result_next(flow, ORR_HOOK_executeBackup, 60); /* not started again: the cancel is asked for first (recover.c) */
+  } else if (is_repeatable && !why) {
+    orr__result_next(flow, ORR_HOOK_executeBackup, 0); /* that we died is no error of the other side: not counted, no back-off */
   } else if (is_repeatable) {
     /* Only job.start, which adopts what is there, or a key the other side knows: safe to run again. */
     if (!again(flow, ORR_HOOK_executeBackup)) orr__result_attention(flow, "unknown_start");
@@ -315,7 +317,7 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   } else {
     orr__result_attention(flow, "unknown_start");
   }
-  orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why);
+  orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why ? why : "the runtime ended during the call");
 }
 
 void orr__result_well(orr_result *result) {
