@@ -175,6 +175,7 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   orr__declare_options(orr__json_get(map, "optionTypes"), "optionTypes", &d->options, &d->option_count, findings);
   orr__declare_options(orr__json_get(map, "connectionOptionTypes"), "connectionOptionTypes", &d->connection_options,
                        &d->connection_option_count, findings);
+  orr__declare_agree_needs(d, findings);
 }
 
 static void clear_options(orr__option *options, size_t count) {

@@ -102,6 +102,35 @@ static bool default_fits(const char *type, const orr__json *map) {
   return orr__json_text(value) != NULL;
 }
 
+static const char *choice_at(void *arg, size_t i) {
+  const orr__json *m = orr__json_first(arg);
+  while (m && i-- > 0) m = orr__json_next(m);
+  /* A choice that is no text is no near word, but not the end either. */
+  const char *text = orr__json_text(orr__json_get(m, "value"));
+  return m && !text ? "" : text;
+}
+
+static void check_choice(orr__json *choices, const orr__json *value, const char *what, orr__buf *findings) {
+  for (const orr__json *m = orr__json_first(choices); m; m = orr__json_next(m))
+    if (orr__json_equal(orr__json_get(m, "value"), value)) return;
+  const char *text = orr__json_text(value), *near = text ? orr__nearest(text, choice_at, choices) : NULL;
+  char *shown = text ? orr__strdup(text) : orr__json_print(value);
+  bool has_near = near && *near;
+  orr__finding(findings, "%s: defaultValue '%.100s' is none of the choices%s%.100s%s", what, shown ? shown : "?",
+               has_near ? " (did you mean '" : "", has_near ? near : "", has_near ? "'?)" : "");
+  free(shown);
+}
+
+/* Where an optionSource may offer more, the declared choices are not all. */
+static void check_default_choice(const orr__option *o, const orr__json *value, const char *what, orr__buf *findings) {
+  orr__json *choices = value && o->choices && !o->option_source ? orr__json_parse(o->choices, strlen(o->choices), NULL) : NULL;
+  if (!choices) return;
+  if (!orr__json_is_list(value)) check_choice(choices, value, what, findings);
+  else
+    for (const orr__json *m = orr__json_first(value); m; m = orr__json_next(m)) check_choice(choices, m, what, findings);
+  orr__json_free(choices);
+}
+
 static char *take_default(const orr__json *map, const char *type, const char *what, orr__buf *findings) {
   const orr__json *value = orr__json_get(map, "defaultValue");
   if (!value) return NULL;
@@ -130,6 +159,7 @@ static void read_option(orr__option *o, const orr__json *map, const char *list_n
   o->option_source = orr__strdup(orr__json_str(map, "optionSource"));
   o->choices = take_choices(map, what, findings);
   o->default_value = o->input_type ? take_default(map, o->input_type, what, findings) : NULL;
+  if (o->default_value) check_default_choice(o, orr__json_get(map, "defaultValue"), what, findings);
   o->is_required = orr__json_bool(map, "required", false);
   o->is_create_only = orr__json_bool(map, "createOnly", false);
   if (orr__streq(o->input_type, "select") && !o->choices && !o->option_source)

@@ -188,6 +188,7 @@ static void take_hooks(lua_State *L, void *arg) {
       orr__finding(v->findings, "%s: the hook '%s' is missing", v->sources.items[0].chunk, orr__hooks[i].name);
     lua_pop(L, 1);
   }
+  orr__declare_agree_hooks(&v->declaration, v->sources.items[0].chunk, v->findings);
   lua_pushliteral(L, "selfTest");
   lua_rawget(L, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "orrery.selfTest");

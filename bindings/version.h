@@ -24,6 +24,9 @@ int orr__sources_copy(orr__sources *to, const orr__sources *from);
 void orr__declare(orr__declaration *d, const orr__json *map, const char *code, orr__buf *findings);
 void orr__declare_options(const orr__json *list, const char *key, orr__option **ret, size_t *ret_count, orr__buf *findings);
 void orr__declaration_clear(orr__declaration *d);
+/* declare_agree.c: names in needs that nothing has; an optionSource without the hook, once the hooks are known. */
+void orr__declare_agree_needs(const orr__declaration *d, orr__buf *findings);
+void orr__declare_agree_hooks(const orr__declaration *d, const char *chunk, orr__buf *findings);
 void orr__finding(orr__buf *findings, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Says ` (did you mean 'x'?)` or nothing, of the words of a list. Static text in `out`. */
 const char *orr__did_you_mean(const char *word, const char *const *words, char *out, size_t size);

@@ -188,9 +188,29 @@ static void test_limits__declarations_are_strict(void **state) {
   refused(PROVIDER(", optionTypes = { { fieldName = 'a', inputType = 'select' } }") FAKE_EXECUTE FAKE_TAIL, "needs choices or an optionSource");
   refused(PROVIDER(", needs = { http = { 'https://x.y/path' } }") FAKE_EXECUTE FAKE_TAIL, "without a path");
   refused(PROVIDER(", needs = { http = { '${connection.serviceUrl}/api' } }") FAKE_EXECUTE FAKE_TAIL, "exactly one template");
+  refused(PROVIDER(", needs = { http = { '${connection.serviceURL}' } }") FAKE_EXECUTE FAKE_TAIL, "'serviceURL', which is neither a text field of BackupProvider nor in connectionOptionTypes (did you mean 'serviceUrl'?)");
+  refused(PROVIDER(", needs = { read = { '${option.pth}/x' } }, optionTypes = { { fieldName = 'path' } }") FAKE_EXECUTE FAKE_TAIL, "names 'pth', which is not in optionTypes (did you mean 'path'?)");
+  refused(PROVIDER(", needs = { read = { '${option.host}' } }") FAKE_EXECUTE FAKE_TAIL, "names 'host', which is not in optionTypes");
+  refused(PROVIDER(", optionTypes = { { fieldName = 'a', inputType = 'select', optionSource = 'slas' } }") FAKE_EXECUTE FAKE_TAIL, "test.lua: Provider: optionTypes[1] a: has the optionSource 'slas', but the provider has no hook optionSource");
+  refused(PROVIDER(", optionTypes = { { fieldName = 'a', inputType = 'select', choices = { 'gold', 'silver' }, defaultValue = 'gould' } }") FAKE_EXECUTE FAKE_TAIL, "optionTypes[1] a: defaultValue 'gould' is none of the choices (did you mean 'gold'?)");
+  refused(PROVIDER(", connectionOptionTypes = { { fieldName = 'a', inputType = 'select', choices = { { name = 'one', value = 1 } }, defaultValue = 3 } }") FAKE_EXECUTE FAKE_TAIL, "a: defaultValue '3' is none of the choices");
   refused(PROVIDER(", needs = { htpt = {} }") FAKE_EXECUTE FAKE_TAIL, "did you mean 'http'");
   refused(PROVIDER("") FAKE_EXECUTE "function provider.selfTest() return false, 'two is not three' end" FAKE_TAIL, "selfTest: two is not three");
   refused("sleep(1)\n" PROVIDER("") FAKE_EXECUTE FAKE_TAIL, "cannot be used while the provider loads");
+}
+
+static void test_limits__parts_that_agree_load(void **state) {
+  (void)state;
+  fake f;
+  orr_error err = ORR_ERROR_INIT;
+  fake_open(&f);
+  const char *text = PROVIDER(", needs = { http = { '${connection.serviceUrl}', '${connection.region}' }, read = { '${option.deep.er}/x', '${opts.free}' } },"
+    " connectionOptionTypes = { { fieldName = 'region' } }, optionTypes = { { fieldName = 'deep' },"
+    " { fieldName = 'b', inputType = 'select', choices = { { name = 'two', value = 2 } }, defaultValue = 2 },"
+    " { fieldName = 'c', inputType = 'select', choices = { 'x' }, optionSource = 'more', defaultValue = 'y' } }")
+    FAKE_EXECUTE "function provider.optionSource() return {} end" FAKE_TAIL;
+  if (fake_load_text(&f, text, &err)) fail_msg("%s", orr__error_message(&err));
+  fake_close(&f);
 }
 
 static void test_limits__a_declaration_is_kept_whole(void **state) {
@@ -257,6 +277,7 @@ int main(void) {
     cmocka_unit_test(test_limits__syntax_errors_have_a_line),
     cmocka_unit_test(test_limits__undefined_globals_are_found_without_running),
     cmocka_unit_test(test_limits__declarations_are_strict),
+    cmocka_unit_test(test_limits__parts_that_agree_load),
     cmocka_unit_test(test_limits__a_declaration_is_kept_whole),
     cmocka_unit_test(test_limits__the_sandbox_has_nothing_privileged),
   };

@@ -268,7 +268,8 @@ static void test_reload__check_reports_every_finding_and_loads_nothing(void **st
 
 static orr__answer *with_needs(place *p, const char *needs, const char *body) {
   char text[4096];
-  snprintf(text, sizeof text, "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1', needs = { %s } }\n"
+  snprintf(text, sizeof text, "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1', needs = { %s },\n"
+           "  optionTypes = { { fieldName = 'path' } } }\n"
            "function provider.executeBackup(b, r) %s end\nreturn provider\n", needs, body);
   write_file(p, 0, "test.lua", text);
   return fake_run(&p->f, ORR_HOOK_executeBackup);

@@ -184,7 +184,8 @@ static bool granted(const char *needs, const char *url) {
   orr_error err = ORR_ERROR_INIT;
   fake_open(&f);
   f.mark_code = ORR_E_IO; /* granted requests get as far as the mark */
-  char *text = orr__strf("local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1', needs = { http = { %s } } }\n"
+  char *text = orr__strf("local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1', needs = { http = { %s } },\n"
+                         "  optionTypes = { { fieldName = 'repo' }, { fieldName = 'absent' }, { fieldName = 'list', inputType = 'list' } } }\n"
                          "function provider.executeBackup(b, r) local ok, err = pcall(http.post, '%s') r.externalId = err.code end\nreturn provider", needs, url);
   if (fake_load_text(&f, text, &err)) fail_msg("%s", orr__error_message(&err));
   free(text);
