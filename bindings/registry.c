@@ -145,7 +145,7 @@ static void announce(orr__provider *p, const orr_error *err) {
     free(p->current->declaration.warning);
     p->current->declaration.warning = err ? orr__strdup(orr__error_message(err)) : NULL;
   }
-  if (host->provider_changed) host->provider_changed(host->core, p->code, err);
+  if (host->provider_changed) host->provider_changed(host->core, p->code, err, p->current != NULL);
 }
 
 static bool is_stale(orr__provider *p) {

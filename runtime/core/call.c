@@ -283,6 +283,7 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   flow->answer = *answer;
   memset(answer, 0, sizeof *answer);
   if (flow->answer.has_left_nothing) take_back_mark(flow, call);
+  if (flow->answer.traceback) core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, call->provider, flow->answer.traceback);
   keep_opts(flow, call);
   call_back(flow, call);
   flow->code = 0;
@@ -463,9 +464,10 @@ static void log_line(void *self, uint64_t call_id, const char *provider, enum or
   core->config.sink.log(core->config.sink.self, level, provider, message);
 }
 
-static void provider_changed(void *self, const char *code, const orr_error *err) {
+static void provider_changed(void *self, const char *code, const orr_error *err, bool works) {
   orr__core *core = self;
-  char *text = err ? orr__strf("new version refused, the last good one stays: %s", orr__error_message(err)) : orr__strdup("loaded");
+  const char *what = works ? "new version refused, the last good one stays" : "refused";
+  char *text = err ? orr__strf("%s: %s", what, orr__error_message(err)) : orr__strdup("loaded");
   if (text) log_line(core, 0, code, err ? ORR_LOG_ERROR : ORR_LOG_INFO, text);
   free(text);
 }

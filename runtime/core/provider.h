@@ -108,7 +108,6 @@ typedef struct orr__call {
   char *name;                /* optionSource; plain text */
   int64_t deadline_mono_ms;
   bool is_marked_sent;       /* an earlier attempt's mark, or this one's: mark_sent is then not asked again */
-  void *core_data;           /* the core's own; the backend does not look */
 } orr__call;
 orr__call *orr__call_new(uint64_t id, enum orr__hook hook, const char *provider); /* owned; NULL: no memory */
 void orr__call_free(orr__call *call);
@@ -159,8 +158,8 @@ typedef struct orr__provider_host {
                   orr__results_ready ready, void *arg);
   /* A line of the author's, or about the provider (call_id 0). Already redacted. */
   void (*log)(void *core, uint64_t call_id, const char *provider, enum orr__log_level level, const char *message);
-  /* A provider was loaded, replaced or refused (err not NULL). */
-  void (*provider_changed)(void *core, const char *code, const orr_error *err);
+  /* A provider was loaded, replaced or refused (err not NULL); works: there is a version that runs, be it an older one. */
+  void (*provider_changed)(void *core, const char *code, const orr_error *err, bool works);
 } orr__provider_host;
 
 typedef struct orr__provider_ops {

@@ -51,6 +51,7 @@ typedef struct fake {
   /* providers and log */
   int changes, refusals;
   char refusal[1024];
+  bool works;            /* as the last change or refusal said */
   char log[8192];
 } fake;
 
@@ -128,9 +129,10 @@ static inline void fake_log(void *core, uint64_t id, const char *provider, enum 
   snprintf(f->log + len, sizeof f->log - len, "%s\n", message);
 }
 
-static inline void fake_changed(void *core, const char *code, const orr_error *err) {
+static inline void fake_changed(void *core, const char *code, const orr_error *err, bool works) {
   fake *f = core;
   (void)code;
+  f->works = works;
   if (err) {
     f->refusals++;
     snprintf(f->refusal, sizeof f->refusal, "%s", orr__error_message(err));

@@ -133,6 +133,7 @@ static void test_reload__a_version_that_fails_leaves_the_working_one(void **stat
   assert_has(d->warning, "test.lua:2:");
   assert_int_equal(p->f.refusals, 1);
   assert_has(p->f.refusal, "test.lua:2:");
+  assert_true(p->f.works);
   assert_success(fake_run(&p->f, ORR_HOOK_executeBackup));
   assert_int_equal(p->f.refusals, 1);
   write_file(p, 0, "test.lua", version_text("3", ""));
@@ -165,6 +166,8 @@ static void test_reload__a_file_that_never_loaded_says_why_each_time(void **stat
   place *p = *state;
   write_file(p, 0, "test.lua", version_text("1", "undefinedThing()"));
   for (int i = 0; i < 2; i++) describe_fails(p, "test", ORR_E_PROVIDER, "test.lua:2: undefined global 'undefinedThing'");
+  assert_int_equal(p->f.refusals, 1);
+  assert_false(p->f.works);
   orr__call *call = fake_call(&p->f, ORR_HOOK_executeBackup);
   assert_int_equal(p->f.ops->call(p->f.ops->self, call, NULL), ORR_E_PROVIDER);
   orr__call_free(call);
