@@ -27,9 +27,3 @@ void orr__scope_close(orr__scope *scope) {
   scope->held = NULL;
   if (held) scope->release(held);
 }
-
-void *orr__scope_take(orr__scope *scope) {
-  void *held = scope->held;
-  scope->held = NULL;
-  return held;
-}

@@ -17,7 +17,5 @@ typedef struct orr__scope {
 orr__scope *orr__scope_push(lua_State *L, void (*release)(void *held));
 /* Releases what it holds, now; it may be filled again. */
 void orr__scope_close(orr__scope *scope);
-/* Hands what it holds over to the caller. */
-void *orr__scope_take(orr__scope *scope);
 
 #endif

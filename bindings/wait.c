@@ -297,10 +297,6 @@ const orr__call *orr__current_call(lua_State *L) {
   return hc ? hc->call : NULL;
 }
 
-orr__bindings *orr__current_bindings(lua_State *L) {
-  return orr__version_of(L)->bindings;
-}
-
 const orr__bindings_config *orr__current_config(lua_State *L) {
   return &orr__version_of(L)->bindings->config;
 }

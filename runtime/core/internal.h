@@ -133,7 +133,7 @@ void orr__flow_acquire(orr__flow *flow, uint64_t subject, bool urgent, orr__step
 /* Takes it if it is free right now. */
 bool orr__flow_try(orr__flow *flow, uint64_t subject);
 void orr__flow_release(orr__flow *flow);
-/* A new transaction; never NULL: without memory it is one that fails when it is submitted. */
+/* A new transaction. NULL without memory: building on that does nothing, and submitting it fails. */
 orr__tx *orr__flow_tx(orr__flow *flow);
 /* Submits; step with flow->tx (rows may be taken), flow->code and flow->error. */
 void orr__flow_submit(orr__flow *flow, orr__tx *tx, orr__step step);

@@ -68,7 +68,9 @@ static int add_settings(orr__cli *cli, orr_error *reterr) {
     if (!equals) return orr__error_set(reterr, ORR_E_INVALID, "--setting %s: should be key=value", text);
     char *key = orr__strndup(text, (size_t)(equals - text));
     if (!key) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-    rc = orr_settings_set(cli->settings, key, equals + 1, reterr);
+    bool is_ours = orr__streq(key, "data_dir") || orr__streq(key, "role");
+    rc = is_ours ? orr__error_set(reterr, ORR_E_INVALID, "--setting %s: it follows from %s", key, orr__streq(key, "role") ? "the command" : "--data")
+                 : orr_settings_set(cli->settings, key, equals + 1, reterr);
     free(key);
   }
   return rc;

@@ -243,10 +243,6 @@ int orr__client_ask(orr__client *client, const char *request, const char *args, 
   return send_line(client, orr__protocol_ask(*ret_id, request, args), reterr);
 }
 
-void orr__client_stop(orr__client *client, uint64_t id) {
-  send_line(client, orr__protocol_stop(id), NULL);
-}
-
 static int move(orr__client *client, bool is_given_away, orr_error *reterr) {
   orr__holder_close(client->holder, DRAIN_MS, client->config->signal_fd);
   client->holder = NULL;

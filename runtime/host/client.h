@@ -44,7 +44,6 @@ bool orr__client_is_command(const orr__client *client);
 
 /* Asks. args (JSON text) is borrowed; *ret_id is the number that its messages carry. */
 int orr__client_ask(orr__client *client, const char *request, const char *args, uint64_t *ret_id, orr_error *reterr);
-void orr__client_stop(orr__client *client, uint64_t id);
 /* The next message (owned by the caller: orr__message_clear), TIMEOUT after timeout_ms (-1: never), MOVED, or an error:
  * CANCELLED after a signal, LOCKED when the runtime is gone for good. */
 int orr__client_wait(orr__client *client, int64_t timeout_ms, orr__message *ret_message, orr_error *reterr);

@@ -25,10 +25,6 @@ const orr__command *orr__command_at(size_t i) {
   return i < COMMAND_COUNT ? &COMMANDS[i] : NULL;
 }
 
-const orr__option_info *orr__option_at(size_t i) {
-  return i < OPTION_COUNT ? &OPTIONS[i] : NULL;
-}
-
 const orr__command *orr__command_find(const char *noun, const char *verb) {
   for (size_t i = 0; i < COMMAND_COUNT; i++) {
     if (orr__streq(COMMANDS[i].noun, noun) && orr__streq(COMMANDS[i].verb, verb)) return &COMMANDS[i];
@@ -48,10 +44,6 @@ bool orr__noun_exists(const char *noun) {
     if (orr__streq(COMMANDS[i].noun, noun)) return true;
   }
   return false;
-}
-
-bool orr__noun_is_command(const char *noun) {
-  return orr__command_find(noun, "") != NULL;
 }
 
 const char *orr__noun_word(void *arg, size_t i) {

@@ -27,11 +27,9 @@ typedef struct orr__command {
 
 /* i from 0 until NULL. */
 const orr__command *orr__command_at(size_t i);
-const orr__option_info *orr__option_at(size_t i);
 const orr__command *orr__command_find(const char *noun, const char *verb); /* NULL */
 const orr__option_info *orr__option_find(const char *name);                /* NULL */
 bool orr__noun_exists(const char *noun);
-bool orr__noun_is_command(const char *noun); /* it has no verbs */
 
 /* One word of a command's positionals or options: "NAME=key!". */
 typedef struct orr__slot {

@@ -56,10 +56,6 @@ void orr__holder_turn(orr__holder *holder, int64_t max_wait_ms, int also_fd) {
   orr__server_reap(holder->server);
 }
 
-void orr__holder_drain(orr__holder *holder) {
-  orr_drain(holder->runtime);
-}
-
 int orr__holder_is_idle(const orr__holder *holder) {
   return orr_is_idle(holder->runtime) && !orr__server_is_sending(holder->server);
 }

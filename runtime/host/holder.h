@@ -20,8 +20,6 @@ orr__dispatcher *orr__holder_dispatcher(orr__holder *holder);
 /* One turn: waits at most max_wait_ms (-1: as long as it takes) for something to do, or for also_fd (-1: none) to be
  * readable, and does it. */
 void orr__holder_turn(orr__holder *holder, int64_t max_wait_ms, int also_fd);
-/* Starts an orderly end: no new hooks. */
-void orr__holder_drain(orr__holder *holder);
 /* Has nothing in flight and nothing left to send. */
 int orr__holder_is_idle(const orr__holder *holder);
 int orr__holder_failed(const orr__holder *holder); /* orr_failed of its runtime */

@@ -74,8 +74,8 @@ ORR_API const char *orr_settings_doc(size_t i);
  * another process holds it; IO, CORRUPT, NEWER for a store that cannot be used: nothing is changed then. The settings
  * are copied. *ret_runtime is owned. */
 ORR_API int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr);
-/* Begins an orderly end: no new hooks; orr_step on until orr_is_idle, or as long as you care to wait. Requests that
- * would run hooks are refused (CLOSED) from here on. */
+/* Begins an orderly end: no new hooks; orr_step on until orr_is_idle, or as long as you care to wait. From here
+ * on requests other than READ ones are refused (CLOSED), and STREAM ones end with CLOSED. */
 ORR_API void orr_drain(orr_runtime *runtime);
 ORR_API int orr_is_idle(const orr_runtime *runtime); /* no hook in flight, nothing waiting for the store */
 /* Non-zero once a commit or a sync did not work (a full disk, a failing one): what is stored is not known any more, every request
@@ -109,7 +109,8 @@ enum orr_event_kind {
   ORR_EVENT_LOG = 3     /* a line of the runtime's or a provider's: json { level, message, provider } */
 };
 
-/* The next event, or NULL if there is none now. Owned: orr_event_free. */
+/* The next event, or NULL if there is none now. Owned: orr_event_free. Replies and updates wait for as long as you do not pull
+ * them; log lines beyond 100,000 waiting events are dropped. */
 ORR_API orr_event *orr_next(orr_runtime *runtime);
 ORR_API void orr_event_free(orr_event *event);
 ORR_API int orr_event_kind(const orr_event *event);
