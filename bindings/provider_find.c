@@ -39,6 +39,9 @@ static const char *code_at(void *arg, size_t i) {
 
 static int not_found(const orr__bindings *b, const char *code, orr_error *reterr) {
   char **codes = NULL;
+  const orr__provider *known = orr__provider_known(b, code);
+  /* It was there before: its own name is the last to suggest. */
+  if (known && known->path) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s': its file is gone: %s", code, known->path);
   const char *near = NULL;
   if (orr__provider_codes(b, &codes, NULL) == 0) near = orr__nearest(code, code_at, codes);
   if (near) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' (did you mean '%s'?)", code, near);

@@ -154,12 +154,14 @@ static void test_reload__a_file_that_is_gone_keeps_working_and_says_so(void **st
   describe(p);
   snprintf(path, sizeof path, "%s/test.lua", p->dirs[0]);
   unlink(path);
-  assert_has(describe(p)->warning, "no provider 'test'");
+  assert_has(describe(p)->warning, "no provider 'test': its file is gone: ");
+  assert_has(describe(p)->warning, path);
   describe(p);
   assert_int_equal(p->f.refusals, 1);
   assert_success(fake_run(&p->f, ORR_HOOK_executeBackup));
   write_file(p, 0, "test.lua", version_text("1", ""));
   assert_null(describe(p)->warning);
+  describe_fails(p, "tset", ORR_E_NOT_FOUND, "did you mean 'test'?");
 }
 
 static void test_reload__a_file_that_never_loaded_says_why_each_time(void **state) {
