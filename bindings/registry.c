@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 #include "version.h"
@@ -266,8 +267,17 @@ int orr__provider_version(orr__provider *p, orr__version **ret, orr_error *reter
   return 0;
 }
 
+/* The main file of what somebody names: a file, or a folder with an init.lua. Owned. */
+static char *main_file(const char *path) {
+  struct stat st;
+  size_t len = strlen(path);
+  if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) return orr__strdup(path);
+  while (len > 1 && path[len - 1] == '/') len--;
+  return orr__strf("%.*s/init.lua", (int)len, path);
+}
+
 int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, orr_error *reterr) {
-  char *copy = orr__strdup(path), *folder = NULL, *code = NULL;
+  char *copy = main_file(path), *folder = NULL, *code = NULL;
   orr__sources sources = { 0 };
   orr__stamps stamps = { 0 };
   orr__buf findings;
@@ -287,7 +297,7 @@ int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, o
   }
   p = code ? provider_new(b, code) : NULL;
   if (!copy || !p) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  if (!rc) rc = orr__sources_read(code, path, folder, &sources, &stamps, reterr);
+  if (!rc) rc = orr__sources_read(code, copy, folder, &sources, &stamps, reterr);
   if (!rc) {
     orr_error err = ORR_ERROR_INIT;
     p->current = orr__version_load(p, &sources, &findings, &err);

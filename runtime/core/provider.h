@@ -173,7 +173,7 @@ typedef struct orr__provider_ops {
   /* Takes the call if it returns 0. Otherwise (provider gone, hook absent: REFUSED) nothing ran and call stays. */
   int (*call)(void *self, orr__call *call, orr_error *reterr);
   void (*interrupt)(void *self, uint64_t call_id, const char *why); /* unknown id: nothing happens */
-  /* Checks a file without making it live: all findings, a line each, in *ret_report (owned, "" if clean). */
+  /* Checks a file, or a folder's init.lua, without making it live: all findings, a line each, in *ret_report (owned, "" if clean). */
   int (*check)(void *self, const char *path, char **ret_report, orr_error *reterr);
   /* Shared sessions of a connection that was changed or removed are dropped. */
   void (*forget_connection)(void *self, int64_t connection_id);

@@ -269,6 +269,25 @@ static void test_reload__check_reports_every_finding_and_loads_nothing(void **st
   assert_int_equal(p->f.ops->check(p->f.ops->self, "/nonexistent.lua", &report, NULL), ORR_E_NOT_FOUND);
 }
 
+static void test_reload__check_of_a_folder_is_of_its_main_file(void **state) {
+  place *p = *state;
+  char path[256], *report = NULL;
+  snprintf(path, sizeof path, "%s/test/", p->dirs[0]);
+  assert_int_equal(mkdir(path, 0700), 0);
+  assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), ORR_E_NOT_FOUND);
+  write_file(p, 0, "test/util.lua", "return { n = 1 }\n");
+  write_file(p, 0, "test/init.lua", version_text("1", "local n = require('util').n prnt(n)"));
+  assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
+  assert_has(report, "test/init.lua:");
+  assert_has(report, "undefined global 'prnt'");
+  free(report);
+  write_file(p, 0, "test/init.lua", version_text("1", ""));
+  path[strlen(path) - 1] = '\0';
+  assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
+  assert_string_equal(report, "");
+  free(report);
+}
+
 /* ---- needs ------------------------------------------------------------------------------------------------- */
 
 static orr__answer *with_needs(place *p, const char *needs, const char *body) {
@@ -314,6 +333,7 @@ int main(void) {
     setup_test(test_reload__a_folder_is_one_version),
     setup_test(test_reload__list_shows_good_and_bad),
     setup_test(test_reload__check_reports_every_finding_and_loads_nothing),
+    setup_test(test_reload__check_of_a_folder_is_of_its_main_file),
     setup_test(test_reload__paths_are_granted_by_template_and_suffix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
