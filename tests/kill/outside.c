@@ -1,0 +1,260 @@
+/* The external system of the kill harness: a backup service of its own process, which outlives every runtime.
+ *
+ *   orrery-kill-outside DIR SEED FD
+ *
+ * Listens on loopback and writes its port to DIR/port. What is asked to start begins some time later (at most VISIBLE_MAX_MS),
+ * whoever asked for it may be dead by then, and only from then on it is found. Kinds of service, the first word of the path:
+ *
+ *   idempotent   a key that is known already answers with its job    lookup   GET /lookup/jobs?key= finds what has begun
+ *   neither      every request makes a job
+ *
+ *   POST /KIND/jobs {"key":K}    GET /KIND/jobs/ID    GET /KIND/jobs?key=K    GET /step/KIND.LABEL (a hook says how far it got)
+ *
+ * The ledger DIR/ledger has one line per fact, appended: `begin KIND KEY ID` and `end KIND KEY STATUS`. Each start and each step
+ * is told to FD as a line, and the reply to it waits a little, so that whoever reads FD can kill the runtime right there. One
+ * start in eight has its reply lost. Invariant: a start that was read to its end happens. Deliberately knows nothing of Orrery. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONNECTIONS_MAX = 128, REQUEST_MAX = 16 * 1024, JOBS_MAX = 1 << 18, VISIBLE_MAX_MS = 250, RUNS_MAX_MS = 150, HOLD_MS = 2 };
+
+typedef struct job {
+  char kind[16], key[64];
+  int64_t begin_ms, end_ms;
+  bool has_begun, has_ended;
+} job;
+
+typedef struct connection {
+  int fd;
+  size_t len;
+  int64_t reply_ms; /* when the reply goes out; 0: none waits */
+  bool is_lost;     /* instead of the reply, the end */
+  char in[REQUEST_MAX + 1];
+  char out[512];
+} connection;
+
+static connection *connections[CONNECTIONS_MAX];
+static job *jobs;
+static size_t job_count, first_open; /* all jobs before first_open have ended */
+static uint64_t seed;
+static int ledger_fd, tell_fd;
+
+static void die(const char *what) {
+  perror(what);
+  exit(99);
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static unsigned chance(unsigned below) {
+  seed = seed * 6364136223846793005u + 1442695040888963407u;
+  return (unsigned)(seed >> 33) % below;
+}
+
+static void note(const char *word, const job *about, const char *last) {
+  char line[160];
+  int len = snprintf(line, sizeof line, "%s %s %s %s\n", word, about->kind, about->key, last);
+  if (write(ledger_fd, line, (size_t)len) != len) die("ledger");
+}
+
+static void tell(const char *kind, const char *label) {
+  char line[96];
+  int len = snprintf(line, sizeof line, "%s%s%s\n", kind, *kind ? "." : "", label);
+  if (write(tell_fd, line, (size_t)len) < 0 && errno != EAGAIN) exit(0); /* nobody listens any more */
+}
+
+/* Keys that end in 0 are backups that fail; the ledger says the same to whoever asks. */
+static const char *outcome(const job *of) { return of->key[0] && of->key[strlen(of->key) - 1] == '0' ? "FAILED" : "SUCCEEDED"; }
+
+static void let_time_pass(int64_t now) {
+  for (size_t i = first_open; i < job_count; i++) {
+    job *j = &jobs[i];
+    if (!j->has_begun && now >= j->begin_ms) {
+      char id[24];
+      j->has_begun = true;
+      snprintf(id, sizeof id, "%zu", i + 1);
+      note("begin", j, id);
+    }
+    if (!j->has_ended && now >= j->end_ms) {
+      j->has_ended = true;
+      note("end", j, outcome(j));
+    }
+    if (j->has_ended && i == first_open) first_open++;
+  }
+}
+
+static size_t find(const char *kind, const char *key, bool only_begun) {
+  for (size_t i = 0; i < job_count; i++)
+    if (strcmp(jobs[i].key, key) == 0 && strcmp(jobs[i].kind, kind) == 0 && (jobs[i].has_begun || !only_begun)) return i + 1;
+  return 0;
+}
+
+static void reply(connection *to, int status, const char *body) {
+  snprintf(to->out, sizeof to->out, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
+  to->reply_ms = now_ms();
+}
+
+static void start(connection *from, const char *kind, const char *body) {
+  char key[64] = "", text[64];
+  const char *at = strstr(body, "\"key\"");
+  if (!at || sscanf(at, "\"key\" : \"%63[^\"]", key) != 1) {
+    reply(from, 400, "{}");
+    return;
+  }
+  tell(kind, "start");
+  size_t id = strcmp(kind, "idempotent") == 0 ? find(kind, key, false) : 0;
+  if (!id) {
+    if (job_count == JOBS_MAX) die("too many jobs");
+    job *j = &jobs[job_count++];
+    snprintf(j->kind, sizeof j->kind, "%s", kind);
+    snprintf(j->key, sizeof j->key, "%s", key);
+    j->begin_ms = now_ms() + chance(VISIBLE_MAX_MS);
+    j->end_ms = j->begin_ms + chance(RUNS_MAX_MS);
+    id = job_count;
+  }
+  snprintf(text, sizeof text, "{\"id\":\"%zu\"}", id);
+  reply(from, 201, text);
+  from->reply_ms += HOLD_MS;
+  from->is_lost = chance(8) == 0;
+}
+
+static void show(connection *to, size_t id) {
+  char text[160];
+  const job *j = id >= 1 && id <= job_count && jobs[id - 1].has_begun ? &jobs[id - 1] : NULL;
+  if (!j) {
+    reply(to, 404, "{}");
+    return;
+  }
+  snprintf(text, sizeof text, "{\"id\":\"%zu\",\"status\":\"%s\"}", id, j->has_ended ? outcome(j) : "IN_PROGRESS");
+  reply(to, 200, text);
+}
+
+static void handle(connection *from, const char *body) {
+  char method[8] = "", path[160] = "", kind[16] = "", rest[100] = "";
+  sscanf(from->in, "%7s %159s", method, path);
+  sscanf(path, "/%15[a-z]/%99s", kind, rest);
+  let_time_pass(now_ms());
+  if (strcmp(kind, "step") == 0) {
+    tell("", rest);
+    reply(from, 200, "{}");
+    from->reply_ms += HOLD_MS;
+  } else if (strcmp(method, "POST") == 0 && strcmp(rest, "jobs") == 0) {
+    start(from, kind, body);
+  } else if (strncmp(rest, "jobs?key=", 9) == 0) {
+    show(from, find(kind, rest + 9, true));
+  } else if (strncmp(rest, "jobs/", 5) == 0) {
+    show(from, strtoul(rest + 5, NULL, 10));
+  } else {
+    reply(from, 400, "{}");
+  }
+}
+
+static void forget(connection **slot) {
+  close((*slot)->fd);
+  free(*slot);
+  *slot = NULL;
+}
+
+/* A whole request, if there is one; what follows it stays. */
+static void look_into(connection *from) {
+  from->in[from->len] = '\0';
+  char *end = strstr(from->in, "\r\n\r\n");
+  if (!end || from->reply_ms) return;
+  const char *length = strcasestr(from->in, "\r\ncontent-length:");
+  size_t head = (size_t)(end - from->in) + 4, want = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+  if (from->len < head + want) return;
+  char body[1024] = "";
+  if (want < sizeof body) memcpy(body, from->in + head, want);
+  handle(from, body);
+  from->len -= head + want;
+  memmove(from->in, from->in + head + want, from->len);
+}
+
+static void serve(connection **slot, bool is_readable, int64_t now) {
+  connection *c = *slot;
+  if (is_readable) {
+    ssize_t n = recv(c->fd, c->in + c->len, REQUEST_MAX - c->len, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+      forget(slot);
+      return;
+    }
+    if (n > 0) c->len += (size_t)n;
+  }
+  look_into(c);
+  if (!c->reply_ms || now < c->reply_ms) return;
+  c->reply_ms = 0;
+  if (c->is_lost || send(c->fd, c->out, strlen(c->out), MSG_NOSIGNAL) < 0) forget(slot);
+}
+
+static int listen_on_loopback(const char *dir) {
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t len = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 128) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0) die("listen");
+  char path[4096], fresh[4096];
+  snprintf(path, sizeof path, "%s/port", dir);
+  snprintf(fresh, sizeof fresh, "%s/port.new", dir);
+  FILE *file = fopen(fresh, "w");
+  if (!file || fprintf(file, "%d\n", ntohs(address.sin_port)) < 0 || fclose(file) || rename(fresh, path)) die("port");
+  return fd;
+}
+
+static void take(int listen_fd) {
+  int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    if (connections[i]) continue;
+    connections[i] = calloc(1, sizeof *connections[i]);
+    if (!connections[i]) die("calloc");
+    connections[i]->fd = fd;
+    return;
+  }
+  close(fd);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) {
+    fprintf(stderr, "usage: orrery-kill-outside DIR SEED FD\n");
+    return 2;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_IGN);
+  seed = strtoull(argv[2], NULL, 10) | 1;
+  tell_fd = atoi(argv[3]);
+  char path[4096];
+  snprintf(path, sizeof path, "%s/ledger", argv[1]);
+  ledger_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  jobs = calloc(JOBS_MAX, sizeof *jobs);
+  if (ledger_fd < 0 || !jobs) die(path);
+  int listen_fd = listen_on_loopback(argv[1]);
+  for (;;) {
+    struct pollfd polled[CONNECTIONS_MAX + 1] = { { .fd = listen_fd, .events = POLLIN } };
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) polled[i + 1] = (struct pollfd){ .fd = connections[i] ? connections[i]->fd : -1, .events = POLLIN };
+    int64_t wait = first_open < job_count ? 5 : 1000;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+      if (connections[i] && connections[i]->reply_ms) wait = 1;
+    poll(polled, CONNECTIONS_MAX + 1, (int)wait);
+    int64_t now = now_ms();
+    let_time_pass(now);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+      if (connections[i]) serve(&connections[i], polled[i + 1].revents != 0, now);
+    if (polled[0].revents) take(listen_fd);
+  }
+}

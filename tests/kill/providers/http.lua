@@ -1,0 +1,57 @@
+-- A provider of the service that outside.c plays. The harness puts one line before this text and so makes each of its providers:
+--
+--   local CODE, KIND, IDEMPOTENT, DELAY, FAULT = "lookup", "lookup", false, 0.3, nil
+--
+-- KIND is the kind of service. DELAY: it looks jobs up, after so many seconds. FAULT names what a negative control does wrong.
+-- Every hook tells the service how far it got, so that the runtime can be killed there.
+local provider = Provider {
+  apiVersion = 1, code = CODE, name = CODE, version = "1.0.0",
+  idempotent = IDEMPOTENT, visibilityDelay = DELAY, refreshInterval = 0.1,
+  needs = { http = { "${connection.serviceUrl}" } },
+}
+
+local function url(backup, path) return backup.backupProvider.serviceUrl .. "/" .. path end
+
+local function step(backup, name) http.get(url(backup, "step/" .. CODE .. "." .. name)) end
+
+function provider.prepareExecuteBackup(backup)
+  step(backup, "prepareExecute")
+end
+
+function provider.prepareBackupResult(backupResult)
+  step(backupResult.backup, "prepareResult")
+end
+
+function provider.executeBackup(backup, backupResult)
+  step(backup, "execute.begin")
+  local hasReply, reply = pcall(http.post, url(backup, KIND .. "/jobs"), { json = { key = backupResult.uuid } })
+  step(backup, "execute.sent")
+  if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.2 }) end
+  if reply.status ~= 201 then error("the service answered " .. reply.status) end
+  backupResult.externalId = reply.json().id
+  if math.random(2) == 1 then backupResult:save() end
+  step(backup, "execute.end")
+end
+
+function provider.refreshBackupResult(backupResult)
+  local backup = backupResult.backup
+  step(backup, "refresh.begin")
+  local reply = http.get(url(backup, KIND .. "/jobs/" .. backupResult.externalId))
+  if reply.status == 404 and FAULT == "pessimist" then return false, "the service knows no such job" end
+  if reply.status == 404 then return end -- it has not begun yet
+  backupResult.status = reply.json().status
+  step(backup, "refresh.end")
+end
+
+local function recover(backupResult)
+  local backup = backupResult.backup
+  step(backup, "recover.begin")
+  local reply = http.get(url(backup, KIND .. "/jobs"), { query = { key = backupResult.uuid } })
+  step(backup, "recover.end")
+  if reply.status == 404 then return ServiceResponse.success { found = false } end
+  backupResult.externalId = reply.json().id
+  return true
+end
+if DELAY then provider.recoverBackupResult = recover end
+
+return provider

@@ -1,0 +1,39 @@
+-- A provider whose backup is a local program, which writes into the same ledger as outside.c: when it begins and how it ends. As with
+-- http.lua, a line with CODE, KIND, IDEMPOTENT, DELAY and FAULT comes before this text.
+local provider = Provider {
+  apiVersion = 1, code = CODE, name = CODE, version = "1.0.0",
+  idempotent = IDEMPOTENT, refreshInterval = 0.1,
+  optionTypes = { { fieldName = "ledger", required = true } },
+  needs = { exec = { "sh" }, http = { "${connection.serviceUrl}" } },
+}
+
+local script = [=[
+echo "begin job $0 $$" >>"$1"
+sleep 0.1
+case $0 in *0) end=FAILED ;; *) end=SUCCEEDED ;; esac
+echo "end job $0 $end" >>"$1"
+[ $end = SUCCEEDED ]]=]
+
+local function step(backup, name) http.get(backup.backupProvider.serviceUrl .. "/step/" .. CODE .. "." .. name) end
+
+function provider.executeBackup(backup, backupResult)
+  step(backup, "execute.begin")
+  local argv = { "sh", "-c", script, backupResult.uuid, backup:getConfigProperty("ledger") }
+  if FAULT == "child" then -- a child of the hook, where it should be a job
+    backupResult.status = process.run { argv = argv }.code == 0 and "SUCCEEDED" or "FAILED"
+  else
+    job.start { name = "tool", argv = argv }
+  end
+  step(backup, "execute.end")
+end
+
+function provider.refreshBackupResult(backupResult)
+  local backup = backupResult.backup
+  step(backup, "refresh.begin")
+  local state = job.poll("tool")
+  if state.state == "ended" then backupResult.status = state.code == 0 and "SUCCEEDED" or "FAILED" end
+  if state.state == "lost" or state.state == "absent" then backupResult.status = "FAILED" end
+  step(backup, "refresh.end")
+end
+
+return provider

@@ -1,0 +1,157 @@
+/* See verdict.h. One entry per key, whether the runtime, the ledger or an acknowledgement brought it; sorted once, by key. */
+#include "verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_MAX = 40, SHOWN_MAX = 8, ERROR_BUDGET = 10 };
+
+const char *const check_names[CHECK_COUNT] = {
+  [CHECK_ACKNOWLEDGED] = "no acknowledged result is missing",
+  [CHECK_ONCE] = "each result has exactly one external job (at most one where a start can be neither repeated nor looked up)",
+  [CHECK_ORPHANS] = "no external job is without its result",
+  [CHECK_TRUTH] = "no result says FAILED or SUCCEEDED where the outside says otherwise",
+  [CHECK_REST] = "each result has ended, or needs attention",
+  [CHECK_ATTENTION] = "nobody has to look where the runtime can find out, but after ten errors in a row",
+  [CHECK_SOUND] = "the runtime ended by our signals only, and the database is sound",
+};
+
+/* What one source says of a key. */
+enum source { ACKNOWLEDGED, RESULT, BEGUN, ENDED };
+typedef struct entry {
+  char key[KEY_MAX];
+  enum source source;
+  char word[24]; /* status of a result, outcome of a job */
+  bool has_attention, is_neither;
+  int64_t errors;
+} entry;
+
+struct verdict {
+  entry *entries;
+  size_t count, cap, acknowledged;
+  size_t faults[CHECK_COUNT];
+};
+
+verdict *verdict_new(void) { return calloc(1, sizeof(verdict)); }
+
+void verdict_free(verdict *v) {
+  free(v->entries);
+  free(v);
+}
+
+static entry *add(verdict *v, enum source source, const char *key, const char *word) {
+  if (v->count == v->cap) {
+    v->cap = v->cap ? v->cap * 2 : 4096;
+    v->entries = realloc(v->entries, v->cap * sizeof *v->entries);
+    if (!v->entries) exit(99);
+  }
+  entry *e = &v->entries[v->count++];
+  *e = (entry){ .source = source };
+  snprintf(e->key, sizeof e->key, "%s", key);
+  snprintf(e->word, sizeof e->word, "%s", word ? word : "");
+  return e;
+}
+
+void verdict_acknowledged(verdict *v, const char *uuid) {
+  add(v, ACKNOWLEDGED, uuid, NULL);
+  v->acknowledged++;
+}
+
+size_t verdict_acknowledged_count(const verdict *v) { return v->acknowledged; }
+
+void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
+  for (const orr__json *r = orr__json_first(results); r; r = orr__json_next(r)) {
+    entry *e = add(v, RESULT, orr__json_str(r, "uuid"), orr__json_str(r, "status"));
+    e->has_attention = orr__json_str(r, "attention") != NULL;
+    e->is_neither = is_neither;
+    e->errors = orr__json_int(r, "errorCount", 0);
+  }
+}
+
+bool verdict_ledger(verdict *v, const char *path) {
+  FILE *file = fopen(path, "r");
+  char line[256], word[16], kind[16], key[KEY_MAX], last[24];
+  if (!file) return false;
+  while (fgets(line, sizeof line, file)) {
+    if (sscanf(line, "%15s %15s %39s %23s", word, kind, key, last) != 4) {
+      verdict_fault(v, CHECK_SOUND, "the ledger says: %s", line);
+      continue;
+    }
+    add(v, strcmp(word, "begin") == 0 ? BEGUN : ENDED, key, last);
+  }
+  fclose(file);
+  return true;
+}
+
+void verdict_fault(verdict *v, enum check check, const char *format, ...) {
+  if (++v->faults[check] > SHOWN_MAX) return;
+  char text[300];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  printf("# fault: %s: %s\n", check_names[check], text);
+}
+
+static int by_key(const void *a, const void *b) {
+  const entry *x = a, *y = b;
+  int order = strcmp(x->key, y->key);
+  return order ? order : (int)x->source - (int)y->source;
+}
+
+static bool has_ended(const char *status) {
+  return strcmp(status, "FAILED") == 0 || strcmp(status, "CANCELLED") == 0 || strncmp(status, "SUCCEEDED", 9) == 0;
+}
+
+/* All that is said of one key. */
+static void judge_key(verdict *v, const entry *said, size_t count) {
+  const entry *result = NULL;
+  size_t begun = 0, succeeded = 0, failed = 0, acknowledged = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (said[i].source == RESULT) result = &said[i];
+    if (said[i].source == ACKNOWLEDGED) acknowledged++;
+    if (said[i].source == BEGUN) begun++;
+    if (said[i].source == ENDED && strcmp(said[i].word, "FAILED") == 0) failed++;
+    else if (said[i].source == ENDED) succeeded++;
+  }
+  const char *key = said->key;
+  if (!result) {
+    if (acknowledged) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);
+    if (begun) verdict_fault(v, CHECK_ORPHANS, "%s was begun %zu times and is no result", key, begun);
+    return;
+  }
+  bool may_be_none = result->is_neither || result->has_attention;
+  if (begun > 1 || (begun == 0 && !may_be_none)) verdict_fault(v, CHECK_ONCE, "%s (%s%s) was begun %zu times", key, result->word, result->has_attention ? ", attention" : "", begun);
+  if (!has_ended(result->word)) {
+    if (!result->has_attention) verdict_fault(v, CHECK_REST, "%s is %s", key, result->word);
+    else if (!result->is_neither && result->errors < ERROR_BUDGET) verdict_fault(v, CHECK_ATTENTION, "%s is %s with attention", key, result->word);
+    return;
+  }
+  bool is_failed = strcmp(result->word, "FAILED") == 0;
+  size_t same = is_failed ? failed : succeeded;
+  if (same == 0 || succeeded + failed != same) verdict_fault(v, CHECK_TRUTH, "%s is %s; outside %zu began, %zu succeeded, %zu failed", key, result->word, begun, succeeded, failed);
+}
+
+void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
+  size_t results = 0, attention = 0, spent = 0, failed = 0, begun = 0;
+  qsort(v->entries, v->count, sizeof *v->entries, by_key);
+  for (size_t i = 0, next; i < v->count; i = next) {
+    for (next = i + 1; next < v->count && strcmp(v->entries[next].key, v->entries[i].key) == 0;) next++;
+    judge_key(v, &v->entries[i], next - i);
+  }
+  for (size_t i = 0; i < v->count; i++) {
+    const entry *e = &v->entries[i];
+    begun += e->source == BEGUN;
+    if (e->source != RESULT) continue;
+    results++;
+    attention += e->has_attention;
+    spent += e->has_attention && !e->is_neither;
+    failed += strcmp(e->word, "FAILED") == 0;
+  }
+  printf("# %zu results, %zu of them acknowledged to us; %zu FAILED, %zu need attention (%zu after ten errors); %zu external jobs\n", results, v->acknowledged,
+         failed, attention, spent, begun);
+  if (!results) verdict_fault(v, CHECK_REST, "there are no results at all");
+  for (int i = 0; i < CHECK_COUNT; i++) ret_holds[i] = v->faults[i] == 0;
+}

@@ -1,0 +1,26 @@
+/* What has to be true when all is at rest: the runtime's results against what was acknowledged and against the outside's ledger. */
+#ifndef ORR_TEST_KILL_VERDICT_H
+#define ORR_TEST_KILL_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/json.h"
+
+enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
+extern const char *const check_names[CHECK_COUNT];
+
+typedef struct verdict verdict;
+
+verdict *verdict_new(void);
+void verdict_free(verdict *v);
+void verdict_acknowledged(verdict *v, const char *uuid); /* the runtime said that it has accepted this result */
+size_t verdict_acknowledged_count(const verdict *v);
+/* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
+void verdict_results(verdict *v, const orr__json *results, bool is_neither);
+bool verdict_ledger(verdict *v, const char *path); /* reads it; false if that does not work */
+void verdict_fault(verdict *v, enum check check, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Judges, prints `# ` lines with the counts, and says for each check whether it holds. */
+void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]);
+
+#endif
