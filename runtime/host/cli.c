@@ -51,6 +51,9 @@ int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON *
 int orr__cli_fail(orr__cli *cli, orr_error *error) {
   int exit_code = orr__signals_count() > 0 ? EXIT_INTERRUPTED : orr__code_exit(error->code);
   orr__complain(error);
+  bool has_own = cli->globals.provider_count > 0 || cli->globals.setting_count > 0;
+  if (has_own && cli->client && orr__client_is_remote(cli->client))
+    orr__remark("  (the runtime that holds %s has settings of its own: --providers and --setting have no effect on it)", cli->data_dir);
   if (cli->globals.is_json) orr__print_failed(error);
   orr__error_clear(error);
   return exit_code;

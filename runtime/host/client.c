@@ -226,6 +226,10 @@ bool orr__client_is_command(const orr__client *client) {
   return client->is_command;
 }
 
+bool orr__client_is_remote(const orr__client *client) {
+  return client->holder == NULL;
+}
+
 /* ---- asking and waiting ----------------------------------------------------------------------------------- */
 
 static int send_line(orr__client *client, char *line, orr_error *reterr) {

@@ -41,6 +41,8 @@ int orr__client_open(const orr__client_config *config, orr__client **ret_client,
 void orr__client_close(orr__client *client);
 /* Is the runtime one that ends with a command (this or another), so that nothing is refreshed later? */
 bool orr__client_is_command(const orr__client *client);
+/* Is the runtime another process? Then its settings count, not ours. */
+bool orr__client_is_remote(const orr__client *client);
 
 /* Asks. args (JSON text) is borrowed; *ret_id is the number that its messages carry. */
 int orr__client_ask(orr__client *client, const char *request, const char *args, uint64_t *ret_id, orr_error *reterr);
