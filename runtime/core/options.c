@@ -108,6 +108,14 @@ static bool in_choices(const orr__option *option, const orr__json *value) {
   return found;
 }
 
+/* Of a list, each entry is one of them. */
+static bool are_choices(const orr__option *option, const orr__json *value) {
+  if (!orr__json_is_list(value)) return in_choices(option, value);
+  for (const orr__json *entry = orr__json_first(value); entry; entry = orr__json_next(entry))
+    if (!in_choices(option, entry)) return false;
+  return true;
+}
+
 /* The values to choose from, as people give them: "full, incremental". Owned. */
 static char *choices_text(const orr__option *option) {
   orr__json *choices = orr__json_parse(option->choices, strlen(option->choices), NULL);
@@ -197,7 +205,7 @@ void orr__options_check(const orr__option *options, size_t count, const orr__obj
       if (o->is_required) orr__error_field(findings, o->field_name, "%s is required", o->field_label ? o->field_label : o->field_name);
       continue;
     }
-    if (field >= 0 || !o->choices || in_choices(o, value)) continue;
+    if (field >= 0 || !o->choices || are_choices(o, value)) continue;
     char *choices = choices_text(o);
     orr__error_field(findings, o->field_name, "is none of the choices: %s", choices ? choices : o->choices);
     free(choices);

@@ -70,6 +70,12 @@ describe("declared options", function()
     end)
   end
 
+  it("with choices refuse an entry of a list that is none of them, and take the others", function()
+    declare("{ fieldName = 'a', inputType = 'list', choices = { 'x', 'y' } }")
+    assert.matches("x, y", fields{ a = { "x", "z" } }.a)
+    assert(rt:request("backup.create", { name = "good", provider = "p", config = { a = { "x", "y" } } }))
+  end)
+
   it("with choices refuse what is none of them", function()
     declare("{ fieldName = 'a', inputType = 'select', choices = { 'x', 'y' } }")
     assert.matches("choices", fields{ a = "z" }.a)
