@@ -21,7 +21,7 @@ harness() {
 
 {
   harness --kills "$kills" --seconds "$seconds"
-  for control in liar hasty pessimist child amnesia; do harness --kills 60 --seconds 6 --control $control; done
+  for control in liar hasty pessimist child amnesia; do harness --kills 60 --seconds 8 --control $control; done
 } | tee "$out"
 awk '
   /^== --/ { has_counted = 0 }
