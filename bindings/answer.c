@@ -44,7 +44,7 @@ static void refuse(reading *r, const char *format, ...) {
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   r->answer->outcome = ORR_OUTCOME_ERROR;
-  orr__error_set(&r->answer->error, ORR_E_PROVIDER, "%s %s: %s: %s", d->code, d->version, hook_of(r)->name, text);
+  orr__error_set(&r->answer->error, ORR_E_PROVIDER, "%s %s: %s: %s", d->code, d->version, orr__call_what(r->hc->call), text);
 }
 
 /* A value as a person would name it, without running anything of the author's. */
@@ -312,7 +312,7 @@ static void read_raised(lua_State *L, reading *r) {
   orr_error *err = &r->answer->error;
   orr_error raised = ORR_ERROR_INIT;
   orr__error_from_lua(L, 1, &raised);
-  orr__error_set(err, raised.code, "%s %s: %s: %s", d->code, d->version, hook_of(r)->name, orr__error_message(&raised));
+  orr__error_set(err, raised.code, "%s %s: %s: %s", d->code, d->version, orr__call_what(r->hc->call), orr__error_message(&raised));
   err->retryable = lua_istable(L, 1) && raised.retryable;
   r->answer->outcome = err->retryable ? ORR_OUTCOME_RETRY : ORR_OUTCOME_ERROR;
   orr__error_clear(&raised);
@@ -367,7 +367,7 @@ static void override_stopped(orr__hookcall *hc, orr__answer *answer) {
   answer->outcome = is_deadline ? ORR_OUTCOME_TIMEOUT : ORR_OUTCOME_INTERRUPTED;
   if (said) orr__error_set(&answer->error, hc->stop, "%s", said);
   else
-    orr__error_set(&answer->error, hc->stop, "%s %s: %s: %s", d->code, d->version, orr__hooks[hc->call->hook].name,
+    orr__error_set(&answer->error, hc->stop, "%s %s: %s: %s", d->code, d->version, orr__call_what(hc->call),
                    hc->stop_why ? hc->stop_why : "stopped");
   free(said);
 }

@@ -52,9 +52,7 @@ static int check(void *self, const char *path, char **ret_report, orr_error *ret
 }
 
 static void forget_connection(void *self, int64_t connection_id) {
-  orr__bindings *b = self;
-  for (orr__provider *p = b->providers; p; p = p->next)
-    if (p->current) orr__sessions_forget(p->current, connection_id);
+  orr__sessions_forget(self, connection_id);
 }
 
 static int copy_dirs(orr__bindings *b, const char *const *dirs) {
@@ -92,10 +90,21 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
   return 0;
 }
 
+void orr__bindings_drain(orr__bindings *b) {
+  if (b->is_draining) return;
+  b->is_draining = true;
+  orr__sessions_look(b);
+}
+
+bool orr__bindings_is_idle(const orr__bindings *b) {
+  return b->own_calls == 0 && !orr__timer_is_started(&b->close_timer);
+}
+
 void orr__bindings_close(orr__bindings *b) {
   if (!b) return;
   b->is_closing = true;
   orr__timer_stop(b->config.loop, &b->run_timer);
+  orr__timer_stop(b->config.loop, &b->close_timer);
   size_t pos = 0;
   uint64_t id;
   void *hc;

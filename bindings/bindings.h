@@ -27,6 +27,9 @@ typedef struct orr__bindings_config {
 } orr__bindings_config;
 
 int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, orr_error *reterr);
+/* Once the core starts no hooks any more: when those in flight have ended, open sessions are closed, for ORR_GRACE_MS at most. */
+void orr__bindings_drain(orr__bindings *bindings);
+bool orr__bindings_is_idle(const orr__bindings *bindings); /* no session is being closed; hooks are the core's to know of */
 /* Every call still in flight is abandoned (answered INTERRUPTED, from inside) first. */
 void orr__bindings_close(orr__bindings *bindings);
 /* Valid as long as the bindings. */

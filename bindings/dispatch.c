@@ -8,11 +8,16 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "lib_session.h"
 #include "task.h"
 #include "value.h"
 
 #define WARNINGS_MAX 16384
 #define SHOWN_MAX 65536
+
+const char *orr__call_what(const orr__call *call) {
+  return orr__call_is_own(call) ? "session" : orr__hooks[call->hook].name;
+}
 
 void orr__call_warn(orr__hookcall *hc, const char *format, ...) {
   va_list args;
@@ -76,10 +81,12 @@ static void push_arg(lua_State *L, orr__hookcall *hc, enum orr__hook_arg arg) {
   orr__push_object(L, hc, g, object, kind, why);
 }
 
-int orr__call_push_args(lua_State *L, orr__hookcall *hc) {
+int orr__call_push_start(lua_State *L, orr__hookcall *hc) {
   const orr__hook_info *hook = &orr__hooks[hc->call->hook];
   int count = 0;
+  if (orr__call_is_own(hc->call)) return orr__session_push_close(L, hc->call);
   luaL_checkstack(L, ORR_HOOK_ARGS + LUA_MINSTACK, "arguments");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, hc->version->hook_refs[hc->call->hook]);
   for (; count < ORR_HOOK_ARGS && hook->args[count] != ORR_ARG_NONE; count++) push_arg(L, hc, hook->args[count]);
   return count;
 }
@@ -128,23 +135,29 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   free(hc->stop_why);
   free(hc);
   orr__version_unpin(v);
-  b->config.host.answered(b->config.host.core, call, answer);
+  orr__sessions_look(b);
+  if (orr__call_is_own(call)) orr__session_closed(b, call, answer);
+  else b->config.host.answered(b->config.host.core, call, answer);
 }
 
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message) {
   orr__answer answer = { .outcome = outcome, .retry_after = -1 };
   const orr__declaration *d = &hc->version->declaration;
-  orr__error_set(&answer.error, code, "%s %s: %s: %s", d->code, d->version, orr__hooks[hc->call->hook].name, message);
+  orr__error_set(&answer.error, code, "%s %s: %s: %s", d->code, d->version, orr__call_what(hc->call), message);
   hc->version->is_tainted = true;
   orr__call_end(hc, &answer);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------------------------- */
 
+static int grace_of(const orr__hookcall *hc) {
+  return orr__call_is_own(hc->call) ? ORR_CLOSE_GRACE_MS : ORR_GRACE_MS;
+}
+
 static void grace_over(void *arg) {
   orr__hookcall *hc = arg;
   bool is_deadline = hc->stop == ORR_E_DEADLINE;
-  char *message = orr__strf("%s, and it did not stop within %d s", hc->stop_why ? hc->stop_why : "stopped", ORR_GRACE_MS / 1000);
+  char *message = orr__strf("%s, and it did not stop within %g s", hc->stop_why ? hc->stop_why : "stopped", grace_of(hc) / 1000.0);
   orr__call_abandon(hc, is_deadline ? ORR_OUTCOME_TIMEOUT : ORR_OUTCOME_INTERRUPTED, hc->stop, message ? message : "did not stop");
   free(message);
 }
@@ -154,12 +167,13 @@ static void stop(orr__hookcall *hc, int code, const char *why) {
   if (hc->stop) return;
   hc->stop = code;
   hc->stop_why = orr__strdup(why);
-  orr__timer_start(loop, &hc->timer, orr__loop_mono_ms(loop) + ORR_GRACE_MS, grace_over, hc);
+  orr__timer_start(loop, &hc->timer, orr__loop_mono_ms(loop) + grace_of(hc), grace_over, hc);
   orr__tasks_stop(hc);
 }
 
 static void deadline_passed(void *arg) {
-  stop(arg, ORR_E_DEADLINE, "the deadline of the hook has passed");
+  orr__hookcall *hc = arg;
+  stop(hc, ORR_E_DEADLINE, orr__call_is_own(hc->call) ? "the time to close it has passed" : "the deadline of the hook has passed");
 }
 
 void orr__call_interrupt(orr__hookcall *hc, const char *why) {
@@ -175,7 +189,7 @@ static void make_main_task(lua_State *L, void *arg) {
   hc->main = orr__task_new(L, hc);
 }
 
-static int start(orr__version *v, orr__call *call, orr_error *reterr) {
+int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr) {
   orr__bindings *b = v->bindings;
   orr__hookcall *hc = calloc(1, sizeof *hc);
   if (!hc) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
@@ -208,5 +222,5 @@ int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr) {
   if (rc) return rc;
   if (!orr__declares(&v->declaration, call->hook))
     return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' has no %s", call->provider, orr__hooks[call->hook].name);
-  return start(v, call, reterr);
+  return orr__call_begin(v, call, reterr);
 }

@@ -43,7 +43,7 @@ static int log_write(lua_State *L) {
   char *redacted = scope->held = orr__redact(L, text, len, LINE_MAX_BYTES);
   if (!redacted) return luaL_error(L, "out of memory");
   if (config->host.log) {
-    config->host.log(config->host.core, call ? call->id : 0, orr__version_of(L)->provider->code, (enum orr__log_level)level, redacted);
+    config->host.log(config->host.core, orr__call_id_for_core(call), orr__version_of(L)->provider->code, (enum orr__log_level)level, redacted);
   }
   orr__scope_close(scope);
   return 0;

@@ -1,8 +1,8 @@
 /* session: shared logins for hooks, on session_store.h.
  *
- * The store belongs to the provider: the states of its versions share one, found through the version that is current
- * while a new one opens its libraries, so a reload keeps what is open. A session is bound to the connection of the hook that
- * uses it, and to a fingerprint of that connection's credentials: change those and the login is made anew.
+ * The store belongs to the provider: the states of its versions share one, so a reload keeps what is open. A session is bound to the
+ * connection of the hook that uses it, and to a fingerprint of that connection's credentials: change those and the login is
+ * made anew. What is let go is closed by session_close.c.
  *
  * The dance of opening (who opens, who waits, what is tried again) is in prelude/session.lua. The ticket of who opens is
  * a userdata on his coroutine: when that is abandoned, the collector gives the ticket back; until then its deadline does. */
@@ -23,7 +23,7 @@
 #include "wait.h"
 
 #define TICKET_TYPE "orr.session.ticket"
-static const char store_key, safe_key; /* their addresses */
+static const char store_key, safe_key, closer_key; /* their addresses */
 
 typedef struct store_box {
   orr__session_store *store;
@@ -69,19 +69,10 @@ static void open_store(lua_State *L) {
   lua_pushcfunction(L, collect_store);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  orr__session_store *shared = provider && provider->current && provider->current->L ? store_in(provider->current->L) : NULL;
-  box->store = shared ? orr__session_store_ref(shared) : orr__session_store_new();
-  if (!box->store) luaL_error(L, "out of memory");
+  if (!provider->sessions) provider->sessions = orr__session_store_new();
+  if (!provider->sessions) luaL_error(L, "out of memory");
+  box->store = orr__session_store_ref(provider->sessions);
   lua_rawset(L, LUA_REGISTRYINDEX);
-}
-
-static void forget_in(lua_State *L, void *arg) {
-  orr__session_store *store = store_in(L);
-  if (store) orr__session_store_forget(store, *(int64_t *)arg);
-}
-
-void orr__sessions_forget(orr__version *version, int64_t connection) {
-  orr__protect(version, forget_in, &connection, NULL);
 }
 
 /* ---- whose session ----------------------------------------------------------------------------------------- */
@@ -91,7 +82,8 @@ static uint64_t mix(uint64_t hash, const char *text) {
   return (hash ^ of_text) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 }
 
-static uint64_t fingerprint_of(const orr_connection *c) {
+uint64_t orr__session_fingerprint(const orr_connection *c) {
+  if (!c) return 0;
   const char *const parts[] = { c->serviceUrl, c->host, c->username, c->password, c->serviceToken, c->config, c->secrets };
   uint64_t hash = (uint64_t)c->port;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) hash = mix(hash, parts[i]);
@@ -104,8 +96,9 @@ static int find_session(lua_State *L, orr__session **ret, orr_error *reterr) {
   const orr__call *call = orr__current_call(L);
   if (!call) orr__raise(L, "session: cannot be used while the provider loads");
   const orr_connection *connection = call->graph.connection;
-  int64_t id = connection ? orr__object_id(&connection->head) : 0;
-  return orr__session_find(store_in(L), id, connection ? fingerprint_of(connection) : 0, name, ret, reterr);
+  /* It would have to be closed in its turn. */
+  if (orr__call_is_own(call)) return orr__error_set(reterr, ORR_E_REFUSED, "session '%s': cannot be used while one is closed for good", name);
+  return orr__session_find(store_in(L), connection ? &connection->head : NULL, orr__session_fingerprint(connection), name, ret, reterr);
 }
 
 static int push_and_clear(lua_State *L, orr_error *err) {
@@ -193,8 +186,7 @@ static void mark_secret(lua_State *L, int index, int depth) {
   }
 }
 
-static void push_value(lua_State *L, const orr__session *session) {
-  const char *text = orr__session_value(session);
+static void push_value(lua_State *L, const char *text) {
   orr_error err = ORR_ERROR_INIT;
   if (text && orr__push_json_text(L, text, strlen(text), false, &err) == 0) {
     mark_secret(L, lua_gettop(L), 0);
@@ -221,12 +213,12 @@ static int session_take(lua_State *L) {
     lua_pushboolean(L, true);
     lua_pushliteral(L, "mine");
     lua_pushvalue(L, -3);
-    push_value(L, session);
+    push_value(L, orr__session_value(session));
     return 4;
   case ORR_SESSION_OPEN:
     lua_pushboolean(L, true);
     lua_pushliteral(L, "open");
-    push_value(L, session);
+    push_value(L, orr__session_value(session));
     lua_pushnumber(L, (lua_Number)orr__session_generation(session));
     return 4;
   case ORR_SESSION_BUSY: break;
@@ -237,10 +229,11 @@ static int session_take(lua_State *L) {
   return orr__wait_start(L, &w->wait, NULL);
 }
 
-/* opened(ticket, value, ttl) -> true, generation */
+/* opened(ticket, value, ttl, name) -> true, generation */
 static int session_opened(lua_State *L) {
   ticket_box *box = luaL_checkudata(L, 1, TICKET_TYPE);
   double ttl = luaL_optnumber(L, 3, 0);
+  const char *name = luaL_checkstring(L, 4);
   orr_error err = ORR_ERROR_INIT;
   uint64_t generation = 0;
   orr__scope *scope = orr__scope_push(L, free);
@@ -249,6 +242,11 @@ static int session_opened(lua_State *L) {
   mark_secret(L, 2, 0);
   int64_t now = orr__loop_mono_ms(orr__current_config(L)->loop);
   int code = box->store ? orr__session_opened(box->store, box->ticket, text, ttl > 0 ? now + (int64_t)(ttl * 1000) : 0, &generation) : ORR_E_NOT_FOUND;
+  if (code == ORR_E_NOT_FOUND) {
+    /* Only this hook has it, so it is closed when the hook has ended. */
+    const orr_connection *connection = orr__current_call(L)->graph.connection;
+    orr__session_store_retire_value(store_in(L), connection ? &connection->head : NULL, orr__session_fingerprint(connection), name, text);
+  }
   explicit_bzero(text, strlen(text));
   orr__scope_close(scope);
   if (code == ORR_E_NOMEM) return orr__push_failure(L, code, "out of memory");
@@ -312,11 +310,30 @@ static int session_connection(lua_State *L) {
   return 1;
 }
 
+/* closer(function): what closes a session, given its name and value. */
+static int session_closer(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushlightuserdata(L, (void *)&closer_key);
+  lua_insert(L, 1);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+int orr__session_push_close(lua_State *L, const orr__call *call) {
+  luaL_checkstack(L, LUA_MINSTACK, "a session value");
+  lua_pushlightuserdata(L, (void *)&closer_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  lua_pushstring(L, call->name);
+  push_value(L, call->config);
+  return 2;
+}
+
 void orr__lib_session(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "connection", session_connection },
     { "take", session_take }, { "opened", session_opened }, { "failed", session_failed }, { "safe", session_safe },
-    { "running", session_running }, { NULL, NULL }
+    { "running", session_running }, { "closer", session_closer }, { NULL, NULL }
   };
   open_store(L);
   lua_pushlightuserdata(L, (void *)&safe_key);

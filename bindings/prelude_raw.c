@@ -111,7 +111,7 @@ static int print_line(lua_State *L) {
   const orr__call *call = orr__current_call(L);
   const orr__provider_host *host = &v->bindings->config.host;
   char *redacted = orr__redact(L, text, len, LOG_MAX);
-  if (redacted && host->log) host->log(host->core, call ? call->id : 0, v->provider->code, ORR_LOG_INFO, redacted);
+  if (redacted && host->log) host->log(host->core, orr__call_id_for_core(call), v->provider->code, ORR_LOG_INFO, redacted);
   free(redacted);
   return 0;
 }

@@ -48,6 +48,7 @@ static void provider_free(orr__provider *p) {
   orr__stamps_clear(&p->stamps);
   orr__error_clear(&p->error);
   orr__secrets_clear(&p->secrets);
+  orr__session_store_unref(p->sessions);
   free(p->code);
   free(p->path);
   free(p->folder);

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "redact.h"
+#include "session_store.h"
 #include "state.h"
 #include "wait.h"
 
@@ -36,6 +37,7 @@ typedef struct orr__provider {
   orr__version *old;             /* replaced; freed when their last call has ended */
   orr_error error;               /* why the newest sources are not current */
   orr__secrets secrets;          /* for the rest of its life */
+  orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
 } orr__provider;
 
 typedef struct orr__queue {
@@ -51,10 +53,23 @@ struct orr__bindings {
   orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
   orr__timer run_timer, reap_timer;
   bool is_closing, may_jit;
+  /* session_close.c */
+  bool is_draining;
+  orr__timer close_timer;        /* somebody has to look for what is to be closed */
+  size_t own_calls;              /* of calls: those that close a session */
+  uint64_t last_own_call;
+  int64_t close_by_ms;           /* draining: when the last closing is given up; 0: the last hook has not ended */
   uint64_t last_wait_id;
   orr__wait *lingering;          /* aborted waits whose work has not ended */
   struct orr__mark *marks;       /* questions about the sent mark that the core has not answered */
 };
+
+/* The ids of calls that the bindings make for themselves, to close a session: the core knows nothing of them. */
+#define ORR_OWN_CALL (UINT64_C(1) << 63)
+#define ORR_CLOSE_GRACE_MS 500     /* of ORR_GRACE_MS: to clean up in, as ORR_GRACE_MS is for a hook */
+static inline bool orr__call_is_own(const orr__call *call) { return (call->id & ORR_OWN_CALL) != 0; }
+/* What a log line tells the core it belongs to: 0, if that is no call of the core's. */
+static inline uint64_t orr__call_id_for_core(const orr__call *call) { return call && !orr__call_is_own(call) ? call->id : 0; }
 
 /* provider_find.c */
 /* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name. Owned strings;

@@ -151,8 +151,7 @@ static void push_outcome(lua_State *L, void *arg) {
   case ORR_GO_START:
     /* A child of parallel has its function already. */
     if (task->parent) return;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, task->hc->version->hook_refs[task->hc->call->hook]);
-    go->count = orr__call_push_args(L, task->hc);
+    go->count = orr__call_push_start(L, task->hc);
     lua_checkstack(task->co, go->count + LUA_MINSTACK);
     lua_xmove(L, task->co, go->count + 1);
     return;

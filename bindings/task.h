@@ -81,8 +81,12 @@ int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr);
 void orr__call_end(orr__hookcall *hc, orr__answer *answer);
 void orr__call_interrupt(orr__hookcall *hc, const char *why);
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message);
-/* Pushes the arguments of the hook; returns how many. Inside orr__protect. */
-int orr__call_push_args(lua_State *L, orr__hookcall *hc);
+/* Begins a call with that version, in the next turn: the core's or an own one. Takes the call if it returns 0. */
+int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr);
+/* How messages call what runs: the hook's name, or "session" for a call of our own that closes one. */
+const char *orr__call_what(const orr__call *call);
+/* Pushes what the main task runs and then its arguments; returns how many of these. Inside orr__protect. */
+int orr__call_push_start(lua_State *L, orr__hookcall *hc);
 void orr__call_warn(orr__hookcall *hc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* call_secrets.c: what the call was given is known for redaction from here on. 0 or NOMEM. */

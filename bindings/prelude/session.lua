@@ -38,7 +38,7 @@ local function open(self, ticket, old)
     raw.failed(ticket, "session '" .. self._name .. "': open returned nothing")
     error("session '" .. self._name .. "': open returned nothing", 0)
   end
-  local stored, generation = pcall(await, raw.opened(ticket, value, self._ttl))
+  local stored, generation = pcall(await, raw.opened(ticket, value, self._ttl, self._name))
   if not stored then
     raw.failed(ticket, generation)
     error(generation, 0)
@@ -88,20 +88,38 @@ function Session:_headers(stale)
   return headers, generation
 end
 
+-- Those that were declared, by name: whose close it is when a session ends outside of any hook.
+local declared, count, most = {}, 0, 1000
+
+raw.closer(function(name, value)
+  local self = declared[name]
+  if self and self._close and value ~= nil then
+    local ok, err = safely(self._close, value, raw.connection())
+    if not ok then error(err, 0) end
+  end
+  return true
+end)
+
 local known = { name = "string!", open = "function!", close = "function", ttl = "number", headers = "function" }
 
 ---Declares a shared session, at the top of a provider. Nothing is opened before the first use.
 ---@param options { name: string, open: (fun(connection: BackupProvider?): any), close: (fun(value: any, connection: BackupProvider?))?, ttl: number?, headers: (fun(value: any): table)? }
 ---  name: together with the connection it says which session. open: logs in, with what the hook's connection says, and returns plain data (a token or a table); all texts in it are
----  secret; what it does counts as safe. close: logs out. ttl: seconds after which it is opened anew. headers: the request headers that
+---  secret; what it does counts as safe. close: logs out; it is called at most once for every value, when a new one replaces it and when the session ends:
+---  the runtime closes in order, the connection is removed or its credentials have changed. Then it has 3 seconds at most and can use no session. ttl: seconds after which it is opened anew. headers: the request headers that
 ---  carry it, for http.request{ session = ... }; not needed if the value has `headers`
 ---@return { get: fun(self): any, renew: fun(self): any } session
 local function session(options)
   check(options, "session", known)
   if options.name == "" or #options.name > 100 then raise("session: 'name' must have 1 to 100 bytes") end
-  return setmetatable({
+  local self = setmetatable({
     _name = options.name, _open = options.open, _close = options.close, _ttl = options.ttl, _makeHeaders = options.headers
   }, Session)
+  if declared[self._name] or count < most then
+    if not declared[self._name] then count = count + 1 end
+    declared[self._name] = self
+  end
+  return self
 end
 
 return session

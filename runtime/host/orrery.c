@@ -354,9 +354,12 @@ int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error 
   return 0;
 }
 
-void orr_drain(orr_runtime *runtime) { orr__core_drain(runtime->core); }
+void orr_drain(orr_runtime *runtime) {
+  orr__core_drain(runtime->core);
+  orr__bindings_drain(runtime->bindings);
+}
 
-int orr_is_idle(const orr_runtime *runtime) { return orr__core_is_idle(runtime->core); }
+int orr_is_idle(const orr_runtime *runtime) { return orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings); }
 
 int orr_failed(const orr_runtime *runtime) { return orr__store_failed(runtime->store); }
 

@@ -77,12 +77,13 @@ ORR_API int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, or
 /* Begins an orderly end: no new hooks; orr_step on until orr_is_idle, or as long as you care to wait. From here
  * on requests other than READ ones are refused (CLOSED), and STREAM ones end with CLOSED. */
 ORR_API void orr_drain(orr_runtime *runtime);
-ORR_API int orr_is_idle(const orr_runtime *runtime); /* no hook in flight, nothing waiting for the store */
+/* No hook in flight, nothing waiting for the store; and, draining, every shared session closed or given up. */
+ORR_API int orr_is_idle(const orr_runtime *runtime);
 /* Non-zero once a commit or a sync did not work (a full disk, a failing one): what is stored is not known any more, every request
  * fails with that code, and the thing to do is to close it, mend the cause and open it again. */
 ORR_API int orr_failed(const orr_runtime *runtime);
 /* Ends it: hooks still in flight are abandoned where they are (recovery takes them up at the next opening), the
- * store is synced and closed, the lock released. Events not pulled are gone. NULL is fine. */
+ * store is synced and closed, the lock released. Events not pulled are gone, and sessions still open are not closed. NULL is fine. */
 ORR_API void orr_close(orr_runtime *runtime);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */

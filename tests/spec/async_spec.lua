@@ -282,6 +282,41 @@ describe("a hook that waits", function()
       rt:run("p")
       assert.same({ true }, rt:spied("open"))
     end)
+
+    describe("that is open", function()
+      before_each(function()
+        rt:provider("p", [[
+          local login = session{ name = "login", open = function() return { n = 7 } end,
+            close = function(value, connection) sleep(1) spy("close", { value.n, connection and connection.username }) end }
+          function provider.executeBackup(b, r) login:get() sleep(5) r.status = "SUCCEEDED" end]],
+          "connectionOptionTypes = { { fieldName = 'host', inputType = 'text' } }")
+        rt:ask("connection.add", { name = "c", provider = "p", config = { host = "vault", username = "ada" } })
+        rt:create("p", { connection = "c" })
+      end)
+
+      it("closes it when the runtime ends in order, after the last hook", function()
+        rt:ask("backup.run", { backup = "b" })
+        rt:advance(1)
+        support.raw.drain(rt.handle)
+        rt:advance(2)
+        assert.same({}, rt:spied("close"))
+        assert.is_false(support.raw.isIdle(rt.handle))
+        rt:advance(60)
+        assert.is_true(support.raw.isIdle(rt.handle))
+        assert.same({ { 7, "ada" } }, rt:spied("close"))
+      end)
+
+      it("closes it when its connection is removed", function()
+        rt:ask("backup.run", { backup = "b" })
+        rt:advance(10)
+        rt:ask("backup.rm", { backup = "b", withResults = true, force = true })
+        rt:advance(10)
+        assert.same({}, rt:spied("close"))
+        rt:ask("connection.rm", { connection = "c" })
+        rt:advance(10)
+        assert.same({ { 7, "ada" } }, rt:spied("close"))
+      end)
+    end)
   end)
 
   describe("with a local job", function()
