@@ -242,7 +242,7 @@ void orr__recover_cancel(orr__core *core, int64_t result_id);
 const char *orr__resolver(const orr__flow *flow); /* who says so */
 /* Is exactly one of these arguments (three at most) given? A flag that is false is not. 0, or INVALID with the sentence. */
 int orr__resolve_check(orr__flow *flow, const char *const *names, size_t count, const char *sentence);
-/* Reads the op rows of drafts that createBackup may have made outside, of that name or (NULL) all; their slot. */
+/* Reads the op rows of drafts that createBackup may have made outside, whole of one name, or (NULL) what is listed of all; their slot. */
 int orr__drafts_read(orr__tx *tx, const char *name);
 bool orr__draft_is_at_work(const orr__core *core, const orr_op *op); /* its creation has not ended yet: it waits for nobody */
 

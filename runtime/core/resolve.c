@@ -29,11 +29,6 @@ int orr__resolve_check(orr__flow *flow, const char *const *names, size_t count, 
 
 /* ---- what may be said ---------------------------------------------------------------------------------------- */
 
-static void abandon(orr__flow *flow) {
-  flow->is_armed = true; /* nothing has changed: what is due stays due */
-  orr__flow_abandon(flow);
-}
-
 enum { GRAPH, OPS }; /* slots of the reading */
 
 static const char *ran(const orr__flow *flow) { return orr__json_str(flow->args, "ran"); }
@@ -162,7 +157,7 @@ static void explain_conflict(orr__flow *flow, const orr_result *result) {
 static void resolved(orr__flow *flow) {
   if (flow->code) {
     explain_conflict(flow, flow->graph.result);
-    abandon(flow);
+    orr__flow_abandon(flow);
     return;
   }
   tell(flow, NULL);
@@ -210,7 +205,6 @@ static void retried(orr__flow *run) {
   orr__flow *flow = run->parent;
   if (run->code) {
     explain_conflict(run, flow->graph.result);
-    run->is_armed = flow->is_armed = true;
     orr__flow_abandon(run);
     return;
   }
@@ -258,7 +252,7 @@ static void run_again(orr__flow *flow) {
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", g->connection->name);
   orr__flow *run = flow->code ? NULL : run_like(flow);
   if (!run) {
-    abandon(flow);
+    orr__flow_abandon(flow);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);
@@ -276,7 +270,7 @@ static void run_again(orr__flow *flow) {
 
 static void result_loaded(orr__flow *flow) {
   if (!flow->code && !orr__tx_take_graph(flow->tx, GRAPH, &flow->graph)) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
-  if (flow->code || check_result(flow)) abandon(flow);
+  if (flow->code || check_result(flow)) orr__flow_abandon(flow);
   else if (ran(flow)) go_on(flow);
   else if (is_retry(flow)) run_again(flow);
   else end_unrun(flow);
@@ -284,7 +278,7 @@ static void result_loaded(orr__flow *flow) {
 
 static void result_held(orr__flow *flow) {
   if (flow->code) {
-    abandon(flow);
+    orr__flow_abandon(flow);
     return;
   }
   orr__tx *tx = orr__flow_tx(flow);

@@ -5,20 +5,25 @@
  *   discard    it goes, and its name is free
  *
  * A draft is an op row of createBackup in the state `sent`; either word ends it in the transaction of what comes of it. The
- * state guards that: only one word counts, and none while the creation is still at work. */
+ * state guards that: only one word counts, and none while the creation is still at work. The rows of the creation belong to
+ * the Backup then, or go with the draft, and an event tells. */
 #include "core/internal.h"
 
 #include <stdlib.h>
 
-enum { OPS, TAKEN, CONNECTION, SERVER, CLOUD }; /* slots of the readings */
+enum { OPS, TAKEN };                         /* slots of the first reading */
+enum { CONNECTION, SERVER, CLOUD, EARLIER }; /* and of the second */
 #define DRAFTS_MAX 100
+#define EARLIER_MAX 100000 /* how far back in the journal the hooks before createBackup are looked for */
 
 int orr__drafts_read(orr__tx *tx, const char *name) {
   orr__where where[4] = { { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" },
                           { .field = ORR_F_op_hook, .compare = ORR_EQ, .text = orr__hooks[ORR_HOOK_createBackup].name },
                           { .field = ORR_F_op_backupId, .compare = ORR_IS_UNSET },
                           { .field = ORR_F_op_subjectName, .compare = ORR_EQ, .text = name } };
-  return orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = where, .where_count = name ? 4 : 3, .order_field = -1, .limit = DRAFTS_MAX });
+  uint64_t to_list = ORR_BIT(ORR_F_op_subjectName) | ORR_BIT(ORR_F_op_providerCode) | ORR_BIT(ORR_F_op_act) | ORR_BIT(ORR_F_op_sentDate);
+  return orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = where, .where_count = name ? 4 : 3, .order_field = -1, .limit = DRAFTS_MAX,
+                                          .fields = name ? 0 : to_list });
 }
 
 bool orr__draft_is_at_work(const orr__core *core, const orr_op *op) {
@@ -70,27 +75,40 @@ static void resolved(orr__flow *flow) {
   orr__flow_load(flow, ORR_M_backup, backup->id, shown); /* with what it refers to */
 }
 
-/* The end of the op row, guarded: nobody has ended it before. */
-static void end_op(orr__flow *flow, orr__tx *tx, const char *outcome, const char *message) {
-  orr__object *o = &flow->op->head;
-  orr__tx_guard_str(tx, ORR_M_op, flow->op->id, ORR_F_op_state, "sent");
-  orr__object_clean(o);
-  orr__set_str(o, ORR_F_op_state, "done");
-  orr__set_str(o, ORR_F_op_outcome, outcome);
-  orr__set_str(o, ORR_F_op_message, message);
-  orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
-  orr__unset(o, ORR_F_op_draft);
-  if (flow->graph.backup->id) orr__set_int(o, ORR_F_op_backupId, flow->graph.backup->id);
-  orr__tx_update(tx, o, o->dirty);
-  orr__flow_event(flow, tx, "backup.resolved", "info", "%s", message);
-}
+/* Nobody has ended it before. */
+static void guard(const orr__flow *flow, orr__tx *tx) { orr__tx_guard_str(tx, ORR_M_op, flow->op->id, ORR_F_op_state, "sent"); }
 
 static void discard(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
+  guard(flow, tx);
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, EARLIER); i++) orr__tx_delete(tx, ORR_M_op, orr__object_id(orr__tx_row(flow->tx, EARLIER, i)));
+  orr__tx_delete(tx, ORR_M_op, flow->op->id);
   char *message = orr__strf("resolved by %s: the draft '%s' was discarded, its name is free", orr__resolver(flow), flow->graph.backup->name);
-  end_op(flow, tx, "halt", message ? message : "");
+  orr__set_str(&flow->op->head, ORR_F_op_message, message);
+  orr__flow_event(flow, tx, "backup.resolved", "info", "%s", message ? message : "");
   free(message);
   orr__flow_submit(flow, tx, resolved);
+}
+
+/* The rows of the creation: they are the Backup's, and the last one is done. */
+static void own_ops(orr__flow *flow, orr__tx *tx, const char *message) {
+  orr__object *o = &flow->op->head;
+  int64_t backup_id = flow->graph.backup->id;
+  orr__object_clean(o);
+  orr__set_str(o, ORR_F_op_state, "done");
+  orr__set_str(o, ORR_F_op_outcome, "success");
+  orr__set_str(o, ORR_F_op_message, message);
+  orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
+  orr__set_int(o, ORR_F_op_backupId, backup_id);
+  orr__unset(o, ORR_F_op_draft);
+  orr__tx_update(tx, o, o->dirty);
+  orr_op *earlier = orr__op_new();
+  for (size_t i = 0; earlier && i < orr__tx_rows(flow->tx, EARLIER); i++) {
+    orr__set_int(&earlier->head, ORR_F_op_id, orr__object_id(orr__tx_row(flow->tx, EARLIER, i)));
+    orr__set_int(&earlier->head, ORR_F_op_backupId, backup_id);
+    orr__tx_update(tx, &earlier->head, ORR_BIT(ORR_F_op_backupId));
+  }
+  orr__object_free((orr__object *)earlier);
 }
 
 static void persist(orr__flow *flow) {
@@ -107,20 +125,22 @@ static void persist(orr__flow *flow) {
     orr__set_int(o, ORR_F_backup_scheduleCursor, now);
   }
   orr__tx *tx = orr__flow_tx(flow);
+  guard(flow, tx);
   if (backup->backupProviderId) orr__tx_guard_int(tx, ORR_M_connection, backup->backupProviderId, ORR_F_connection_id, backup->backupProviderId);
   if (backup->computeServerId) orr__tx_guard_int(tx, ORR_M_server, backup->computeServerId, ORR_F_server_id, backup->computeServerId);
   if (backup->cloudId) orr__tx_guard_int(tx, ORR_M_cloud, backup->cloudId, ORR_F_cloud_id, backup->cloudId);
   orr__tx_insert(tx, o);
   orr__flow_event(flow, tx, "backup.created", "info", "created");
   char *message = orr__strf("resolved by %s: the draft '%s' was created outside and is a Backup now", orr__resolver(flow), backup->name);
-  end_op(flow, tx, "success", message ? message : "");
+  own_ops(flow, tx, message);
+  orr__flow_event(flow, tx, "backup.resolved", "info", "%s", message ? message : "");
   free(message);
   orr__flow_submit(flow, tx, resolved);
 }
 
 /* ---- the draft ---------------------------------------------------------------------------------------------- */
 
-/* Is there still what it refers to? */
+/* A Backup needs what it refers to. */
 static void context_read(orr__flow *flow) {
   const orr_backup *backup = flow->graph.backup;
   const struct {
@@ -128,19 +148,25 @@ static void context_read(orr__flow *flow) {
     int slot;
     const char *what;
   } context[] = { { backup->backupProviderId, CONNECTION, "connection" }, { backup->computeServerId, SERVER, "server" }, { backup->cloudId, CLOUD, "cloud" } };
-  for (size_t i = 0; !flow->code && i < 3; i++)
-    if (context[i].id && !orr__tx_rows(flow->tx, context[i].slot - CONNECTION))
+  for (size_t i = 0; !flow->code && is_created(flow) && i < 3; i++)
+    if (context[i].id && !orr__tx_rows(flow->tx, context[i].slot))
       flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the %s of the draft '%s' has been removed: it can be discarded only", context[i].what, backup->name);
   if (flow->code) orr__flow_abandon(flow);
-  else persist(flow);
+  else if (is_created(flow)) persist(flow);
+  else discard(flow);
 }
 
 static void read_context(orr__flow *flow) {
   const orr_backup *backup = flow->graph.backup;
+  const orr__where earlier[4] = { { .field = ORR_F_op_id, .compare = ORR_LT, .number = flow->op->id },
+                                  { .field = ORR_F_op_id, .compare = ORR_GE, .number = flow->op->id - EARLIER_MAX },
+                                  { .field = ORR_F_op_backupId, .compare = ORR_IS_UNSET },
+                                  { .field = ORR_F_op_subjectUuid, .compare = ORR_EQ, .text = flow->op->subjectUuid } };
   orr__tx *tx = orr__flow_tx(flow);
   orr__tx_get(tx, ORR_M_connection, backup->backupProviderId);
   orr__tx_get(tx, ORR_M_server, backup->computeServerId);
   orr__tx_get(tx, ORR_M_cloud, backup->cloudId);
+  orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = earlier, .where_count = 4, .order_field = -1, .limit = DRAFTS_MAX, .fields = 1 });
   orr__flow_submit(flow, tx, context_read);
 }
 
@@ -177,8 +203,7 @@ static void draft_read(orr__flow *flow) {
   bool is_whole = !flow->code && restore(flow) == 0;
   if (!is_whole && flow->code == ORR_E_CORRUPT && !is_created(flow)) flow->code = 0;
   if (flow->code) orr__flow_abandon(flow);
-  else if (is_created(flow)) read_context(flow);
-  else discard(flow);
+  else read_context(flow);
 }
 
 void orr__request_backup_resolve(orr__flow *flow) {
