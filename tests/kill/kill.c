@@ -25,7 +25,7 @@
 #include "talk.h"
 #include "verdict.h"
 
-enum { KINDS = 4, LABEL_MAX = 48, LABELS_MAX = 64, LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600 };
+enum { KINDS = 4, LABEL_MAX = 48, LABELS_MAX = 64, LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
 
 typedef struct kind {
   const char *code, *file, *service;
@@ -131,6 +131,16 @@ static int end(pid_t pid, int signal_number) {
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
   if (WIFSIGNALED(status) && WTERMSIG(status) == signal_number) return 0;
   return signal_number == SIGTERM && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* Children of dead runtimes are ours (see main): those that have ended leave nothing behind. False: there are none, of any kind. */
+static bool reap(harness *h) {
+  pid_t pid;
+  while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    if (pid == h->outside) verdict_fault(h->verdict, CHECK_SOUND, "the outside ended by itself: see outside.log in %s", h->dir);
+    if (pid == h->outside) h->outside = 0;
+  }
+  return pid == 0;
 }
 
 static void start_runtime(harness *h) {
@@ -298,6 +308,7 @@ static void round_once(harness *h) {
   listen_runtime(h);
   talk_close(&h->talk);
   listen_outside(h);
+  reap(h);
 }
 
 static void copy_file(const char *from, const char *to) {
@@ -437,6 +448,7 @@ int main(int argc, char **argv) {
   if (!take_options(&h.options, argc, argv)) return usage();
   setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_CHILD_SUBREAPER, 1); /* job runners outlive the runtime, but not us */
   h.chance = h.options.seed;
   h.verdict = verdict_new();
   talk_init(&h.talk);
@@ -456,7 +468,9 @@ int main(int argc, char **argv) {
   else verdict_fault(h.verdict, CHECK_SOUND, "the Backups could not be made: see serve.log in %s", h.dir);
   int code = judge(&h);
   if (h.runtime) end(h.runtime, SIGKILL);
-  end(h.outside, SIGTERM);
+  if (h.outside) end(h.outside, SIGTERM);
+  h.outside = 0;
+  for (int i = 0; i < LAST_MS && reap(&h); i++) sleep_us(1000);
   close(h.tell_fd);
   verdict_free(h.verdict);
   if (h.options.keeps || code) printf("# everything is in %s\n", h.dir);
