@@ -14,9 +14,8 @@
 #define MAX_COUNT 9007199254740992.0
 enum { MESSAGE_MAX = 512, LEVELS_MAX = 50, ENVIRONMENT_MAX = 1000 };
 
-/* Pushes "file:line: " of the nearest caller that is not C and not of the prelude, whose chunk names begin with '='
- * (an author's begin with '@'); "" if there is none. */
-static void push_position(lua_State *L) {
+/* The prelude's chunk names begin with '=', an author's with '@'. */
+void orr__push_position(lua_State *L) {
   lua_Debug info;
   for (int level = 1; level < LEVELS_MAX && lua_getstack(L, level, &info); level++) {
     lua_getinfo(L, "Sl", &info);
@@ -33,7 +32,7 @@ int orr__raise(lua_State *L, const char *format, ...) {
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  push_position(L);
+  orr__push_position(L);
   lua_pushstring(L, message);
   lua_concat(L, 2);
   lua_error(L);

@@ -29,6 +29,8 @@ typedef struct orr__param {
   bool is_required;
 } orr__param;
 
+/* Pushes "file:line: " of the nearest caller in the author's code, "" if there is none. */
+void orr__push_position(lua_State *L);
 /* Raises with the author's position before the message. */
 int orr__raise(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 /* Is the value at `table` a table as `params` says? Raises if not. function: "http.request", for the message.

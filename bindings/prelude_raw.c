@@ -12,20 +12,7 @@
 #include "task.h"
 #include "version.h"
 
-#define LEVELS_MAX 50
 #define LOG_MAX 65536
-
-/* "file:line: " of the nearest caller in the author's code, or "". */
-static void push_where(lua_State *L) {
-  lua_Debug info;
-  for (int level = 1; level < LEVELS_MAX && lua_getstack(L, level, &info); level++) {
-    lua_getinfo(L, "Sl", &info);
-    if (info.source[0] == '=' || info.currentline <= 0) continue;
-    lua_pushfstring(L, "%s:%d: ", info.short_src, info.currentline);
-    return;
-  }
-  lua_pushliteral(L, "");
-}
 
 /* ---- await ------------------------------------------------------------------------------------------------- */
 
@@ -58,7 +45,7 @@ static int raise(lua_State *L) {
     lua_settop(L, 1);
     return lua_error(L);
   }
-  push_where(L);
+  orr__push_position(L);
   lua_setfield(L, 1, "where");
   if (luaL_newmetatable(L, "orrery.Error")) {
     lua_pushcfunction(L, error_tostring);
@@ -235,7 +222,7 @@ void orr__raw_object(lua_State *L) {
 static int finding(lua_State *L) {
   const char *text = luaL_checkstring(L, 1);
   orr__version *v = orr__version_of(L);
-  push_where(L);
+  orr__push_position(L);
   if (v->findings) orr__finding(v->findings, "%s%s", lua_tostring(L, -1), text);
   else orr__raise(L, "%s", text);
   return 0;
@@ -252,7 +239,7 @@ static int declared(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, ORR_REG_DECLARATION);
   lua_pushvalue(L, 2);
   lua_setfield(L, LUA_REGISTRYINDEX, ORR_REG_PROVIDER);
-  push_where(L);
+  orr__push_position(L);
   lua_setfield(L, LUA_REGISTRYINDEX, ORR_REG_WHERE);
   return 0;
 }
