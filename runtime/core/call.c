@@ -31,12 +31,11 @@ const char *orr__answer_text(const orr__answer *answer) {
 }
 
 int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error *ret) {
-  int code = answer->outcome == ORR_OUTCOME_HALT ? ORR_E_HALTED
-             : answer->error.code               ? answer->error.code
-                                                : ORR_E_RETRY;
+  int code = answer->outcome == ORR_OUTCOME_HALT ? ORR_E_HALTED : answer->error.code ? answer->error.code : ORR_E_RETRY;
   if (answer->outcome == ORR_OUTCOME_HALT)
     orr__error_set(ret, code, "%s: %s", orr__hooks[hook].name, orr__answer_text(answer));
-  else orr__error_set(ret, code, "%s", orr__answer_text(answer));
+  else
+    orr__error_set(ret, code, "%s", orr__answer_text(answer));
   for (size_t i = 0; i < answer->errors.field_count; i++)
     orr__error_field(ret, answer->errors.fields[i].field, "%s", answer->errors.fields[i].message);
   return code;
@@ -78,7 +77,8 @@ static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
   orr__set_int(o, ORR_F_op_startDate, orr__now(core));
   orr__set_str(o, ORR_F_op_providerCode, provider_code(flow));
   const orr__declaration *declaration = NULL;
-  if (core->ops && core->ops->describe(core->ops->self, provider_code(flow) ? provider_code(flow) : "", &declaration, NULL) == 0)
+  if (core->ops &&
+      core->ops->describe(core->ops->self, provider_code(flow) ? provider_code(flow) : "", &declaration, NULL) == 0)
     orr__set_str(o, ORR_F_op_providerSha256, declaration->sha256);
   if (result) orr__set_int(o, ORR_F_op_resultId, result->id);
   if (backup && backup->id) orr__set_int(o, ORR_F_op_backupId, backup->id);
@@ -111,7 +111,8 @@ void orr__flow_intend(orr__flow *flow, orr__tx *tx, enum orr__hook hook) {
 void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
   const orr__answer *answer = &flow->answer;
   const orr_result *result = flow->graph.result;
-  bool has_news = answer->outcome != ORR_OUTCOME_SUCCESS || (result && result->head.dirty & ORR_BIT(ORR_F_result_status));
+  bool has_news =
+      answer->outcome != ORR_OUTCOME_SUCCESS || (result && result->head.dirty & ORR_BIT(ORR_F_result_status));
   if (flow->op && (flow->is_op_stored || has_news)) {
     orr__object *o = &flow->op->head;
     orr__set_str(o, ORR_F_op_state, "done");
@@ -120,8 +121,10 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
     orr__set_str(o, ORR_F_op_message, answer->outcome == ORR_OUTCOME_SUCCESS ? answer->msg : orr__answer_text(answer));
     if (*answer->sha256) orr__set_str(o, ORR_F_op_providerSha256, answer->sha256);
     orr__unset(o, ORR_F_op_draft);
-    if (flow->is_op_stored) orr__tx_update(tx, o, o->dirty);
-    else orr__tx_insert(tx, o);
+    if (flow->is_op_stored)
+      orr__tx_update(tx, o, o->dirty);
+    else
+      orr__tx_insert(tx, o);
   }
   op_drop(flow);
   for (const char *line = answer->warnings; line && *line;) {
@@ -143,12 +146,18 @@ static char *opts_build(orr__flow *flow, enum orr__hook hook) {
   char *rest = NULL;
   for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest)) {
     const orr__json *own = flow->extra ? orr__json_get(flow->extra, key) : NULL;
-    if (own) orr__json_put(opts, key, orr__json_copy(own));
-    else if (strcmp(key, "attempt") == 0) orr__json_put_int(opts, key, flow->attempt);
-    else if (strcmp(key, "deadline") == 0) orr__json_put_int(opts, key, flow->hook_deadline_ms);
-    else if (strcmp(key, "trigger") == 0) orr__json_put_str(opts, key, result && result->trigger ? result->trigger : "manual");
-    else if (strcmp(key, "requestedBy") == 0 && result && result->requestedBy) orr__json_put_str(opts, key, result->requestedBy);
-    else if (strcmp(key, "force") == 0) orr__json_put_bool(opts, key, false);
+    if (own)
+      orr__json_put(opts, key, orr__json_copy(own));
+    else if (strcmp(key, "attempt") == 0)
+      orr__json_put_int(opts, key, flow->attempt);
+    else if (strcmp(key, "deadline") == 0)
+      orr__json_put_int(opts, key, flow->hook_deadline_ms);
+    else if (strcmp(key, "trigger") == 0)
+      orr__json_put_str(opts, key, result && result->trigger ? result->trigger : "manual");
+    else if (strcmp(key, "requestedBy") == 0 && result && result->requestedBy)
+      orr__json_put_str(opts, key, result->requestedBy);
+    else if (strcmp(key, "force") == 0)
+      orr__json_put_bool(opts, key, false);
   }
   char *text = orr__json_print(opts);
   orr__json_free(opts);
@@ -173,7 +182,8 @@ static void answer_at_once(orr__flow *flow, enum orr__outcome outcome) {
 
 static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__declaration *declaration) {
   orr__core *core = flow->core;
-  double timeout_s = declaration->hook_timeouts[hook] > 0 ? declaration->hook_timeouts[hook] : orr__hooks[hook].timeout_s;
+  double timeout_s =
+      declaration->hook_timeouts[hook] > 0 ? declaration->hook_timeouts[hook] : orr__hooks[hook].timeout_s;
   orr__call *call = orr__call_new(++core->next_call, hook, declaration->code);
   if (!call) return NULL;
   flow->hook_deadline_ms = orr__now(core) + (int64_t)(timeout_s * 1000);
@@ -233,7 +243,8 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
     call->graph = flow->graph;
     memset(&flow->graph, 0, sizeof flow->graph);
   }
-  if (code == 0 && orr__map_put(&core->calls, id, flow) == 0 && core->ops->call(core->ops->self, call, &flow->error) == 0) {
+  if (code == 0 && orr__map_put(&core->calls, id, flow) == 0 &&
+      core->ops->call(core->ops->self, call, &flow->error) == 0) {
     flow->call_id = id;
     return;
   }
@@ -248,7 +259,8 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
 /* opts of the three execution hooks are one table: what one hook wrote there the next one sees, and the next attempt. The
  * runtime's own keys are made anew for each call. */
 static void keep_opts(orr__flow *flow, const orr__call *call) {
-  bool is_of_run = call->hook == ORR_HOOK_prepareExecuteBackup || call->hook == ORR_HOOK_prepareBackupResult || call->hook == ORR_HOOK_executeBackup;
+  bool is_of_run = call->hook == ORR_HOOK_prepareExecuteBackup || call->hook == ORR_HOOK_prepareBackupResult ||
+                   call->hook == ORR_HOOK_executeBackup;
   orr__json *opts = is_of_run ? orr__json_parse_map(call->opts, NULL) : NULL;
   if (!opts) return;
   char keys[200];
@@ -283,7 +295,8 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   flow->answer = *answer;
   memset(answer, 0, sizeof *answer);
   if (flow->answer.has_left_nothing) take_back_mark(flow, call);
-  if (flow->answer.traceback) core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, call->provider, flow->answer.traceback);
+  if (flow->answer.traceback)
+    core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, call->provider, flow->answer.traceback);
   keep_opts(flow, call);
   call_back(flow, call);
   flow->code = 0;
@@ -304,8 +317,8 @@ typedef struct asked {
   orr_error err;
   bool is_mark;
   bool was_sent, was_stored; /* the op row before a mark */
-  orr__object *object;   /* of a checkpoint: with the call, there as long as that is open */
-  uint64_t mask;         /* what was written of it, or of the op row */
+  orr__object *object;       /* of a checkpoint: with the call, there as long as that is open */
+  uint64_t mask;             /* what was written of it, or of the op row */
 } asked;
 
 static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
@@ -343,8 +356,10 @@ static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
 
 static void refuse(void *arg) {
   asked *a = arg;
-  if (a->ready) a->ready(a->arg, a->err.code, &a->err);
-  else a->results(a->arg, a->err.code, NULL, 0);
+  if (a->ready)
+    a->ready(a->arg, a->err.code, &a->err);
+  else
+    a->results(a->arg, a->err.code, NULL, 0);
   orr__error_clear(&a->err);
   free(a);
 }
@@ -397,8 +412,10 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
     orr__set_str(o, ORR_F_op_act, act);
     orr__set_int(o, ORR_F_op_sentDate, orr__now(core));
     a->mask = o->dirty;
-    if (flow->is_op_stored) orr__tx_update(tx, o, o->dirty);
-    else orr__tx_insert(tx, o);
+    if (flow->is_op_stored)
+      orr__tx_update(tx, o, o->dirty);
+    else
+      orr__tx_insert(tx, o);
     flow->is_op_stored = true;
     orr__object_clean(o);
     if (flow->hook == ORR_HOOK_executeBackup && mark_result(flow, tx)) {
@@ -452,13 +469,18 @@ static void results(void *self, uint64_t call_id, int64_t backup_id, const char 
   }
   orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },
                           { .field = ORR_F_result_status, .compare = ORR_EQ, .text = status } };
-  orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = where, .where_count = status ? 2 : 1, .order_field = -1,
-                                   .is_descending = true, .limit = limit && limit < 1000 ? limit : 1000 });
+  orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                   .where = where,
+                                   .where_count = status ? 2 : 1,
+                                   .order_field = -1,
+                                   .is_descending = true,
+                                   .limit = limit && limit < 1000 ? limit : 1000 });
   orr__loop_busy(core->loop, 1);
   orr__store_submit(core->store, tx, results_done, a);
 }
 
-static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level, const char *message) {
+static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level,
+                     const char *message) {
   (void)call_id;
   orr__core *core = self;
   core->config.sink.log(core->config.sink.self, level, provider, message);
@@ -473,6 +495,11 @@ static void provider_changed(void *self, const char *code, const orr_error *err,
 }
 
 void orr__call_install(orr__core *core) {
-  core->host = (orr__provider_host){ .core = core, .answered = answered, .mark_sent = mark_sent, .checkpoint = checkpoint,
-                                     .results = results, .log = log_line, .provider_changed = provider_changed };
+  core->host = (orr__provider_host){ .core = core,
+                                     .answered = answered,
+                                     .mark_sent = mark_sent,
+                                     .checkpoint = checkpoint,
+                                     .results = results,
+                                     .log = log_line,
+                                     .provider_changed = provider_changed };
 }

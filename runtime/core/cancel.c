@@ -29,8 +29,10 @@ static void cancel_committed(orr__flow *flow) {
   orr__object_clean(&result->head);
   orr__result_changed(flow->core, result);
   orr__flow_arm(flow);
-  if (flow->findings.code) orr__flow_fail(flow, flow->findings.code, &flow->findings);
-  else reply(flow);
+  if (flow->findings.code)
+    orr__flow_fail(flow, flow->findings.code, &flow->findings);
+  else
+    reply(flow);
   orr__flow_end(flow);
 }
 
@@ -43,8 +45,12 @@ static void commit(orr__flow *flow, orr__tx *tx) {
 
 void orr__cancel_keep(const orr__flow *flow, orr_result *result) {
   orr__object *o = &result->head;
-  if (!flow->is_cancel_recorded || orr__status_is_terminal(result->status) || orr__streq(result->status, "CANCEL_REQUESTED")) return;
-  if (orr__set_str(o, ORR_F_result_previousStatus, result->status) || orr__set_str(o, ORR_F_result_status, "CANCEL_REQUESTED")) return;
+  if (!flow->is_cancel_recorded || orr__status_is_terminal(result->status) ||
+      orr__streq(result->status, "CANCEL_REQUESTED"))
+    return;
+  if (orr__set_str(o, ORR_F_result_previousStatus, result->status) ||
+      orr__set_str(o, ORR_F_result_status, "CANCEL_REQUESTED"))
+    return;
   o->dirty &= ~ORR_BIT(ORR_F_result_status); /* as it is stored */
 }
 
@@ -70,12 +76,14 @@ static void cancelled(orr__flow *flow) {
   orr__flow_settle(flow, tx);
   bool is_looked_up = orr__streq(result->nextAction, orr__hooks[ORR_HOOK_recoverBackupResult].name);
   if (orr__status_is_terminal(result->status)) { /* what the hook wrote counts, however it ended */
-    orr__result_finish(flow, result->status, outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+    orr__result_finish(flow, result->status,
+                       outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
   } else if (outcome == ORR_OUTCOME_SUCCESS) {
     if (!result->attention && !is_looked_up) orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
   } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS) {
     flow->attempt++;
-    orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again", orr__answer_text(&flow->answer));
+    orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again",
+                    orr__answer_text(&flow->answer));
     orr__flow_write(flow, tx);
     orr__object_clean(&result->head);
     flow->inner = call_cancel;
@@ -113,7 +121,8 @@ static void call_cancel(orr__flow *flow) {
 static void cannot_cancel(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__error_move(&flow->findings, &flow->error);
-  if (!flow->findings.code) orr__error_set(&flow->findings, ORR_E_REFUSED, "the provider '%s' cannot cancel", flow->graph.backup->providerCode);
+  if (!flow->findings.code)
+    orr__error_set(&flow->findings, ORR_E_REFUSED, "the provider '%s' cannot cancel", flow->graph.backup->providerCode);
   not_cancelled(flow, tx, orr__error_message(&flow->findings));
   commit(flow, tx);
 }
@@ -122,7 +131,8 @@ static void cannot_cancel(orr__flow *flow) {
 static bool is_unstarted(orr__flow *flow) {
   const orr_result *result = flow->graph.result;
   int hook = result->nextAction ? orr__hook_find(result->nextAction) : -1;
-  bool is_before = hook == ORR_HOOK_prepareExecuteBackup || hook == ORR_HOOK_prepareBackupResult || hook == ORR_HOOK_executeBackup;
+  bool is_before =
+      hook == ORR_HOOK_prepareExecuteBackup || hook == ORR_HOOK_prepareBackupResult || hook == ORR_HOOK_executeBackup;
   return is_before && !orr__result_may_run(flow->core, result);
 }
 
@@ -144,9 +154,7 @@ static void cancel_loaded(orr__flow *flow) {
   }
 }
 
-void orr__cancel_go(orr__flow *flow) {
-  orr__flow_load(flow, ORR_M_result, flow->id, cancel_loaded);
-}
+void orr__cancel_go(orr__flow *flow) { orr__flow_load(flow, ORR_M_result, flow->id, cancel_loaded); }
 
 /* ---- the request -------------------------------------------------------------------------------------------- */
 
@@ -159,8 +167,10 @@ static void recorded(orr__flow *flow) {
     if (subject) subject->is_cancelled = false;
     bool has_ended = flow->code == ORR_E_CONFLICT; /* meanwhile: looked at again, it says so */
     flow->code = has_ended ? 0 : flow->code;
-    if (has_ended) found(flow);
-    else orr__flow_abandon(flow);
+    if (has_ended)
+      found(flow);
+    else
+      orr__flow_abandon(flow);
     return;
   }
   orr__result_changed(core, flow->graph.result);
@@ -168,9 +178,12 @@ static void recorded(orr__flow *flow) {
     subject->is_cancelled = true;
     orr__flow *holder = subject->holder;
     bool is_marked = holder->op && orr__streq(holder->op->state, "sent");
-    bool is_unsent = holder->hook == ORR_HOOK_executeBackup && !is_marked && !orr__result_may_run(core, flow->graph.result);
-    bool is_waiting = holder->hook == ORR_HOOK_refreshBackupResult || holder->hook == ORR_HOOK_refreshBackupResults || holder->hook == ORR_HOOK_recoverBackupResult;
-    if (holder->call_id && (is_waiting || is_unsent)) core->ops->interrupt(core->ops->self, holder->call_id, "a cancel was requested");
+    bool is_unsent =
+        holder->hook == ORR_HOOK_executeBackup && !is_marked && !orr__result_may_run(core, flow->graph.result);
+    bool is_waiting = holder->hook == ORR_HOOK_refreshBackupResult || holder->hook == ORR_HOOK_refreshBackupResults ||
+                      holder->hook == ORR_HOOK_recoverBackupResult;
+    if (holder->call_id && (is_waiting || is_unsent))
+      core->ops->interrupt(core->ops->self, holder->call_id, "a cancel was requested");
   }
   orr__flow_acquire(flow, orr__result_key(flow->id), true, orr__cancel_go);
 }
@@ -182,13 +195,15 @@ static void to_record(orr__flow *flow) {
   }
   orr_result *result = flow->graph.result;
   if (orr__status_is_terminal(result->status)) {
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld has ended already: %s", (long long)result->id, result->status);
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld has ended already: %s", (long long)result->id,
+                                result->status);
     orr__flow_abandon(flow);
     return;
   }
   const orr__declaration *declaration = orr__flow_declaration(flow);
   if (!is_unstarted(flow) && (!declaration || !orr__declares(declaration, ORR_HOOK_cancelBackup))) {
-    if (declaration) flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot cancel", declaration->code);
+    if (declaration)
+      flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot cancel", declaration->code);
     orr__flow_abandon(flow);
     return;
   }

@@ -45,10 +45,13 @@ int orr__name_check(const char *name, orr_error *reterr) {
       return orr__error_set(reterr, ORR_E_INVALID, "the name '%s' has a character that names cannot have", name);
     digits += isdigit((unsigned char)*c) != 0;
   }
-  if (len == 0 || len > 100) return orr__error_set(reterr, ORR_E_INVALID, "a name has 1 to 100 bytes, this one %zu", len);
-  if (digits == len) return orr__error_set(reterr, ORR_E_INVALID, "the name '%s' is a number: that is how ids look", name);
+  if (len == 0 || len > 100)
+    return orr__error_set(reterr, ORR_E_INVALID, "a name has 1 to 100 bytes, this one %zu", len);
+  if (digits == len)
+    return orr__error_set(reterr, ORR_E_INVALID, "the name '%s' is a number: that is how ids look", name);
   if (*name == '-' || isspace((unsigned char)*name) || isspace((unsigned char)name[len - 1]))
-    return orr__error_set(reterr, ORR_E_INVALID, "the name '%s' begins or ends with a character that names cannot begin or end with", name);
+    return orr__error_set(reterr, ORR_E_INVALID,
+                          "the name '%s' begins or ends with a character that names cannot begin or end with", name);
   return 0;
 }
 
@@ -92,12 +95,16 @@ static void halt(orr__flow *flow, int code) {
   orr__answer_error(&flow->answer, flow->hook, &err);
   if (flow->answer.outcome == ORR_OUTCOME_HALT || flow->answer.outcome == ORR_OUTCOME_SUCCESS) {
     bool has_fields = flow->findings.field_count > 0 || err.field_count > 0;
-    const char *msg = flow->answer.msg && *flow->answer.msg ? flow->answer.msg : has_fields ? "not valid" : "the provider gave no reason";
+    const char *msg = flow->answer.msg && *flow->answer.msg ? flow->answer.msg
+                      : has_fields                          ? "not valid"
+                                                            : "the provider gave no reason";
     orr_error both = ORR_ERROR_INIT;
     orr__error_set(&both, has_fields ? ORR_E_INVALID : code, "%s", msg);
-    for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&both, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
+    for (size_t i = 0; i < flow->findings.field_count; i++)
+      orr__error_field(&both, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
     if (flow->hook != ORR_HOOK_validateBackup || !flow->answer.has_errors)
-      for (size_t i = 0; i < err.field_count; i++) orr__error_field(&both, err.fields[i].field, "%s", err.fields[i].message);
+      for (size_t i = 0; i < err.field_count; i++)
+        orr__error_field(&both, err.fields[i].field, "%s", err.fields[i].message);
     orr__error_move(&err, &both);
   }
   orr__error_clear(&flow->findings);
@@ -105,7 +112,8 @@ static void halt(orr__flow *flow, int code) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
   settle_ops(flow, tx, 0);
-  orr__flow_event(flow, tx, "backup.halted", "warning", "%s: %s", orr__hooks[flow->hook].name, orr__error_message(&flow->findings));
+  orr__flow_event(flow, tx, "backup.halted", "warning", "%s: %s", orr__hooks[flow->hook].name,
+                  orr__error_message(&flow->findings));
   orr__flow_submit(flow, tx, give_up);
 }
 
@@ -123,16 +131,20 @@ static void findings_to_opts(orr__flow *flow) {
 /* createBackup past its sent mark, and no outcome on record: it may have made it. The op row stays as it is. */
 static void left_uncertain(orr__flow *flow, const char *why) {
   orr_error err = ORR_ERROR_INIT;
-  orr__error_set(&err, ORR_E_ATTENTION, "createBackup may have made '%s' outside before it stopped (%s); the name stays reserved",
+  orr__error_set(&err, ORR_E_ATTENTION,
+                 "createBackup may have made '%s' outside before it stopped (%s); the name stays reserved",
                  flow->graph.backup->name, why);
-  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode, orr__error_message(&err));
+  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode,
+                              orr__error_message(&err));
   orr__flow_fail(flow, err.code, &err);
   orr__error_clear(&err);
   orr__flow_end(flow);
 }
 
 /* May this creation have made something outside? An attempt that follows another one does so because that one may have. */
-static bool may_be_made(const orr__flow *flow) { return flow->hook == ORR_HOOK_createBackup && (flow->sent_ms || flow->attempt > 1); }
+static bool may_be_made(const orr__flow *flow) {
+  return flow->hook == ORR_HOOK_createBackup && (flow->sent_ms || flow->attempt > 1);
+}
 
 static void hook_done(orr__flow *flow);
 
@@ -167,7 +179,9 @@ static void persisted(orr__flow *flow) {
   if (out) {
     orr__json_put(out, "backup", orr__view_backup(flow));
     orr__json_put_str(out, "msg", flow->answer.msg);
-    if (backup->schedule) orr__json_put(out, "schedule", orr__schedule_describe(core, backup->schedule, backup->timeZone, backup->scheduleAnchor, 3, NULL));
+    if (backup->schedule)
+      orr__json_put(out, "schedule",
+                    orr__schedule_describe(core, backup->schedule, backup->timeZone, backup->scheduleAnchor, 3, NULL));
     orr__flow_reply(flow, out);
   }
   orr__json_free(out);
@@ -177,7 +191,8 @@ static void persisted(orr__flow *flow) {
 /* What it refers to is still there. */
 static void guard_context(orr__flow *flow, orr__tx *tx) {
   const orr__graph *g = &flow->graph;
-  if (g->connection) orr__tx_guard_str(tx, ORR_M_connection, g->connection->id, ORR_F_connection_uuid, g->connection->uuid);
+  if (g->connection)
+    orr__tx_guard_str(tx, ORR_M_connection, g->connection->id, ORR_F_connection_uuid, g->connection->uuid);
   if (g->server) orr__tx_guard_str(tx, ORR_M_server, g->server->id, ORR_F_server_uuid, g->server->uuid);
   if (g->cloud) orr__tx_guard_str(tx, ORR_M_cloud, g->cloud->id, ORR_F_cloud_uuid, g->cloud->uuid);
 }
@@ -212,7 +227,8 @@ static void halt_by_findings(orr__flow *flow) {
   settle_ops(flow, tx, 0);
   orr_error err = ORR_ERROR_INIT;
   orr__error_set(&err, ORR_E_INVALID, "the options are not valid");
-  for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&err, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
+  for (size_t i = 0; i < flow->findings.field_count; i++)
+    orr__error_field(&err, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
   orr__error_move(&flow->findings, &err);
   orr__flow_submit(flow, tx, give_up);
 }
@@ -258,17 +274,26 @@ static void hook_done(orr__flow *flow) {
   bool has_answered = outcome == ORR_OUTCOME_SUCCESS || outcome == ORR_OUTCOME_HALT;
   if (has_answered && flow->hook == ORR_HOOK_validateBackup && flow->answer.has_errors) replace_findings(flow);
   bool has_errors = flow->answer.errors.field_count > 0;
-  if (outcome == ORR_OUTCOME_SUCCESS && has_errors && !is_create) halt(flow, ORR_E_INVALID);
-  else if (outcome == ORR_OUTCOME_SUCCESS && flow->hook == ORR_HOOK_validateBackup && flow->findings.field_count) halt(flow, ORR_E_INVALID);
-  else if (outcome == ORR_OUTCOME_SUCCESS && is_create) persist(flow);
-  else if (outcome == ORR_OUTCOME_SUCCESS) hook_next(flow, flow->hook == ORR_HOOK_configureBackup ? ORR_HOOK_validateBackup : ORR_HOOK_createBackup);
-  else if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) orr__flow_end(flow); /* its row in the journal stays open */
+  if (outcome == ORR_OUTCOME_SUCCESS && has_errors && !is_create)
+    halt(flow, ORR_E_INVALID);
+  else if (outcome == ORR_OUTCOME_SUCCESS && flow->hook == ORR_HOOK_validateBackup && flow->findings.field_count)
+    halt(flow, ORR_E_INVALID);
+  else if (outcome == ORR_OUTCOME_SUCCESS && is_create)
+    persist(flow);
+  else if (outcome == ORR_OUTCOME_SUCCESS)
+    hook_next(flow, flow->hook == ORR_HOOK_configureBackup ? ORR_HOOK_validateBackup : ORR_HOOK_createBackup);
+  else if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining)
+    orr__flow_end(flow); /* its row in the journal stays open */
   else if (outcome > ORR_OUTCOME_HALT && may_be_made(flow)) {
-    bool may_repeat = declaration && declaration->is_idempotent && flow->attempt < ORR_DELETE_ATTEMPTS; /* the other side knows the key */
+    bool may_repeat = declaration && declaration->is_idempotent &&
+                      flow->attempt < ORR_DELETE_ATTEMPTS; /* the other side knows the key */
     flow->attempt++;
-    if (may_repeat) hook_next(flow, ORR_HOOK_createBackup);
-    else left_uncertain(flow, orr__answer_text(&flow->answer));
-  } else halt(flow, flow->hook == ORR_HOOK_validateBackup ? ORR_E_INVALID : ORR_E_HALTED);
+    if (may_repeat)
+      hook_next(flow, ORR_HOOK_createBackup);
+    else
+      left_uncertain(flow, orr__answer_text(&flow->answer));
+  } else
+    halt(flow, flow->hook == ORR_HOOK_validateBackup ? ORR_E_INVALID : ORR_E_HALTED);
 }
 
 /* ---- the draft ---------------------------------------------------------------------------------------------- */
@@ -299,22 +324,27 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
     return orr__error_set(&flow->error, ORR_E_INVALID, "refreshInterval is seconds, from 0.1 to 86400");
   if (interval) orr__set_num(o, ORR_F_backup_refreshInterval, seconds);
   if (flow->graph.connection && !orr__streq(flow->graph.connection->providerCode, declaration->code))
-    return orr__error_set(&flow->error, ORR_E_INVALID, "connection '%s' is for the provider '%s', not '%s'", flow->graph.connection->name,
-                          flow->graph.connection->providerCode, declaration->code);
+    return orr__error_set(&flow->error, ORR_E_INVALID, "connection '%s' is for the provider '%s', not '%s'",
+                          flow->graph.connection->name, flow->graph.connection->providerCode, declaration->code);
   if (!flow->graph.connection && declaration->connection_option_count) {
     for (size_t i = 0; i < declaration->connection_option_count; i++)
       if (declaration->connection_options[i].is_required)
-        return orr__error_set(&flow->error, ORR_E_INVALID, "the provider '%s' needs a connection: orrery connection add, then --connection", declaration->code);
+        return orr__error_set(&flow->error, ORR_E_INVALID,
+                              "the provider '%s' needs a connection: orrery connection add, then --connection",
+                              declaration->code);
   }
-  if (flow->graph.connection && orr__object_has(&flow->graph.connection->head, ORR_F_connection_enabled) && !flow->graph.connection->enabled)
+  if (flow->graph.connection && orr__object_has(&flow->graph.connection->head, ORR_F_connection_enabled) &&
+      !flow->graph.connection->enabled)
     return orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", flow->graph.connection->name);
   int code = set_schedule(flow, backup);
   if (code) return code;
-  return orr__options_apply(declaration->options, declaration->option_count, o, ORR_F_backup_config, ORR_F_backup_secrets, flow->config, &flow->findings);
+  return orr__options_apply(declaration->options, declaration->option_count, o, ORR_F_backup_config,
+                            ORR_F_backup_secrets, flow->config, &flow->findings);
 }
 
 static void draft(orr__flow *flow) {
-  const orr__declaration *declaration = flow->code ? NULL : orr__flow_declare(flow, orr__json_str(flow->args, "provider"));
+  const orr__declaration *declaration =
+      flow->code ? NULL : orr__flow_declare(flow, orr__json_str(flow->args, "provider"));
   orr_backup *backup = declaration ? orr__backup_new() : NULL;
   if (declaration && !backup) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
   if (!flow->code) {
@@ -327,7 +357,8 @@ static void draft(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  orr__options_check(declaration->options, declaration->option_count, &backup->head, ORR_F_backup_config, ORR_F_backup_secrets, &flow->findings);
+  orr__options_check(declaration->options, declaration->option_count, &backup->head, ORR_F_backup_config,
+                     ORR_F_backup_secrets, &flow->findings);
   hook_next(flow, ORR_HOOK_configureBackup);
 }
 
@@ -345,7 +376,9 @@ static void check_name(orr__flow *flow) {
   }
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_backup_name, .compare = ORR_EQ, .text = orr__json_str(flow->args, "name") };
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &where, .where_count = 1, .order_field = -1, .limit = 1, .fields = 1 });
+  flow->slot = orr__tx_query(
+      tx, &(orr__query){
+              .model = ORR_M_backup, .where = &where, .where_count = 1, .order_field = -1, .limit = 1, .fields = 1 });
   orr__flow_submit(flow, tx, name_checked);
 }
 

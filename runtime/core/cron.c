@@ -17,12 +17,10 @@
 /* Gregorian dates and weekdays repeat after this: what does not come within it never comes. */
 enum { CYCLE_YEARS = 400 };
 
-static int64_t floor_div(int64_t a, int64_t b) {
-  return a / b - (a % b < 0);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 static int days_in_month(int64_t year, int month) {
-  static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
   bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   return days[month - 1] + (month == 2 && is_leap);
 }
@@ -87,9 +85,7 @@ static int64_t next_minute(const orr__cron *cron, int64_t from) {
 }
 
 /* First minute on the wall that begins at or after a local instant. */
-static int64_t minute_from(int64_t local_ms) {
-  return -floor_div(-local_ms, MINUTE_MS);
-}
+static int64_t minute_from(int64_t local_ms) { return -floor_div(-local_ms, MINUTE_MS); }
 
 /* Was a fitting time left out when the clock was set forward at the start of this span? */
 static bool is_owed(const orr__cron *cron, const orr__zone_span *span) {
@@ -130,6 +126,4 @@ int64_t orr__cron_next(const orr__cron *cron, const orr__zone *zone, int64_t anc
   }
 }
 
-bool orr__cron_is_never(const orr__cron *cron) {
-  return cron->every_ms == 0 && next_day(cron, 0) == NO_MINUTE;
-}
+bool orr__cron_is_never(const orr__cron *cron) { return cron->every_ms == 0 && next_day(cron, 0) == NO_MINUTE; }

@@ -20,53 +20,48 @@ typedef struct cron_reader {
 typedef struct cron_field {
   const char *name;
   int min, max;
-  const char *names;  /* three letters each, or NULL */
-  int first_name;     /* the value of the first one */
+  const char *names; /* three letters each, or NULL */
+  int first_name;    /* the value of the first one */
   const char *expected;
 } cron_field;
 
 enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELDS };
 
 static const cron_field fields[FIELDS] = {
-    {"minute", 0, 59, NULL, 0, "0-59"},
-    {"hour", 0, 23, NULL, 0, "0-23"},
-    {"day of month", 1, 31, NULL, 0, "1-31"},
-    {"month", 1, 12, "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC", 1, "1-12 or JAN-DEC"},
-    {"day of week", 0, 7, "SUNMONTUEWEDTHUFRISAT", 0, "0-7 or SUN-SAT"},
+  { "minute", 0, 59, NULL, 0, "0-59" },
+  { "hour", 0, 23, NULL, 0, "0-23" },
+  { "day of month", 1, 31, NULL, 0, "1-31" },
+  { "month", 1, 12, "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC", 1, "1-12 or JAN-DEC" },
+  { "day of week", 0, 7, "SUNMONTUEWEDTHUFRISAT", 0, "0-7 or SUN-SAT" },
 };
 
-static const struct { const char *word, *expression; } names[] = {
-    {"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
-    {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"},
+static const struct {
+  const char *word, *expression;
+} names[] = {
+  { "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" }, { "@weekly", "0 0 * * 0" },
+  { "@daily", "0 0 * * *" },  { "@midnight", "0 0 * * *" }, { "@hourly", "0 * * * *" },
 };
 
 enum { NAMES = sizeof names / sizeof *names };
 
-__attribute__((format(printf, 3, 4)))
-static int fault(const cron_reader *r, const char *at, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static int fault(const cron_reader *r, const char *at, const char *format, ...) {
   if (!r->reterr) return ORR_E_INVALID;
   va_list args;
   va_start(args, format);
   orr_error why = ORR_ERROR_INIT;
   orr__error_setv(&why, ORR_E_INVALID, format, args);
   va_end(args);
-  orr__error_set(r->reterr, ORR_E_INVALID, "'%s' is no schedule: column %d: %s", r->text,
-                 (int)(at - r->text) + 1, orr__error_message(&why));
+  orr__error_set(r->reterr, ORR_E_INVALID, "'%s' is no schedule: column %d: %s", r->text, (int)(at - r->text) + 1,
+                 orr__error_message(&why));
   orr__error_clear(&why);
   return ORR_E_INVALID;
 }
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-static bool is_end(char c) {
-  return c == '\0' || c == ' ' || c == '\t';
-}
+static bool is_end(char c) { return c == '\0' || c == ' ' || c == '\t'; }
 
 /* Ignoring the case of ASCII letters whatever the host's locale; b holds letters and @ only. */
 static bool is_same_word(const char *a, const char *b, size_t len) {
@@ -119,8 +114,7 @@ static int read_value(cron_reader *r, const cron_field *field, int *ret) {
                  field->expected);
   }
   int64_t value = read_number(r, 999);
-  if (value < field->min || value > field->max)
-    return fault(r, start, "%s is %s", field->name, field->expected);
+  if (value < field->min || value > field->max) return fault(r, start, "%s is %s", field->name, field->expected);
   *ret = (int)value;
   return 0;
 }
@@ -129,8 +123,7 @@ static int read_step(cron_reader *r, const cron_field *field, int *ret) {
   int most = field->max - field->min + 1;
   const char *start = ++r->at;
   int64_t step = is_digit(*start) ? read_number(r, 999) : 0;
-  if (step < 1 || step > most)
-    return fault(r, start, "a step of %s is a number from 1 to %d", field->name, most);
+  if (step < 1 || step > most) return fault(r, start, "a step of %s is a number from 1 to %d", field->name, most);
   *ret = (int)step;
   return 0;
 }
@@ -153,8 +146,7 @@ static int read_term(cron_reader *r, const cron_field *field, uint64_t *bits, bo
       rc = read_value(r, field, &last);
       if (rc != 0) return rc;
       if (field == &fields[WEEKDAY] && last == 0 && first > 0) last = 7; /* FRI-SUN */
-      if (last < first)
-        return fault(r, start, "the range of %s runs backwards; write two, with a comma", field->name);
+      if (last < first) return fault(r, start, "the range of %s runs backwards; write two, with a comma", field->name);
     }
   }
   if (*r->at == '/') {
@@ -195,13 +187,13 @@ static int read_fields(cron_reader *r, orr__cron *ret_cron) {
   if (*r->at != '\0') return fault(r, r->at, "nothing can follow the five fields (seconds are not supported)");
   bits[WEEKDAY] |= bits[WEEKDAY] >> 7; /* 7 is Sunday too */
   *ret_cron = (orr__cron){
-      .minutes = bits[MINUTE],
-      .hours = (uint32_t)bits[HOUR],
-      .days = (uint32_t)bits[DAY],
-      .months = (uint16_t)bits[MONTH],
-      .weekdays = bits[WEEKDAY] & 0x7f,
-      .is_either_day = !has_star[DAY] && !has_star[WEEKDAY],
-      .is_elapsed = has_star[MINUTE] || has_star[HOUR],
+    .minutes = bits[MINUTE],
+    .hours = (uint32_t)bits[HOUR],
+    .days = (uint32_t)bits[DAY],
+    .months = (uint16_t)bits[MONTH],
+    .weekdays = bits[WEEKDAY] & 0x7f,
+    .is_either_day = !has_star[DAY] && !has_star[WEEKDAY],
+    .is_elapsed = has_star[MINUTE] || has_star[HOUR],
   };
   return 0;
 }
@@ -209,7 +201,7 @@ static int read_fields(cron_reader *r, orr__cron *ret_cron) {
 /* 1h30m: units from large to small, each once. */
 static int read_every(cron_reader *r, orr__cron *ret_cron) {
   static const char units[] = "dhms";
-  static const int64_t unit_ms[] = {86400000, 3600000, 60000, 1000};
+  static const int64_t unit_ms[] = { 86400000, 3600000, 60000, 1000 };
   skip_blanks(r);
   const char *start = r->at;
   int last_unit = -1;
@@ -233,7 +225,7 @@ static int read_every(cron_reader *r, orr__cron *ret_cron) {
   if (total_ms < 1000) return fault(r, start, "an interval is at least 1s");
   skip_blanks(r);
   if (*r->at != '\0') return fault(r, r->at, "nothing can follow the interval");
-  *ret_cron = (orr__cron){.every_ms = total_ms};
+  *ret_cron = (orr__cron){ .every_ms = total_ms };
   return 0;
 }
 
@@ -254,7 +246,7 @@ static int read_word(cron_reader *r, orr__cron *ret_cron) {
   for (int i = 0; i < NAMES; i++) {
     if (strlen(names[i].word) != len || !is_same_word(word, names[i].word, len)) continue;
     if (*r->at != '\0') return fault(r, r->at, "nothing can follow %s", names[i].word);
-    cron_reader expression = {names[i].expression, names[i].expression, NULL};
+    cron_reader expression = { names[i].expression, names[i].expression, NULL };
     return read_fields(&expression, ret_cron);
   }
   const char *near = orr__nearest(word, word_at, NULL);
@@ -265,7 +257,7 @@ static int read_word(cron_reader *r, orr__cron *ret_cron) {
 int orr__cron_parse(const char *text, orr__cron *ret_cron, orr_error *reterr) {
   if (strnlen(text, TEXT_MAX + 1) > TEXT_MAX)
     return orr__error_set(reterr, ORR_E_INVALID, "a schedule has at most %d characters", TEXT_MAX);
-  cron_reader r = {text, text, reterr};
+  cron_reader r = { text, text, reterr };
   skip_blanks(&r);
   return *r.at == '@' ? read_word(&r, ret_cron) : read_fields(&r, ret_cron);
 }

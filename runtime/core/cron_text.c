@@ -12,18 +12,14 @@ enum { TEXT_LIMIT = 4096, TIMES_MAX = 6 };
 #define ALL_MONTHS UINT64_C(0x1ffe)
 #define ALL_WEEKDAYS UINT64_C(0x7f)
 
-static const char *const month_names[] = {"",     "January", "February",  "March",   "April",    "May",     "June",
-                                          "July", "August",  "September", "October", "November", "December"};
-static const char *const weekday_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                            "Thursday", "Friday", "Saturday", "Sunday"};
+static const char *const month_names[] = { "",     "January", "February",  "March",   "April",    "May",     "June",
+                                           "July", "August",  "September", "October", "November", "December" };
+static const char *const weekday_names[] = { "Sunday",   "Monday", "Tuesday",  "Wednesday",
+                                             "Thursday", "Friday", "Saturday", "Sunday" };
 
-static int lowest(uint64_t bits) {
-  return __builtin_ctzll(bits);
-}
+static int lowest(uint64_t bits) { return __builtin_ctzll(bits); }
 
-static int count(uint64_t bits) {
-  return __builtin_popcountll(bits);
-}
+static int count(uint64_t bits) { return __builtin_popcountll(bits); }
 
 /* The last value of the run of neighbours that begins at `first`. */
 static int run_end(uint64_t bits, int first) {
@@ -136,8 +132,10 @@ static void add_days(orr__buf *out, const orr__cron *cron, bool is_clock_time) {
 }
 
 static void add_interval(orr__buf *out, int64_t every_ms) {
-  static const struct { int64_t ms; const char *name; } units[] = {
-      {86400000, "day"}, {3600000, "hour"}, {60000, "minute"}, {1000, "second"}};
+  static const struct {
+    int64_t ms;
+    const char *name;
+  } units[] = { { 86400000, "day" }, { 3600000, "hour" }, { 60000, "minute" }, { 1000, "second" } };
   orr__buf_adds(out, "every");
   for (int i = 0; i < 4; i++) {
     long long number = every_ms / units[i].ms;

@@ -47,8 +47,10 @@ void orr__flow_end(orr__flow *flow) {
   }
   orr__timer_stop(core->loop, &flow->timer);
   orr__flow_release(flow);
-  if (flow->prev) flow->prev->next = flow->next;
-  else core->flows = flow->next;
+  if (flow->prev)
+    flow->prev->next = flow->next;
+  else
+    core->flows = flow->next;
   if (flow->next) flow->next->prev = flow->prev;
   core->flow_count--;
   orr__flow_hush(flow);
@@ -136,8 +138,10 @@ static void leave_line(orr__subject *subject, orr__flow *flow) {
   orr__flow *before = NULL;
   for (orr__flow *f = subject->first; f; before = f, f = f->line) {
     if (f != flow) continue;
-    if (before) before->line = f->line;
-    else subject->first = f->line;
+    if (before)
+      before->line = f->line;
+    else
+      subject->first = f->line;
     if (subject->last == f) subject->last = before;
     return;
   }
@@ -197,8 +201,10 @@ static void on_tx(void *arg, orr__tx *tx, int code, const orr_error *err) {
   flow->code = code;
   orr__error_clear(&flow->error);
   if (code) {
-    if (err) orr__error_copy(&flow->error, err);
-    else orr__error_set(&flow->error, code, "the store refused it");
+    if (err)
+      orr__error_copy(&flow->error, err);
+    else
+      orr__error_set(&flow->error, code, "the store refused it");
     orr__flow_hush(flow);
   } else {
     flow->core->last_commit_ms = orr__now(flow->core);
@@ -259,12 +265,14 @@ void orr__flow_leave(orr__flow *flow) {
 void orr__flow_sleep(orr__flow *flow, double seconds, orr__step step) {
   flow->step = step;
   flow->code = 0;
-  orr__timer_start(flow->core->loop, &flow->timer,
-                   orr__loop_mono_ms(flow->core->loop) + (int64_t)(seconds * 1000), run_step, flow);
+  orr__timer_start(flow->core->loop, &flow->timer, orr__loop_mono_ms(flow->core->loop) + (int64_t)(seconds * 1000),
+                   run_step, flow);
 }
 
 void orr__flow_wait_again(orr__flow *flow) {
-  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(1, flow->attempt - 1);
+  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY
+                    ? flow->answer.retry_after
+                    : orr__backoff_s(1, flow->attempt - 1);
   orr__step step = flow->inner;
   flow->inner = NULL;
   orr__flow_sleep(flow, wait, step);
@@ -284,10 +292,13 @@ static void found(orr__flow *flow) {
     size_t matches = flow->slot3 >= 0 ? orr__tx_rows(flow->tx, flow->slot3) : 0;
     const orr__object *hit = by_name ? by_name : by_id;
     if (!hit && matches == 1) hit = orr__tx_row(flow->tx, flow->slot3, 0);
-    if (hit) flow->id = orr__object_id(hit);
+    if (hit)
+      flow->id = orr__object_id(hit);
     else if (matches > 1)
-      flow->code = orr__error_set(&flow->error, ORR_E_INVALID, "'%s' fits more than one %s: give more of its uuid", flow->find_ref, what);
-    else flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "no %s '%s'", what, flow->find_ref);
+      flow->code = orr__error_set(&flow->error, ORR_E_INVALID, "'%s' fits more than one %s: give more of its uuid",
+                                  flow->find_ref, what);
+    else
+      flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "no %s '%s'", what, flow->find_ref);
   }
   free(flow->find_ref);
   flow->find_ref = NULL;
@@ -301,12 +312,22 @@ void orr__flow_find(orr__flow *flow, enum orr__model_id model, const char *ref, 
   int64_t id = strtoll(ref, &end, 10);
   flow->slot = flow->slot2 = flow->slot3 = -1;
   if (name >= 0)
-    flow->slot = orr__tx_query(tx, &(orr__query){ .model = model, .where = &(orr__where){ .field = name, .compare = ORR_EQ, .text = ref },
-                                                  .where_count = 1, .order_field = -1, .limit = 1, .fields = 1 });
+    flow->slot =
+        orr__tx_query(tx, &(orr__query){ .model = model,
+                                         .where = &(orr__where){ .field = name, .compare = ORR_EQ, .text = ref },
+                                         .where_count = 1,
+                                         .order_field = -1,
+                                         .limit = 1,
+                                         .fields = 1 });
   if (*ref && !*end && id > 0) flow->slot2 = orr__tx_get(tx, model, id);
   if (strlen(ref) >= 4)
-    flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = model, .where = &(orr__where){ .field = uuid, .compare = ORR_PREFIX, .text = ref },
-                                                   .where_count = 1, .order_field = -1, .limit = 2, .fields = 1 });
+    flow->slot3 =
+        orr__tx_query(tx, &(orr__query){ .model = model,
+                                         .where = &(orr__where){ .field = uuid, .compare = ORR_PREFIX, .text = ref },
+                                         .where_count = 1,
+                                         .order_field = -1,
+                                         .limit = 2,
+                                         .fields = 1 });
   flow->find_model = model;
   free(flow->find_ref);
   flow->find_ref = orr__strdup(ref);

@@ -35,14 +35,21 @@
 #define ARG_NAME_CONNECTION "connection"
 #define ARG_NAME_NAME "name"
 
-#define ARGS(a, b, c, d, e, f) \
-  { ARG_KIND_##a, ARG_KIND_##b, ARG_KIND_##c, ARG_KIND_##d, ARG_KIND_##e, ARG_KIND_##f }, \
-  { ARG_NAME_##a, ARG_NAME_##b, ARG_NAME_##c, ARG_NAME_##d, ARG_NAME_##e, ARG_NAME_##f }
+#define ARGS(a, b, c, d, e, f)                                                              \
+  { ARG_KIND_##a, ARG_KIND_##b, ARG_KIND_##c, ARG_KIND_##d, ARG_KIND_##e, ARG_KIND_##f }, { \
+    ARG_NAME_##a, ARG_NAME_##b, ARG_NAME_##c, ARG_NAME_##d, ARG_NAME_##e, ARG_NAME_##f      \
+  }
 
 /* ops.def joins bare flag words with `|`, so they are names here. ARGS is two initialisers: kinds and names. */
 enum {
-  NOTHING = ORR_HOOK_NOTHING, NEEDED = ORR_HOOK_NEEDED, ANSWER = ORR_HOOK_ANSWER, EXECUTION = ORR_HOOK_EXECUTION,
-  FINDINGS = ORR_HOOK_FINDINGS, MODEL = ORR_HOOK_MODEL, VALUE = ORR_HOOK_VALUE, QUIET = ORR_HOOK_QUIET,
+  NOTHING = ORR_HOOK_NOTHING,
+  NEEDED = ORR_HOOK_NEEDED,
+  ANSWER = ORR_HOOK_ANSWER,
+  EXECUTION = ORR_HOOK_EXECUTION,
+  FINDINGS = ORR_HOOK_FINDINGS,
+  MODEL = ORR_HOOK_MODEL,
+  VALUE = ORR_HOOK_VALUE,
+  QUIET = ORR_HOOK_QUIET,
   UNREPEATABLE = ORR_HOOK_UNREPEATABLE
 };
 

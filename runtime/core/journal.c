@@ -76,7 +76,8 @@ static bool is_reached(const orr__watcher *w, const orr_result *result) {
   if (orr__status_is_terminal(result->status) || result->attention) return true;
   if (w->kind != ORR_WATCH_STARTED) return false;
   int next = result->nextAction ? orr__hook_find(result->nextAction) : -1;
-  return next != ORR_HOOK_prepareExecuteBackup && next != ORR_HOOK_prepareBackupResult && next != ORR_HOOK_executeBackup;
+  return next != ORR_HOOK_prepareExecuteBackup && next != ORR_HOOK_prepareBackupResult &&
+         next != ORR_HOOK_executeBackup;
 }
 
 void orr__result_changed(orr__core *core, const orr_result *result) {

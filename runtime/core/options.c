@@ -26,7 +26,9 @@ static int settable_field(const orr__object *object, const char *name) {
   return f->flags & (ORR_FIELD_READONLY | ORR_FIELD_DERIVED) || f->type == ORR_T_MAP ? -1 : field;
 }
 
-static bool is_type(const orr__option *option, const char *type) { return option->input_type && strcmp(option->input_type, type) == 0; }
+static bool is_type(const orr__option *option, const char *type) {
+  return option->input_type && strcmp(option->input_type, type) == 0;
+}
 
 /* What a value that came as JSON should have been, or NULL if it is that. Null is "not given". */
 static const char *misfit_of(const orr__option *option, const orr__json *value) {
@@ -88,11 +90,14 @@ static const char *name_at(void *arg, size_t i) {
   return names->model->id != ORR_M_backup && i < names->model->field_count ? names->model->fields[i].name : NULL;
 }
 
-static void unknown(const char *name, const orr__option *options, size_t count, const orr__object *object, orr_error *findings) {
+static void unknown(const char *name, const orr__option *options, size_t count, const orr__object *object,
+                    orr_error *findings) {
   struct names names = { options, count, object->model };
   const char *nearest = orr__nearest(name, name_at, &names);
-  if (nearest) orr__error_field(findings, name, "unknown option; did you mean '%s'?", nearest);
-  else orr__error_field(findings, name, "unknown option");
+  if (nearest)
+    orr__error_field(findings, name, "unknown option; did you mean '%s'?", nearest);
+  else
+    orr__error_field(findings, name, "unknown option");
 }
 
 static bool in_choices(const orr__option *option, const orr__json *value) {
@@ -152,8 +157,8 @@ static int put_defaults(const orr__option *options, size_t count, orr__object *o
 }
 
 /* One supplied value. Returns NOMEM only; all else is a finding. */
-static int apply_one(const orr__option *options, size_t count, orr__object *object, orr__json *config, orr__json *secrets,
-                     const orr__json *value, orr_error *findings) {
+static int apply_one(const orr__option *options, size_t count, orr__object *object, orr__json *config,
+                     orr__json *secrets, const orr__json *value, orr_error *findings) {
   const char *name = orr__json_key(value);
   const orr__option *option = option_of(options, count, name);
   int field = settable_field(object, name);
@@ -175,8 +180,8 @@ static int apply_one(const orr__option *options, size_t count, orr__object *obje
   return orr__json_path_set(is_type(option, "password") ? secrets : config, name, converted, NULL);
 }
 
-int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
-                       const orr__json *supplied, orr_error *findings) {
+int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field,
+                       int secrets_field, const orr__json *supplied, orr_error *findings) {
   orr__json *config = orr__object_map(object, config_field);
   orr__json *secrets = orr__object_map(object, secrets_field);
   int code = config && secrets ? 0 : ORR_E_NOMEM;
@@ -190,8 +195,8 @@ int orr__options_apply(const orr__option *options, size_t count, orr__object *ob
   return code;
 }
 
-void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field, int secrets_field,
-                        orr_error *findings) {
+void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field,
+                        int secrets_field, orr_error *findings) {
   orr__json *config = orr__object_map(object, config_field);
   orr__json *secrets = orr__object_map(object, secrets_field);
   for (size_t i = 0; i < count; i++) {
@@ -202,7 +207,8 @@ void orr__options_check(const orr__option *options, size_t count, const orr__obj
     const char *text = orr__json_text(value);
     bool is_set = field >= 0 ? orr__object_has(object, field) : !orr__json_is_null(value) && !(text && !*text);
     if (!is_set) {
-      if (o->is_required) orr__error_field(findings, o->field_name, "%s is required", o->field_label ? o->field_label : o->field_name);
+      if (o->is_required)
+        orr__error_field(findings, o->field_name, "%s is required", o->field_label ? o->field_label : o->field_name);
       continue;
     }
     if (field >= 0 || !o->choices || are_choices(o, value)) continue;

@@ -41,9 +41,9 @@ static bool is_hook(const orr_op *op, enum orr__hook hook) { return orr__streq(o
 
 /* What the journal says of a result: rows left open are closed. */
 typedef struct past {
-  bool has_open;         /* a call was left in the midst of it */
-  bool is_uncertain;     /* executeBackup, past its sent mark */
-  bool is_cancel_done;   /* cancelBackup has answered success */
+  bool has_open;       /* a call was left in the midst of it */
+  bool is_uncertain;   /* executeBackup, past its sent mark */
+  bool is_cancel_done; /* cancelBackup has answered success */
 } past;
 
 static past close_ops(orr__flow *flow, orr__tx *tx, int slot) {
@@ -63,7 +63,9 @@ static past close_ops(orr__flow *flow, orr__tx *tx, int slot) {
   return p;
 }
 
-static bool is_next(const orr_result *result, enum orr__hook hook) { return orr__streq(result->nextAction, orr__hooks[hook].name); }
+static bool is_next(const orr_result *result, enum orr__hook hook) {
+  return orr__streq(result->nextAction, orr__hooks[hook].name);
+}
 
 static void one_held(orr__flow *flow);
 
@@ -85,7 +87,8 @@ static void one_loaded(orr__flow *flow) {
   bool is_over = orr__status_is_terminal(result->status);
   if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
   if (is_over) {
-    if (result->nextAction) orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
+    if (result->nextAction)
+      orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
   } else if (!result->attention) {
     watch_jobs(core, result->uuid);
     if (p.is_uncertain) orr__run_uncertain(flow, tx, NULL);
@@ -104,7 +107,8 @@ static void one_held(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_op_resultId, .compare = ORR_EQ, .number = flow->id };
   flow->slot = orr__tx_graph(tx, ORR_M_result, flow->id);
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
+  flow->slot2 =
+      orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
   orr__flow_submit(flow, tx, one_loaded);
 }
 
@@ -147,13 +151,16 @@ static void stage_looked_up(orr__flow *flow) {
 void orr__recover_stage(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_op_resultId, .compare = ORR_EQ, .number = flow->graph.result->id };
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
+  flow->slot2 =
+      orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &where, .where_count = 1, .order_field = -1 });
   orr__flow_submit(flow, tx, stage_looked_up);
 }
 
 static void cancel_again(orr__flow *flow) {
-  if (flow->code) orr__flow_end(flow);
-  else orr__cancel_go(flow);
+  if (flow->code)
+    orr__flow_end(flow);
+  else
+    orr__cancel_go(flow);
 }
 
 void orr__recover_cancel(orr__core *core, int64_t result_id) {
@@ -177,7 +184,9 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
     if (is_draft && orr__streq(op->state, "sent") && op->subjectName) {
       char message[300];
       orr__name_reserve(flow->core, op->subjectName);
-      snprintf(message, sizeof message, "createBackup of '%.100s' may have made it outside before the runtime ended; the name stays reserved", op->subjectName);
+      snprintf(message, sizeof message,
+               "createBackup of '%.100s' may have made it outside before the runtime ended; the name stays reserved",
+               op->subjectName);
       log_line(flow->core, ORR_LOG_WARNING, message);
     } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
       close_op(flow, tx, &op->head, "the runtime ended during this call; ask again");
@@ -209,7 +218,8 @@ static void take_up_results(orr__flow *flow) {
   note_open(flow, &open, SENT);
   for (size_t i = 0; i < orr__tx_rows(flow->tx, IN_FLIGHT); i++) {
     const orr_result *result = (const orr_result *)orr__tx_row(flow->tx, IN_FLIGHT, i);
-    bool is_plain = !orr__map_get(&open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") && !orr__status_is_terminal(result->status);
+    bool is_plain = !orr__map_get(&open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") &&
+                    !orr__status_is_terminal(result->status);
     if (is_plain) {
       watch_jobs(core, result->uuid);
       orr__wheel_set(core->due, (uint64_t)result->id, orr__loop_mono_ms(core->loop) + due_in_ms(core, result));
@@ -219,8 +229,10 @@ static void take_up_results(orr__flow *flow) {
   }
   uint64_t id;
   size_t pos = 0;
-  while (orr__map_next(&open, &pos, &id, NULL)) orr__recover_one(core, (int64_t)id); /* those that have ended, or need attention */
-  for (size_t i = 0; i < orr__tx_rows(flow->tx, CANCELLED); i++) orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, CANCELLED, i)));
+  while (orr__map_next(&open, &pos, &id, NULL))
+    orr__recover_one(core, (int64_t)id); /* those that have ended, or need attention */
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, CANCELLED); i++)
+    orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, CANCELLED, i)));
   orr__map_clear(&open);
   orr__refresh_arm(core);
 }
@@ -255,7 +267,8 @@ static void start_read(orr__flow *flow) {
   orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
   orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
                               { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
-  const uint64_t due = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_nextAction) | ORR_BIT(ORR_F_result_nextActionDate);
+  const uint64_t due = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_nextAction) |
+                       ORR_BIT(ORR_F_result_nextActionDate);
   const orr__query queries[] = {
     [IN_FLIGHT] = { .model = ORR_M_result, .where = &in_flight, .where_count = 1, .fields = due },
     [INTENT] = { .model = ORR_M_op, .where = &intent, .where_count = 1 },
@@ -287,7 +300,8 @@ static void job_found(orr__flow *flow) {
   if (flow->code == 0) {
     orr__subject *subject = orr__subject_of(core, orr__result_key(flow->id));
     if (subject) subject->is_due_now = true;
-    if (orr__wheel_get(core->due, (uint64_t)flow->id, NULL)) orr__wheel_set(core->due, (uint64_t)flow->id, orr__loop_mono_ms(core->loop));
+    if (orr__wheel_get(core->due, (uint64_t)flow->id, NULL))
+      orr__wheel_set(core->due, (uint64_t)flow->id, orr__loop_mono_ms(core->loop));
     orr__refresh_arm(core);
   }
   orr__flow_end(flow);

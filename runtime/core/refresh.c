@@ -16,7 +16,7 @@
 #include <string.h>
 
 struct orr__batch {
-  orr__flow **members;   /* each holds its result */
+  orr__flow **members; /* each holds its result */
   size_t count;
 };
 
@@ -29,7 +29,8 @@ double orr__refresh_interval(orr__flow *flow) {
 
 void orr__refresh_arm(orr__core *core) {
   int64_t due = orr__wheel_next_ms(core->due);
-  if (due == INT64_MAX || core->is_draining) orr__timer_stop(core->loop, &core->due_timer);
+  if (due == INT64_MAX || core->is_draining)
+    orr__timer_stop(core->loop, &core->due_timer);
   else if (!orr__timer_is_started(&core->due_timer) || core->due_timer.due_mono_ms != due)
     orr__timer_start(core->loop, &core->due_timer, due, orr__refresh_due, core);
 }
@@ -41,7 +42,8 @@ static void back_off(orr__flow *flow) {
   int64_t errors = result->errorCount + 1;
   orr__set_int(&result->head, ORR_F_result_errorCount, errors);
   orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
-  bool is_overdue = orr__object_has(&result->head, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate;
+  bool is_overdue =
+      orr__object_has(&result->head, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate;
   if (errors >= ORR_ERROR_BUDGET || is_overdue) {
     orr__result_attention(flow, is_overdue ? "overdue" : "refresh_failing");
     return;
@@ -213,7 +215,8 @@ void orr__refresh_one(orr__flow *flow) {
     orr__flow_hook(flow, ORR_HOOK_refreshBackupResult, refreshed);
     return;
   }
-  int64_t left = orr__object_has(&result->head, ORR_F_result_deadlineDate) ? result->deadlineDate - orr__now(flow->core) : 0;
+  int64_t left =
+      orr__object_has(&result->head, ORR_F_result_deadlineDate) ? result->deadlineDate - orr__now(flow->core) : 0;
   if (left > 0) {
     back_to_wheel(flow, (double)left / 1000); /* nobody to ask: only the deadline ends it */
     return;
@@ -236,7 +239,9 @@ static due_group *group_of(due_group *groups, size_t *count, const orr__flow *me
   int64_t connection = member->graph.connection ? member->graph.connection->id : 0;
   const char *provider = member->graph.backup->providerCode;
   for (size_t i = *count; i-- > 0;)
-    if (groups[i].connection_id == connection && orr__streq(groups[i].provider, provider) && groups[i].count < ORR_BATCH_MAX) return &groups[i];
+    if (groups[i].connection_id == connection && orr__streq(groups[i].provider, provider) &&
+        groups[i].count < ORR_BATCH_MAX)
+      return &groups[i];
   due_group *group = &groups[(*count)++];
   *group = (due_group){ .connection_id = connection, .provider = provider };
   return group;
@@ -258,8 +263,10 @@ static void due_loaded(orr__flow *flow) {
   for (size_t i = 0; i < flow->id_count; i++) {
     uint64_t id = (uint64_t)flow->ids[i];
     orr__graph graph = { 0 };
-    if (!groups || !orr__tx_take_graph(flow->tx, (int)i, &graph) || orr__status_is_terminal(graph.result->status) || graph.result->attention) {
-      if (!groups) orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 10000); /* the store is not well: later */
+    if (!groups || !orr__tx_take_graph(flow->tx, (int)i, &graph) || orr__status_is_terminal(graph.result->status) ||
+        graph.result->attention) {
+      if (!groups)
+        orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 10000); /* the store is not well: later */
       orr__graph_clear(&graph);
       continue;
     }
@@ -271,7 +278,8 @@ static void due_loaded(orr__flow *flow) {
       continue;
     }
     member->graph = graph;
-    bool is_alone = !is_batchable(member) || orr__streq(graph.result->status, "CANCEL_REQUESTED"); /* its cancel may be asked for first */
+    bool is_alone = !is_batchable(member) ||
+                    orr__streq(graph.result->status, "CANCEL_REQUESTED"); /* its cancel may be asked for first */
     if (is_alone || !add_member(group_of(groups, &group_count, member), member)) orr__run_continue(member);
   }
   for (size_t i = 0; i < group_count; i++)
@@ -297,7 +305,8 @@ void orr__refresh_due(void *arg) {
   orr__tx *tx = orr__flow_tx(flow);
   for (size_t i = 0; i < count; i++) {
     if (orr__subject_of(core, orr__result_key((int64_t)due[i].key))) {
-      orr__wheel_set(core->due, due[i].key, orr__loop_mono_ms(core->loop) + 1000); /* in hand already: looked at again soon */
+      orr__wheel_set(core->due, due[i].key,
+                     orr__loop_mono_ms(core->loop) + 1000); /* in hand already: looked at again soon */
       continue;
     }
     ids[flow->id_count++] = (int64_t)due[i].key;

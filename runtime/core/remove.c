@@ -24,8 +24,10 @@ static void take_opts(orr__flow *flow) {
 }
 
 static void abandon_unless_ok(orr__flow *flow, orr__step step) {
-  if (flow->code) orr__flow_abandon(flow);
-  else step(flow);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    step(flow);
 }
 
 /* A hook that was refused, after its outcome has been written. */
@@ -51,8 +53,8 @@ static void again_or_refused(orr__flow *flow, orr__step again) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
   bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS;
-  orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name, orr__answer_text(&flow->answer),
-                  is_final ? "" : "; trying again");
+  orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name,
+                  orr__answer_text(&flow->answer), is_final ? "" : "; trying again");
   orr__flow_write(flow, tx);
   if (!is_final) {
     flow->attempt++;
@@ -92,8 +94,9 @@ static void drop_result(orr__flow *flow, bool is_forced) {
   int64_t id = result->id;
   char *external = orr__strdup(result->externalId);
   result->id = 0; /* the event is about the Backup: the result's own are gone */
-  orr__flow_event(flow, tx, is_forced ? "result.forgotten" : "result.deleted", is_forced ? "warning" : "info", "result %lld%s%s", (long long)id,
-                  is_forced && external ? "; still outside: " : "", is_forced && external ? external : "");
+  orr__flow_event(flow, tx, is_forced ? "result.forgotten" : "result.deleted", is_forced ? "warning" : "info",
+                  "result %lld%s%s", (long long)id, is_forced && external ? "; still outside: " : "",
+                  is_forced && external ? external : "");
   result->id = id;
   free(external);
   orr__flow_submit(flow, tx, result_gone);
@@ -103,13 +106,17 @@ static void call_delete_result(orr__flow *flow);
 
 static void result_deleted(orr__flow *flow) {
   judge(&flow->answer);
-  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_result(flow, false);
-  else again_or_refused(flow, call_delete_result);
+  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS)
+    drop_result(flow, false);
+  else
+    again_or_refused(flow, call_delete_result);
 }
 
 static void delete_result_intended(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_hook(flow, ORR_HOOK_deleteBackupResult, result_deleted);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_hook(flow, ORR_HOOK_deleteBackupResult, result_deleted);
 }
 
 static void call_delete_result(orr__flow *flow) {
@@ -123,14 +130,16 @@ static void delete_result(orr__flow *flow) {
   orr_result *result = flow->graph.result;
   bool is_forced = arg_flag(flow, "force");
   if (!orr__status_is_terminal(result->status) && !result->attention && !is_forced) {
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: cancel it first", (long long)result->id, result->status);
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: cancel it first",
+                                (long long)result->id, result->status);
     orr__flow_abandon(flow);
   } else if (is_forced) {
     drop_result(flow, true);
   } else if (!orr__flow_declaration(flow)) {
     orr__flow_abandon(flow);
   } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult)) {
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot delete results; --force drops only the record of result %lld",
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED,
+                                "the provider '%s' cannot delete results; --force drops only the record of result %lld",
                                 flow->graph.backup->providerCode, (long long)result->id);
     orr__flow_abandon(flow);
   } else {
@@ -144,7 +153,8 @@ static void reply_result_removed(orr__flow *flow) {
   if (out) {
     orr__json_put_int(out, "removed", flow->graph.result->id);
     orr__json_put_str(out, "msg", flow->answer.msg);
-    if (arg_flag(flow, "force")) orr__json_put_str(out, "warning", "only the record was removed; what lies outside stays there");
+    if (arg_flag(flow, "force"))
+      orr__json_put_str(out, "warning", "only the record was removed; what lies outside stays there");
     orr__flow_reply(flow, out);
   }
   orr__json_free(out);
@@ -157,8 +167,10 @@ static void rm_result_loaded(orr__flow *flow) {
 }
 
 static void rm_result_held(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_result, flow->id, rm_result_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_result, flow->id, rm_result_loaded);
 }
 
 static void rm_result_found(orr__flow *flow) {
@@ -192,7 +204,8 @@ static void backup_gone(orr__flow *flow) {
     orr__json_put_str(out, "removed", backup->name);
     orr__json_put_int(out, "results", (int64_t)flow->id_count);
     orr__json_put_str(out, "msg", flow->answer.msg);
-    if (arg_flag(flow, "force")) orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there");
+    if (arg_flag(flow, "force"))
+      orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there");
     orr__flow_reply(flow, out);
   }
   orr__json_free(out);
@@ -218,13 +231,17 @@ static void call_delete_backup(orr__flow *flow);
 
 static void backup_deleted(orr__flow *flow) {
   judge(&flow->answer);
-  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) drop_backup(flow);
-  else again_or_refused(flow, call_delete_backup);
+  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS)
+    drop_backup(flow);
+  else
+    again_or_refused(flow, call_delete_backup);
 }
 
 static void delete_backup_intended(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_hook(flow, ORR_HOOK_deleteBackup, backup_deleted);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_hook(flow, ORR_HOOK_deleteBackup, backup_deleted);
 }
 
 static void call_delete_backup(orr__flow *flow) {
@@ -261,13 +278,17 @@ static void part_gone(orr__flow *part) {
 }
 
 static void part_loaded(orr__flow *part) {
-  if (part->code == ORR_E_NOT_FOUND) part_gone(part);
-  else abandon_unless_ok(part, delete_result);
+  if (part->code == ORR_E_NOT_FOUND)
+    part_gone(part);
+  else
+    abandon_unless_ok(part, delete_result);
 }
 
 static void part_held(orr__flow *part) {
-  if (part->code) orr__flow_abandon(part);
-  else orr__flow_load(part, ORR_M_result, part->id, part_loaded);
+  if (part->code)
+    orr__flow_abandon(part);
+  else
+    orr__flow_load(part, ORR_M_result, part->id, part_loaded);
 }
 
 static void next_result(orr__flow *flow) {
@@ -300,11 +321,14 @@ static void results_listed(orr__flow *flow) {
     running += !orr__status_is_terminal(r->status) && !r->attention;
   }
   if (!flow->code && count && !arg_flag(flow, "withResults"))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu result%s: remove them first, or use --with-results",
-                                flow->graph.backup->name, count, count == 1 ? "" : "s");
+    flow->code =
+        orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu result%s: remove them first, or use --with-results",
+                       flow->graph.backup->name, count, count == 1 ? "" : "s");
   else if (!flow->code && running && !arg_flag(flow, "force"))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu running result%s: cancel first", flow->graph.backup->name, running, running == 1 ? "" : "s");
-  if (!flow->code && count && !(flow->ids = calloc(count, sizeof *flow->ids))) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu running result%s: cancel first",
+                                flow->graph.backup->name, running, running == 1 ? "" : "s");
+  if (!flow->code && count && !(flow->ids = calloc(count, sizeof *flow->ids)))
+    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
@@ -322,14 +346,20 @@ static void rm_backup_held(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
   flow->slot = orr__tx_graph(tx, ORR_M_backup, flow->id);
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &where, .where_count = 1, .order_field = -1,
-                                                 .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
+  flow->slot2 =
+      orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                       .where = &where,
+                                       .where_count = 1,
+                                       .order_field = -1,
+                                       .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
   orr__flow_submit(flow, tx, results_listed);
 }
 
 static void rm_backup_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_acquire(flow, orr__backup_key(flow->id), false, rm_backup_held);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_acquire(flow, orr__backup_key(flow->id), false, rm_backup_held);
 }
 
 void orr__request_backup_rm(orr__flow *flow) {
@@ -354,22 +384,27 @@ static void extract_replied(orr__flow *flow) {
 static void extracted(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
-  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) orr__answer_error(&flow->answer, ORR_HOOK_extractBackup, &flow->findings);
+  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS)
+    orr__answer_error(&flow->answer, ORR_HOOK_extractBackup, &flow->findings);
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, extract_replied);
 }
 
 static void extract_intended(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_hook(flow, ORR_HOOK_extractBackup, extracted);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_hook(flow, ORR_HOOK_extractBackup, extracted);
 }
 
 static void extract_loaded(orr__flow *flow) {
   const orr_result *result = flow->graph.result;
   if (!flow->code && !orr__streq(result->status, "SUCCEEDED") && !orr__streq(result->status, "SUCCEEDED_WARNING"))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: there is nothing to extract", (long long)result->id, result->status);
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: there is nothing to extract",
+                                (long long)result->id, result->status);
   if (!flow->code && orr__flow_declaration(flow) && !orr__flow_has_hook(flow, ORR_HOOK_extractBackup))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot extract", flow->graph.backup->providerCode);
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot extract",
+                                flow->graph.backup->providerCode);
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
@@ -380,8 +415,10 @@ static void extract_loaded(orr__flow *flow) {
 }
 
 static void extract_held(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_result, flow->id, extract_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_result, flow->id, extract_loaded);
 }
 
 static void extract_found(orr__flow *flow) {

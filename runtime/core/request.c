@@ -80,12 +80,15 @@ static void check_one(const orr__json *value, arg_spec *specs, size_t count, orr
   const char *name = orr__json_key(value);
   for (size_t i = 0; i < count; i++) {
     if (strcmp(specs[i].name, name)) continue;
-    if (!has_type(value, specs[i].type)) orr__error_field(err, name, "must be a %s", strcmp(specs[i].type, "ref") == 0 ? "name or id" : specs[i].type);
+    if (!has_type(value, specs[i].type))
+      orr__error_field(err, name, "must be a %s", strcmp(specs[i].type, "ref") == 0 ? "name or id" : specs[i].type);
     return;
   }
   const char *nearest = orr__nearest(name, arg_name_at, specs);
-  if (nearest) orr__error_field(err, name, "unknown argument; did you mean '%s'?", nearest);
-  else orr__error_field(err, name, "unknown argument");
+  if (nearest)
+    orr__error_field(err, name, "unknown argument; did you mean '%s'?", nearest);
+  else
+    orr__error_field(err, name, "unknown argument");
 }
 
 /* Nulls count as absent and are taken out. */
@@ -96,12 +99,15 @@ static int check_args(const char *request, const char *text, orr__json *args, or
   orr_error err = ORR_ERROR_INIT;
   for (const orr__json *m = orr__json_first(args); m;) {
     const orr__json *next = orr__json_next(m);
-    if (orr__json_is_null(m)) orr__json_remove(args, orr__json_key(m));
-    else check_one(m, specs, count, &err);
+    if (orr__json_is_null(m))
+      orr__json_remove(args, orr__json_key(m));
+    else
+      check_one(m, specs, count, &err);
     m = next;
   }
   for (size_t i = 0; i < count; i++)
-    if (specs[i].is_required && !orr__json_get(args, specs[i].name)) orr__error_field(&err, specs[i].name, "is required");
+    if (specs[i].is_required && !orr__json_get(args, specs[i].name))
+      orr__error_field(&err, specs[i].name, "is required");
   if (!err.code) return 0;
   orr_error out = ORR_ERROR_INIT;
   orr__error_set(&out, ORR_E_INVALID, "%s: the arguments are not valid", request);
@@ -112,7 +118,8 @@ static int check_args(const char *request, const char *text, orr__json *args, or
 
 /* ---- submitting --------------------------------------------------------------------------------------------- */
 
-int orr__core_submit(orr__core *core, const char *request, const char *args_text, uint64_t *ret_request, orr_error *reterr) {
+int orr__core_submit(orr__core *core, const char *request, const char *args_text, uint64_t *ret_request,
+                     orr_error *reterr) {
   int i = find(request);
   if (i < 0) {
     const char *nearest = orr__nearest(request, request_name_at, NULL);
@@ -169,7 +176,8 @@ static void context_next(orr__flow *flow);
 static void context_loaded(orr__flow *flow) {
   enum orr__model_id model = context[flow->slot4].model;
   orr__object *object = flow->code ? NULL : orr__tx_take(flow->tx, flow->slot, 0);
-  if (!flow->code && !object) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
+  if (!flow->code && !object)
+    flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
   if (flow->code) {
     orr__flow_abandon(flow);
     return;

@@ -34,7 +34,12 @@ static void next_backup(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = id };
   flow->slot = orr__tx_graph(tx, ORR_M_backup, id);
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &where, .where_count = 1, .order_field = -1, .is_descending = true, .limit = 1 });
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                                 .where = &where,
+                                                 .where_count = 1,
+                                                 .order_field = -1,
+                                                 .is_descending = true,
+                                                 .limit = 1 });
   orr__flow_submit(flow, tx, backup_loaded);
 }
 
@@ -65,7 +70,11 @@ void orr__request_backup_ls(orr__flow *flow) {
   const char *provider = orr__json_str(flow->args, "provider");
   orr__where where = { .field = ORR_F_backup_providerCode, .compare = ORR_EQ, .text = provider };
   orr__tx *tx = orr__flow_tx(flow);
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &where, .where_count = provider ? 1 : 0, .order_field = ORR_F_backup_name, .fields = 1 });
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup,
+                                                .where = &where,
+                                                .where_count = provider ? 1 : 0,
+                                                .order_field = ORR_F_backup_name,
+                                                .fields = 1 });
   orr__flow_submit(flow, tx, backups_listed);
 }
 
@@ -103,7 +112,8 @@ static int refuse_secrets(orr__flow *flow) {
   for (size_t i = 0; i < declaration->option_count; i++) {
     const orr__option *option = &declaration->options[i];
     if (orr__streq(option->input_type, "password") && orr__json_path_get(flow->config, option->field_name))
-      orr__error_field(&flow->error, option->field_name, "is a password, and what an execution is given is stored and shown: set it on the Backup");
+      orr__error_field(&flow->error, option->field_name,
+                       "is a password, and what an execution is given is stored and shown: set it on the Backup");
   }
   return flow->error.code;
 }
@@ -116,7 +126,8 @@ static void run_ready(orr__flow *flow) {
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", connection->name);
   if (!flow->code) flow->code = refuse_secrets(flow);
   if (!flow->code) flow->code = orr__run_prepare(flow, "manual", orr__json_str(flow->args, "requestedBy"), -1);
-  if (!flow->code && !orr__flow_try(flow, orr__result_key(flow->graph.result->id))) flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+  if (!flow->code && !orr__flow_try(flow, orr__result_key(flow->graph.result->id)))
+    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
@@ -146,8 +157,10 @@ static void run_loaded(orr__flow *flow) {
 }
 
 static void run_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_backup, flow->id, run_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_backup, flow->id, run_loaded);
 }
 
 void orr__request_backup_run(orr__flow *flow) {
@@ -195,8 +208,10 @@ static void pause_loaded(orr__flow *flow) {
 }
 
 static void pause_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_backup, flow->id, pause_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_backup, flow->id, pause_loaded);
 }
 
 static void set_paused(orr__flow *flow, bool pauses) {
@@ -212,8 +227,9 @@ void orr__request_backup_resume(orr__flow *flow) { set_paused(flow, false); }
 void orr__request_schedule_describe(orr__flow *flow) {
   int64_t count = orr__json_int(flow->args, "count", 3);
   if (count < 0 || count > 1000) count = 3;
-  orr__json *out = orr__schedule_describe(flow->core, orr__json_str(flow->args, "schedule"), orr__json_str(flow->args, "timeZone"), orr__now(flow->core),
-                                          (int)count, &flow->error);
+  orr__json *out =
+      orr__schedule_describe(flow->core, orr__json_str(flow->args, "schedule"), orr__json_str(flow->args, "timeZone"),
+                             orr__now(flow->core), (int)count, &flow->error);
   if (out) {
     orr__flow_reply(flow, out);
     orr__json_free(out);

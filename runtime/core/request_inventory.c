@@ -34,8 +34,10 @@ static void insert(orr__flow *flow, orr__object *object, int code) {
   if (!code) code = stamp(flow, object);
   if (code && !flow->error.code) orr__error_set(&flow->error, code, "out of memory");
   if (!code && flow->findings.field_count) {
-    code = orr__error_set(&flow->error, ORR_E_INVALID, "%s '%s' is not valid", object->model->name, orr__json_str(flow->args, "name"));
-    for (size_t i = 0; i < flow->findings.field_count; i++) orr__error_field(&flow->error, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
+    code = orr__error_set(&flow->error, ORR_E_INVALID, "%s '%s' is not valid", object->model->name,
+                          orr__json_str(flow->args, "name"));
+    for (size_t i = 0; i < flow->findings.field_count; i++)
+      orr__error_field(&flow->error, flow->findings.fields[i].field, "%s", flow->findings.fields[i].message);
   }
   if (code) {
     orr__object_free(object);
@@ -45,7 +47,8 @@ static void insert(orr__flow *flow, orr__object *object, int code) {
   }
   orr__tx *tx = orr__flow_tx(flow);
   const orr_cloud *cloud = flow->graph.cloud;
-  if (cloud) orr__tx_guard_str(tx, ORR_M_cloud, cloud->id, ORR_F_cloud_uuid, cloud->uuid); /* what it refers to is still there */
+  if (cloud)
+    orr__tx_guard_str(tx, ORR_M_cloud, cloud->id, ORR_F_cloud_uuid, cloud->uuid); /* what it refers to is still there */
   orr__tx_insert(tx, object);
   flow->out = orr__view(object);
   orr__object_free(object);
@@ -63,9 +66,11 @@ void orr__request_connection_add(orr__flow *flow) {
   }
   int code = orr__set_str(object, ORR_F_connection_providerCode, d->code);
   orr__set_int(object, ORR_F_connection_enabled, orr__json_bool(flow->args, "enabled", true));
-  if (!code) code = orr__options_apply(d->connection_options, d->connection_option_count, object, ORR_F_connection_config, ORR_F_connection_secrets,
-                                       orr__json_get(flow->args, "config"), &flow->findings);
-  orr__options_check(d->connection_options, d->connection_option_count, object, ORR_F_connection_config, ORR_F_connection_secrets, &flow->findings);
+  if (!code)
+    code = orr__options_apply(d->connection_options, d->connection_option_count, object, ORR_F_connection_config,
+                              ORR_F_connection_secrets, orr__json_get(flow->args, "config"), &flow->findings);
+  orr__options_check(d->connection_options, d->connection_option_count, object, ORR_F_connection_config,
+                     ORR_F_connection_secrets, &flow->findings);
   insert(flow, object, code);
 }
 
@@ -82,13 +87,16 @@ static int apply_free(orr__flow *flow, orr__object *object) {
       code = orr__json_path_set(map, orr__json_key(m), orr__json_copy(m), &flow->error);
     } else if (model->fields[field].flags & ORR_FIELD_READONLY) {
       orr__error_field(&flow->findings, orr__json_key(m), "is the runtime's to set");
-    } else if (orr__json_text(m) ? orr__set_text(object, field, orr__json_text(m), &err) : orr__field_from_json(object, field, m, &err)) {
+    } else if (orr__json_text(m) ? orr__set_text(object, field, orr__json_text(m), &err)
+                                 : orr__field_from_json(object, field, m, &err)) {
       orr__error_field(&flow->findings, orr__json_key(m), "%s", orr__error_message(&err));
     }
     orr__error_clear(&err);
   }
-  if (!map) code = ORR_E_NOMEM;
-  else if (!code && orr__json_count(map)) code = orr__object_set_map(object, map_field, map);
+  if (!map)
+    code = ORR_E_NOMEM;
+  else if (!code && orr__json_count(map))
+    code = orr__object_set_map(object, map_field, map);
   orr__json_free(map);
   return code;
 }
@@ -114,8 +122,10 @@ static void server_context(orr__flow *flow) { add_free(flow, ORR_M_server); }
 
 void orr__request_server_add(orr__flow *flow) {
   flow->code = orr__name_check(orr__json_str(flow->args, "name"), &flow->error);
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_context(flow, server_context);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_context(flow, server_context);
 }
 
 /* ---- listing ------------------------------------------------------------------------------------------------ */
@@ -126,7 +136,8 @@ static void listed(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, flow->slot); i++) orr__json_append(list, orr__view(orr__tx_row(flow->tx, flow->slot, i)));
+  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, flow->slot); i++)
+    orr__json_append(list, orr__view(orr__tx_row(flow->tx, flow->slot, i)));
   orr__flow_reply(flow, list);
   orr__json_free(list);
   orr__flow_end(flow);
@@ -134,7 +145,10 @@ static void listed(orr__flow *flow) {
 
 static void list(orr__flow *flow, enum orr__model_id model, const orr__where *where) {
   orr__tx *tx = orr__flow_tx(flow);
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = model, .where = where, .where_count = where ? 1 : 0, .order_field = orr__field_find(&orr__models[model], "name") });
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = model,
+                                                .where = where,
+                                                .where_count = where ? 1 : 0,
+                                                .order_field = orr__field_find(&orr__models[model], "name") });
   orr__flow_submit(flow, tx, listed);
 }
 
@@ -170,8 +184,11 @@ static void removed(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  orr__object *object = flow->graph.connection ? &flow->graph.connection->head : flow->graph.server ? &flow->graph.server->head : &flow->graph.cloud->head;
-  if (flow->graph.connection && flow->core->ops->forget_connection) flow->core->ops->forget_connection(flow->core->ops->self, flow->graph.connection->id);
+  orr__object *object = flow->graph.connection ? &flow->graph.connection->head
+                        : flow->graph.server   ? &flow->graph.server->head
+                                               : &flow->graph.cloud->head;
+  if (flow->graph.connection && flow->core->ops->forget_connection)
+    flow->core->ops->forget_connection(flow->core->ops->self, flow->graph.connection->id);
   if (out) orr__json_put_str(out, "removed", orr__get_str(object, orr__field_find(object->model, "name")));
   orr__flow_reply(flow, out);
   orr__json_free(out);
@@ -180,7 +197,8 @@ static void removed(orr__flow *flow) {
 
 static void remove_connection(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
-  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_backupProviderId, flow->graph.connection->id, "Backups use this connection: remove them first");
+  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_backupProviderId, flow->graph.connection->id,
+                     "Backups use this connection: remove them first");
   orr__tx_delete(tx, ORR_M_connection, flow->graph.connection->id);
   orr__flow_submit(flow, tx, removed);
 }
@@ -189,8 +207,10 @@ void orr__request_connection_rm(orr__flow *flow) { orr__flow_context(flow, remov
 
 static void remove_cloud(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
-  orr__tx_guard_none(tx, ORR_M_server, ORR_F_server_cloudId, flow->graph.cloud->id, "servers are in this cloud: remove them first");
-  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_cloudId, flow->graph.cloud->id, "Backups refer to this cloud: remove them first");
+  orr__tx_guard_none(tx, ORR_M_server, ORR_F_server_cloudId, flow->graph.cloud->id,
+                     "servers are in this cloud: remove them first");
+  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_cloudId, flow->graph.cloud->id,
+                     "Backups refer to this cloud: remove them first");
   orr__tx_delete(tx, ORR_M_cloud, flow->graph.cloud->id);
   orr__flow_submit(flow, tx, removed);
 }
@@ -199,8 +219,10 @@ void orr__request_cloud_rm(orr__flow *flow) { orr__flow_context(flow, remove_clo
 
 static void remove_server(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
-  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_computeServerId, flow->graph.server->id, "Backups are for this server: remove them first");
-  orr__tx_guard_none(tx, ORR_M_result, ORR_F_result_computeServerId, flow->graph.server->id, "results are of this server: remove them first");
+  orr__tx_guard_none(tx, ORR_M_backup, ORR_F_backup_computeServerId, flow->graph.server->id,
+                     "Backups are for this server: remove them first");
+  orr__tx_guard_none(tx, ORR_M_result, ORR_F_result_computeServerId, flow->graph.server->id,
+                     "results are of this server: remove them first");
   orr__tx_delete(tx, ORR_M_server, flow->graph.server->id);
   orr__flow_submit(flow, tx, removed);
 }

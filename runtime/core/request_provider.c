@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static orr__json *parsed(const char *text) { return text ? orr__json_parse(text, strlen(text), NULL) : orr__json_null(); }
+static orr__json *parsed(const char *text) {
+  return text ? orr__json_parse(text, strlen(text), NULL) : orr__json_null();
+}
 
 static orr__json *view_options(const orr__option *options, size_t count) {
   orr__json *list = orr__json_list();
@@ -58,7 +60,8 @@ static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
   return map;
 }
 
-static void each(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err) {
+static void each(void *arg, const char *code, const char *path, const orr__declaration *declaration,
+                 const orr_error *err) {
   orr__json *map = declaration ? view_declaration(declaration, false) : orr__json_map();
   if (!map) return;
   if (!declaration) {
@@ -71,8 +74,10 @@ static void each(void *arg, const char *code, const char *path, const orr__decla
 }
 
 static void finish(orr__flow *flow, orr__json *out) {
-  if (flow->code) orr__flow_fail(flow, flow->code, &flow->error);
-  else orr__flow_reply(flow, out);
+  if (flow->code)
+    orr__flow_fail(flow, flow->code, &flow->error);
+  else
+    orr__flow_reply(flow, out);
   orr__json_free(out);
   orr__flow_end(flow);
 }

@@ -16,7 +16,8 @@ static void listed(orr__flow *flow) {
     return;
   }
   orr__json *list = orr__json_list();
-  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, flow->slot); i++) orr__json_append(list, orr__view(orr__tx_row(flow->tx, flow->slot, i)));
+  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, flow->slot); i++)
+    orr__json_append(list, orr__view(orr__tx_row(flow->tx, flow->slot, i)));
   orr__flow_reply(flow, list);
   orr__json_free(list);
   orr__flow_end(flow);
@@ -31,10 +32,17 @@ static void list(orr__flow *flow) {
   size_t count = 0;
   const char *status = orr__json_str(flow->args, "status");
   int64_t limit = orr__json_int(flow->args, "limit", 0);
-  if (orr__json_get(flow->args, "backup")) where[count++] = (orr__where){ .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
-  if (status) where[count++] = (orr__where){ .field = ORR_F_result_status, .compare = ORR_EQ, .text = orr__status_canonical(status) };
+  if (orr__json_get(flow->args, "backup"))
+    where[count++] = (orr__where){ .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
+  if (status)
+    where[count++] =
+        (orr__where){ .field = ORR_F_result_status, .compare = ORR_EQ, .text = orr__status_canonical(status) };
   orr__tx *tx = orr__flow_tx(flow);
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = where, .where_count = count, .order_field = -1, .is_descending = true,
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                                .where = where,
+                                                .where_count = count,
+                                                .order_field = -1,
+                                                .is_descending = true,
                                                 .limit = limit > 0 && limit < 100000 ? (size_t)limit : LIST_LIMIT });
   orr__flow_submit(flow, tx, listed);
 }
@@ -43,7 +51,8 @@ void orr__request_result_ls(orr__flow *flow) {
   const char *status = orr__json_str(flow->args, "status"), *backup = orr__json_str(flow->args, "backup");
   if (status && !orr__status_canonical(status)) {
     const char *nearest = orr__status_nearest(status);
-    flow->code = orr__error_set(&flow->error, ORR_E_INVALID, nearest ? "no status '%s'; did you mean %s?" : "no status '%s'", status, nearest);
+    flow->code = orr__error_set(&flow->error, ORR_E_INVALID,
+                                nearest ? "no status '%s'; did you mean %s?" : "no status '%s'", status, nearest);
     orr__flow_abandon(flow);
   } else if (backup) {
     orr__flow_find(flow, ORR_M_backup, backup, list);
@@ -56,13 +65,15 @@ void orr__request_result_ls(orr__flow *flow) {
 
 static orr__json *rows(orr__flow *flow, int slot) {
   orr__json *out = orr__json_list();
-  for (size_t i = 0; out && i < orr__tx_rows(flow->tx, slot); i++) orr__json_append(out, orr__view(orr__tx_row(flow->tx, slot, i)));
+  for (size_t i = 0; out && i < orr__tx_rows(flow->tx, slot); i++)
+    orr__json_append(out, orr__view(orr__tx_row(flow->tx, slot, i)));
   return out;
 }
 
 static void shown(orr__flow *flow) {
   const orr__object *result = flow->code ? NULL : orr__tx_row(flow->tx, flow->slot, 0);
-  if (!flow->code && !result) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
+  if (!flow->code && !result)
+    flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
@@ -86,8 +97,11 @@ static void show_found(orr__flow *flow) {
   orr__where op = { .field = ORR_F_op_resultId, .compare = ORR_EQ, .number = flow->id };
   orr__where event = { .field = ORR_F_event_resultId, .compare = ORR_EQ, .number = flow->id };
   flow->slot = orr__tx_get(tx, ORR_M_result, flow->id);
-  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = &op, .where_count = 1, .order_field = -1, .limit = LIST_LIMIT });
-  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_event, .where = &event, .where_count = 1, .order_field = -1, .limit = LIST_LIMIT });
+  flow->slot2 = orr__tx_query(
+      tx, &(orr__query){ .model = ORR_M_op, .where = &op, .where_count = 1, .order_field = -1, .limit = LIST_LIMIT });
+  flow->slot3 = orr__tx_query(
+      tx,
+      &(orr__query){ .model = ORR_M_event, .where = &event, .where_count = 1, .order_field = -1, .limit = LIST_LIMIT });
   orr__flow_submit(flow, tx, shown);
 }
 
@@ -101,7 +115,8 @@ void orr__request_result_show(orr__flow *flow) {
 static orr__watcher *watch(orr__flow *flow) {
   orr__watcher *w = flow->is_stopped ? NULL : calloc(1, sizeof *w);
   if (!w) {
-    flow->code = flow->is_stopped ? orr__error_set(&flow->error, ORR_E_CANCELLED, "stopped") : orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    flow->code = flow->is_stopped ? orr__error_set(&flow->error, ORR_E_CANCELLED, "stopped")
+                                  : orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
     return NULL;
   }
   w->request = flow->request;
@@ -127,8 +142,10 @@ static void watch_loaded(orr__flow *flow) {
 }
 
 static void watch_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_result, flow->id, watch_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_result, flow->id, watch_loaded);
 }
 
 void orr__request_result_watch(orr__flow *flow) {
@@ -146,8 +163,10 @@ static void put_log(orr__flow *flow, const char *uuid, const char *name, orr__js
   orr__json *map = orr__json_map();
   if (!map) return;
   orr__json_put_str(map, "name", name);
-  if (orr__job_poll(jobs, uuid, name, &status, NULL) == 0) orr__json_put_str(map, "state", orr__job_state_word(status.state));
-  if (orr__job_read(jobs, uuid, name, "log", -LOG_BYTES, LOG_BYTES, &text, &len, &next, NULL) == 0) orr__json_put_str(map, "text", text);
+  if (orr__job_poll(jobs, uuid, name, &status, NULL) == 0)
+    orr__json_put_str(map, "state", orr__job_state_word(status.state));
+  if (orr__job_read(jobs, uuid, name, "log", -LOG_BYTES, LOG_BYTES, &text, &len, &next, NULL) == 0)
+    orr__json_put_str(map, "text", text);
   free(text);
   orr__json_append(list, map);
 }
@@ -176,8 +195,10 @@ static void log_loaded(orr__flow *flow) {
 }
 
 static void log_found(orr__flow *flow) {
-  if (flow->code) orr__flow_abandon(flow);
-  else orr__flow_load(flow, ORR_M_result, flow->id, log_loaded);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    orr__flow_load(flow, ORR_M_result, flow->id, log_loaded);
 }
 
 void orr__request_result_log(orr__flow *flow) {
@@ -257,11 +278,18 @@ static void read_events(orr__flow *flow) {
   bool has_after = flow->ids[AFTER] >= 0, follows = orr__json_bool(flow->args, "follow", false);
   if (limit <= 0 || limit > 100000) limit = 100;
   if (has_after && follows) limit = EVENTS_PAGE;
-  if (has_after) where[count++] = (orr__where){ .field = ORR_F_event_id, .compare = ORR_GT, .number = flow->ids[AFTER] };
-  if (flow->ids[OF_RESULT]) where[count++] = (orr__where){ .field = ORR_F_event_resultId, .compare = ORR_EQ, .number = flow->ids[OF_RESULT] };
-  if (flow->ids[OF_BACKUP]) where[count++] = (orr__where){ .field = ORR_F_event_backupId, .compare = ORR_EQ, .number = flow->ids[OF_BACKUP] };
+  if (has_after)
+    where[count++] = (orr__where){ .field = ORR_F_event_id, .compare = ORR_GT, .number = flow->ids[AFTER] };
+  if (flow->ids[OF_RESULT])
+    where[count++] = (orr__where){ .field = ORR_F_event_resultId, .compare = ORR_EQ, .number = flow->ids[OF_RESULT] };
+  if (flow->ids[OF_BACKUP])
+    where[count++] = (orr__where){ .field = ORR_F_event_backupId, .compare = ORR_EQ, .number = flow->ids[OF_BACKUP] };
   orr__tx *tx = orr__flow_tx(flow);
-  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_event, .where = where, .where_count = count, .order_field = -1, .is_descending = !has_after,
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_event,
+                                                .where = where,
+                                                .where_count = count,
+                                                .order_field = -1,
+                                                .is_descending = !has_after,
                                                 .limit = (size_t)limit });
   orr__flow_submit(flow, tx, events_read);
 }
@@ -282,8 +310,10 @@ static void events_result_found(orr__flow *flow) {
   }
   flow->ids[OF_RESULT] = flow->id;
   const char *backup = orr__json_str(flow->args, "backup");
-  if (backup) orr__flow_find(flow, ORR_M_backup, backup, events_backup_found);
-  else read_events(flow);
+  if (backup)
+    orr__flow_find(flow, ORR_M_backup, backup, events_backup_found);
+  else
+    read_events(flow);
 }
 
 void orr__request_events(orr__flow *flow) {

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *role_word(const orr__core *core) { return core->config.role == ORR_ROLE_SERVE ? "serve" : "command"; }
+static const char *role_word(const orr__core *core) {
+  return core->config.role == ORR_ROLE_SERVE ? "serve" : "command";
+}
 
 static void put_runtime(const orr__core *core, orr__json *out) {
   orr__json_put_str(out, "version", ORR_VERSION);
@@ -34,7 +36,8 @@ void orr__request_runtime_handover(orr__flow *flow) {
 
 /* ---- status ------------------------------------------------------------------------------------------------- */
 
-static void count_provider(void *arg, const char *code, const char *path, const orr__declaration *declaration, const orr_error *err) {
+static void count_provider(void *arg, const char *code, const char *path, const orr__declaration *declaration,
+                           const orr_error *err) {
   (void)code, (void)path, (void)err;
   int64_t *counts = arg;
   counts[declaration ? 0 : 1]++;
@@ -61,8 +64,10 @@ static void status_read(orr__flow *flow) {
   orr__json_put_int(out, "startedDate", core->started_ms);
   orr__json_put_int(out, "backups", orr__tx_number(flow->tx, flow->slot));
   orr__json *results = orr__json_map(), *attention = orr__json_list();
-  for (unsigned i = 0; results && orr__status_at(i); i++) orr__json_put_int(results, orr__status_at(i), orr__tx_number(flow->tx, flow->slot2 + (int)i));
-  for (size_t i = 0; attention && i < orr__tx_rows(flow->tx, flow->slot3); i++) orr__json_append(attention, orr__view(orr__tx_row(flow->tx, flow->slot3, i)));
+  for (unsigned i = 0; results && orr__status_at(i); i++)
+    orr__json_put_int(results, orr__status_at(i), orr__tx_number(flow->tx, flow->slot2 + (int)i));
+  for (size_t i = 0; attention && i < orr__tx_rows(flow->tx, flow->slot3); i++)
+    orr__json_append(attention, orr__view(orr__tx_row(flow->tx, flow->slot3, i)));
   orr__json_put(out, "results", results);
   orr__json_put(out, "attention", attention);
   orr__json_put_int(out, "schedules", orr__tx_number(flow->tx, flow->slot4));
@@ -74,7 +79,8 @@ static void status_read(orr__flow *flow) {
     orr__json_put_int(out, "brokenProviders", providers[1]);
   }
   orr__json *drafts = orr__json_list();
-  for (size_t i = 0; drafts && i < orr__tx_rows(flow->tx, (int)flow->id); i++) put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
+  for (size_t i = 0; drafts && i < orr__tx_rows(flow->tx, (int)flow->id); i++)
+    put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
   orr__json_put(out, "drafts", drafts);
   if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
   orr__flow_reply(flow, out);
@@ -90,11 +96,18 @@ void orr__request_status(orr__flow *flow) {
   flow->slot2 = -1;
   for (unsigned i = 0; orr__status_at(i); i++) {
     orr__where status = { .field = ORR_F_result_status, .compare = ORR_EQ, .text = orr__status_at(i) };
-    int slot = orr__tx_count(tx, &(orr__query){ .model = ORR_M_result, .where = &status, .where_count = 1, .order_field = -1 });
+    int slot = orr__tx_count(
+        tx, &(orr__query){ .model = ORR_M_result, .where = &status, .where_count = 1, .order_field = -1 });
     if (flow->slot2 < 0) flow->slot2 = slot;
   }
-  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = &attention, .where_count = 1, .order_field = -1, .is_descending = true, .limit = 100 });
-  flow->slot4 = orr__tx_count(tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
+  flow->slot3 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                                 .where = &attention,
+                                                 .where_count = 1,
+                                                 .order_field = -1,
+                                                 .is_descending = true,
+                                                 .limit = 100 });
+  flow->slot4 = orr__tx_count(
+      tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
   flow->id = orr__drafts_read(tx, NULL);
   orr__flow_submit(flow, tx, status_read);
 }

@@ -20,10 +20,12 @@ int orr__resolve_check(orr__flow *flow, const char *const *names, size_t count, 
   const char *given[3];
   size_t given_count = 0;
   for (size_t i = 0; i < count; i++)
-    if (orr__json_str(flow->args, names[i]) || orr__json_bool(flow->args, names[i], false)) given[given_count++] = names[i];
+    if (orr__json_str(flow->args, names[i]) || orr__json_bool(flow->args, names[i], false))
+      given[given_count++] = names[i];
   if (given_count == 1) return 0;
   flow->code = orr__error_set(&flow->error, ORR_E_INVALID, "%s", sentence);
-  for (size_t i = 0; i < given_count; i++) orr__error_field(&flow->error, given[i], "cannot be said together with the others");
+  for (size_t i = 0; i < given_count; i++)
+    orr__error_field(&flow->error, given[i], "cannot be said together with the others");
   return flow->code;
 }
 
@@ -38,7 +40,8 @@ static bool is_retry(const orr__flow *flow) { return orr__json_bool(flow->args, 
 static bool has_answered(const orr__flow *flow) {
   for (size_t i = 0; i < orr__tx_rows(flow->tx, OPS); i++) {
     const orr_op *op = (const orr_op *)orr__tx_row(flow->tx, OPS, i);
-    if (orr__streq(op->hook, orr__hooks[ORR_HOOK_executeBackup].name) && orr__streq(op->outcome, "success")) return true;
+    if (orr__streq(op->hook, orr__hooks[ORR_HOOK_executeBackup].name) && orr__streq(op->outcome, "success"))
+      return true;
   }
   return false;
 }
@@ -65,17 +68,25 @@ static int check_result(orr__flow *flow) {
   const orr_result *result = flow->graph.result;
   orr_error *err = &flow->error;
   long long id = (long long)result->id;
-  if (orr__status_is_terminal(result->status)) return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld has ended already: %s", id, result->status);
-  if (!result->attention) return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld is %s and needs no attention: there is nothing to resolve", id, result->status);
+  if (orr__status_is_terminal(result->status))
+    return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld has ended already: %s", id, result->status);
+  if (!result->attention)
+    return flow->code = orr__error_set(err, ORR_E_REFUSED,
+                                       "result %lld is %s and needs no attention: there is nothing to resolve", id,
+                                       result->status);
   const char *known = evidence(flow);
   if (ran(flow) && !*ran(flow) && !known)
-    return flow->code = orr__error_field(err, "ran", "is empty; it is not known by what id the job of result %lld runs outside", id);
+    return flow->code = orr__error_field(
+               err, "ran", "is empty; it is not known by what id the job of result %lld runs outside", id);
   if (orr__json_bool(flow->args, "didNotRun", false) && known)
-    return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld has run (%s%s%s): it can go on, by its externalId, or be retried", id, known,
-                                       result->externalId ? ": " : "", result->externalId ? result->externalId : "");
+    return flow->code = orr__error_set(
+               err, ORR_E_REFUSED, "result %lld has run (%s%s%s): it can go on, by its externalId, or be retried", id,
+               known, result->externalId ? ": " : "", result->externalId ? result->externalId : "");
   if (ran(flow) && !orr__flow_declaration(flow)) {
     orr__error_clear(err);
-    return flow->code = orr__error_set(err, ORR_E_REFUSED, "the provider '%s' is missing: nobody could ask how result %lld is going", result->providerCode, id);
+    return flow->code = orr__error_set(err, ORR_E_REFUSED,
+                                       "the provider '%s' is missing: nobody could ask how result %lld is going",
+                                       result->providerCode, id);
   }
   return flow->code = 0;
 }
@@ -120,9 +131,12 @@ static void write(orr__flow *flow, orr__tx *tx, const char *message) {
   write_op(flow, tx, message);
   orr__flow_event(flow, tx, "result.resolved", "info", "%s", message);
   if (!orr__status_is_terminal(result->status)) return;
-  orr__flow_event(flow, tx, "result.ended", orr__streq(result->status, "FAILED") ? "error" : "info", "%s: %s", result->status, message);
+  orr__flow_event(flow, tx, "result.ended", orr__streq(result->status, "FAILED") ? "error" : "info", "%s: %s",
+                  result->status, message);
   if (is_retry(flow) && (result->externalId || orr__result_may_run(flow->core, result)))
-    orr__flow_event(flow, tx, "result.orphan", "warning", "nobody refreshes it any more; the external job %s may still run", result->externalId ? result->externalId : "");
+    orr__flow_event(flow, tx, "result.orphan", "warning",
+                    "nobody refreshes it any more; the external job %s may still run",
+                    result->externalId ? result->externalId : "");
 }
 
 static void reply(orr__flow *flow, const orr_result *next) {
@@ -144,14 +158,17 @@ static void tell(orr__flow *flow, const orr_result *next) {
   orr__result_changed(flow->core, result);
   orr__flow_arm(flow);
   reply(flow, next);
-  if (orr__streq(result->status, "CANCEL_REQUESTED")) orr__recover_cancel(flow->core, result->id); /* now it is known what to cancel */
+  if (orr__streq(result->status, "CANCEL_REQUESTED"))
+    orr__recover_cancel(flow->core, result->id); /* now it is known what to cancel */
   orr__flow_end(flow);
 }
 
 static void explain_conflict(orr__flow *flow, const orr_result *result) {
   if (flow->code != ORR_E_CONFLICT) return;
   orr__error_clear(&flow->error);
-  orr__error_set(&flow->error, ORR_E_CONFLICT, "result %lld was changed by somebody else meanwhile: nothing was resolved, look at it again", (long long)result->id);
+  orr__error_set(&flow->error, ORR_E_CONFLICT,
+                 "result %lld was changed by somebody else meanwhile: nothing was resolved, look at it again",
+                 (long long)result->id);
 }
 
 static void resolved(orr__flow *flow) {
@@ -178,9 +195,12 @@ static void go_on(orr__flow *flow) {
   orr__set_str(o, is_cancel ? ORR_F_result_previousStatus : ORR_F_result_status, "IN_PROGRESS");
   orr__unset(o, ORR_F_result_attention);
   orr__set_int(o, ORR_F_result_errorCount, 0);
-  if (orr__object_has(o, ORR_F_result_deadlineDate) && now >= result->deadlineDate) orr__set_int(o, ORR_F_result_deadlineDate, now + (int64_t)(timeout_s * 1000));
+  if (orr__object_has(o, ORR_F_result_deadlineDate) && now >= result->deadlineDate)
+    orr__set_int(o, ORR_F_result_deadlineDate, now + (int64_t)(timeout_s * 1000));
   orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
-  char *message = orr__strf(result->externalId ? "resolved by %s: it goes on outside as %s" : "resolved by %s: it goes on", orr__resolver(flow), result->externalId);
+  char *message =
+      orr__strf(result->externalId ? "resolved by %s: it goes on outside as %s" : "resolved by %s: it goes on",
+                orr__resolver(flow), result->externalId);
   orr__set_str(o, ORR_F_result_statusMessage, message);
   write(flow, tx, message ? message : "");
   free(message);
@@ -230,8 +250,9 @@ static orr__flow *run_like(orr__flow *flow) {
   run->graph.server = (orr_server *)copy_of(old->server);
   run->config = orr__object_map(&old->result->head, ORR_F_result_executionConfig);
   if (old->result->callerOpts) run->opts = orr__object_map(&old->result->head, ORR_F_result_callerOpts);
-  bool is_whole = run->config && (run->opts || !old->result->callerOpts) && run->graph.backup && !run->graph.connection == !old->connection &&
-                  !run->graph.cloud == !old->cloud && !run->graph.server == !old->server;
+  bool is_whole = run->config && (run->opts || !old->result->callerOpts) && run->graph.backup &&
+                  !run->graph.connection == !old->connection && !run->graph.cloud == !old->cloud &&
+                  !run->graph.server == !old->server;
   if (!is_whole) run->code = orr__error_set(&run->error, ORR_E_NOMEM, "out of memory");
   if (!run->code) run->code = orr__run_prepare(run, "manual", orr__json_str(flow->args, "requestedBy"), -1);
   if (!run->code && (orr__set_str(&run->graph.result->head, ORR_F_result_retryOf, old->result->uuid) ||
@@ -257,7 +278,8 @@ static void run_again(orr__flow *flow) {
   }
   orr__tx *tx = orr__flow_tx(flow);
   guard(flow, tx);
-  char *message = orr__strf("resolved by %s: given up, and run again as result %lld", orr__resolver(flow), (long long)run->graph.result->id);
+  char *message = orr__strf("resolved by %s: given up, and run again as result %lld", orr__resolver(flow),
+                            (long long)run->graph.result->id);
   orr__result_finish(flow, "FAILED", message);
   write(flow, tx, message ? message : "");
   free(message);
@@ -269,11 +291,16 @@ static void run_again(orr__flow *flow) {
 /* ---- the request -------------------------------------------------------------------------------------------- */
 
 static void result_loaded(orr__flow *flow) {
-  if (!flow->code && !orr__tx_take_graph(flow->tx, GRAPH, &flow->graph)) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
-  if (flow->code || check_result(flow)) orr__flow_abandon(flow);
-  else if (ran(flow)) go_on(flow);
-  else if (is_retry(flow)) run_again(flow);
-  else end_unrun(flow);
+  if (!flow->code && !orr__tx_take_graph(flow->tx, GRAPH, &flow->graph))
+    flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
+  if (flow->code || check_result(flow))
+    orr__flow_abandon(flow);
+  else if (ran(flow))
+    go_on(flow);
+  else if (is_retry(flow))
+    run_again(flow);
+  else
+    end_unrun(flow);
 }
 
 static void result_held(orr__flow *flow) {
@@ -299,6 +326,8 @@ static void result_found(orr__flow *flow) {
 
 void orr__request_result_resolve(orr__flow *flow) {
   static const char *const words[] = { "ran", "didNotRun", "retry" };
-  if (orr__resolve_check(flow, words, 3, "say exactly one of ran, didNotRun and retry")) orr__flow_abandon(flow);
-  else orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), result_found);
+  if (orr__resolve_check(flow, words, 3, "say exactly one of ran, didNotRun and retry"))
+    orr__flow_abandon(flow);
+  else
+    orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), result_found);
 }

@@ -21,8 +21,13 @@ int orr__drafts_read(orr__tx *tx, const char *name) {
                           { .field = ORR_F_op_hook, .compare = ORR_EQ, .text = orr__hooks[ORR_HOOK_createBackup].name },
                           { .field = ORR_F_op_backupId, .compare = ORR_IS_UNSET },
                           { .field = ORR_F_op_subjectName, .compare = ORR_EQ, .text = name } };
-  uint64_t to_list = ORR_BIT(ORR_F_op_subjectName) | ORR_BIT(ORR_F_op_providerCode) | ORR_BIT(ORR_F_op_act) | ORR_BIT(ORR_F_op_sentDate);
-  return orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = where, .where_count = name ? 4 : 3, .order_field = -1, .limit = DRAFTS_MAX,
+  uint64_t to_list = ORR_BIT(ORR_F_op_subjectName) | ORR_BIT(ORR_F_op_providerCode) | ORR_BIT(ORR_F_op_act) |
+                     ORR_BIT(ORR_F_op_sentDate);
+  return orr__tx_query(tx, &(orr__query){ .model = ORR_M_op,
+                                          .where = where,
+                                          .where_count = name ? 4 : 3,
+                                          .order_field = -1,
+                                          .limit = DRAFTS_MAX,
                                           .fields = name ? 0 : to_list });
 }
 
@@ -60,7 +65,9 @@ static void resolved(orr__flow *flow) {
   const orr_backup *backup = flow->graph.backup;
   if (flow->code == ORR_E_CONFLICT) {
     orr__error_clear(&flow->error);
-    orr__error_set(&flow->error, ORR_E_CONFLICT, "the draft '%s' was changed by somebody else meanwhile: nothing was resolved, look at it again", backup->name);
+    orr__error_set(&flow->error, ORR_E_CONFLICT,
+                   "the draft '%s' was changed by somebody else meanwhile: nothing was resolved, look at it again",
+                   backup->name);
   }
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -76,14 +83,18 @@ static void resolved(orr__flow *flow) {
 }
 
 /* Nobody has ended it before. */
-static void guard(const orr__flow *flow, orr__tx *tx) { orr__tx_guard_str(tx, ORR_M_op, flow->op->id, ORR_F_op_state, "sent"); }
+static void guard(const orr__flow *flow, orr__tx *tx) {
+  orr__tx_guard_str(tx, ORR_M_op, flow->op->id, ORR_F_op_state, "sent");
+}
 
 static void discard(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   guard(flow, tx);
-  for (size_t i = 0; i < orr__tx_rows(flow->tx, EARLIER); i++) orr__tx_delete(tx, ORR_M_op, orr__object_id(orr__tx_row(flow->tx, EARLIER, i)));
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, EARLIER); i++)
+    orr__tx_delete(tx, ORR_M_op, orr__object_id(orr__tx_row(flow->tx, EARLIER, i)));
   orr__tx_delete(tx, ORR_M_op, flow->op->id);
-  char *message = orr__strf("resolved by %s: the draft '%s' was discarded, its name is free", orr__resolver(flow), flow->graph.backup->name);
+  char *message = orr__strf("resolved by %s: the draft '%s' was discarded, its name is free", orr__resolver(flow),
+                            flow->graph.backup->name);
   orr__set_str(&flow->op->head, ORR_F_op_message, message);
   orr__flow_event(flow, tx, "backup.resolved", "info", "%s", message ? message : "");
   free(message);
@@ -126,12 +137,15 @@ static void persist(orr__flow *flow) {
   }
   orr__tx *tx = orr__flow_tx(flow);
   guard(flow, tx);
-  if (backup->backupProviderId) orr__tx_guard_int(tx, ORR_M_connection, backup->backupProviderId, ORR_F_connection_id, backup->backupProviderId);
-  if (backup->computeServerId) orr__tx_guard_int(tx, ORR_M_server, backup->computeServerId, ORR_F_server_id, backup->computeServerId);
+  if (backup->backupProviderId)
+    orr__tx_guard_int(tx, ORR_M_connection, backup->backupProviderId, ORR_F_connection_id, backup->backupProviderId);
+  if (backup->computeServerId)
+    orr__tx_guard_int(tx, ORR_M_server, backup->computeServerId, ORR_F_server_id, backup->computeServerId);
   if (backup->cloudId) orr__tx_guard_int(tx, ORR_M_cloud, backup->cloudId, ORR_F_cloud_id, backup->cloudId);
   orr__tx_insert(tx, o);
   orr__flow_event(flow, tx, "backup.created", "info", "created");
-  char *message = orr__strf("resolved by %s: the draft '%s' was created outside and is a Backup now", orr__resolver(flow), backup->name);
+  char *message = orr__strf("resolved by %s: the draft '%s' was created outside and is a Backup now",
+                            orr__resolver(flow), backup->name);
   own_ops(flow, tx, message);
   orr__flow_event(flow, tx, "backup.resolved", "info", "%s", message ? message : "");
   free(message);
@@ -147,13 +161,20 @@ static void context_read(orr__flow *flow) {
     int64_t id;
     int slot;
     const char *what;
-  } context[] = { { backup->backupProviderId, CONNECTION, "connection" }, { backup->computeServerId, SERVER, "server" }, { backup->cloudId, CLOUD, "cloud" } };
+  } context[] = { { backup->backupProviderId, CONNECTION, "connection" },
+                  { backup->computeServerId, SERVER, "server" },
+                  { backup->cloudId, CLOUD, "cloud" } };
   for (size_t i = 0; !flow->code && is_created(flow) && i < 3; i++)
     if (context[i].id && !orr__tx_rows(flow->tx, context[i].slot))
-      flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the %s of the draft '%s' has been removed: it can be discarded only", context[i].what, backup->name);
-  if (flow->code) orr__flow_abandon(flow);
-  else if (is_created(flow)) persist(flow);
-  else discard(flow);
+      flow->code = orr__error_set(&flow->error, ORR_E_REFUSED,
+                                  "the %s of the draft '%s' has been removed: it can be discarded only",
+                                  context[i].what, backup->name);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else if (is_created(flow))
+    persist(flow);
+  else
+    discard(flow);
 }
 
 static void read_context(orr__flow *flow) {
@@ -166,7 +187,10 @@ static void read_context(orr__flow *flow) {
   orr__tx_get(tx, ORR_M_connection, backup->backupProviderId);
   orr__tx_get(tx, ORR_M_server, backup->computeServerId);
   orr__tx_get(tx, ORR_M_cloud, backup->cloudId);
-  orr__tx_query(tx, &(orr__query){ .model = ORR_M_op, .where = earlier, .where_count = 4, .order_field = -1, .limit = DRAFTS_MAX, .fields = 1 });
+  orr__tx_query(
+      tx,
+      &(orr__query){
+          .model = ORR_M_op, .where = earlier, .where_count = 4, .order_field = -1, .limit = DRAFTS_MAX, .fields = 1 });
   orr__flow_submit(flow, tx, context_read);
 }
 
@@ -181,7 +205,9 @@ static int restore(orr__flow *flow) {
   if (!flow->code && backup->name && backup->uuid && backup->providerCode) return 0;
   orr__error_clear(&flow->error);
   orr__set_str(&backup->head, ORR_F_backup_name, flow->op->subjectName);
-  return flow->code = orr__error_set(&flow->error, ORR_E_CORRUPT, "the journal has no whole draft of '%s': it can be discarded only", flow->op->subjectName);
+  return flow->code =
+             orr__error_set(&flow->error, ORR_E_CORRUPT,
+                            "the journal has no whole draft of '%s': it can be discarded only", flow->op->subjectName);
 }
 
 static void draft_read(orr__flow *flow) {
@@ -190,7 +216,8 @@ static void draft_read(orr__flow *flow) {
   flow->op = flow->code ? NULL : (orr_op *)orr__tx_take(flow->tx, OPS, 0);
   flow->is_op_stored = true;
   if (!flow->code && !flow->op)
-    flow->code = is_taken ? orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' is a Backup already: there is nothing to resolve", name)
+    flow->code = is_taken ? orr__error_set(&flow->error, ORR_E_REFUSED,
+                                           "'%s' is a Backup already: there is nothing to resolve", name)
                           : orr__error_set(&flow->error, ORR_E_NOT_FOUND, "no draft '%s' waits to be resolved", name);
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -198,18 +225,24 @@ static void draft_read(orr__flow *flow) {
   }
   orr_op *op = flow->op;
   flow->op = NULL; /* ours is none of those at work */
-  if (orr__draft_is_at_work(flow->core, op)) flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' is being worked on: its creation has not ended, or somebody is resolving it", name);
+  if (orr__draft_is_at_work(flow->core, op))
+    flow->code =
+        orr__error_set(&flow->error, ORR_E_REFUSED,
+                       "'%s' is being worked on: its creation has not ended, or somebody is resolving it", name);
   flow->op = op;
   bool is_whole = !flow->code && restore(flow) == 0;
   if (!is_whole && flow->code == ORR_E_CORRUPT && !is_created(flow)) flow->code = 0;
-  if (flow->code) orr__flow_abandon(flow);
-  else read_context(flow);
+  if (flow->code)
+    orr__flow_abandon(flow);
+  else
+    read_context(flow);
 }
 
 void orr__request_backup_resolve(orr__flow *flow) {
   static const char *const words[] = { "created", "discard" };
   const char *external_id = orr__json_str(flow->args, "externalId");
-  if (!orr__resolve_check(flow, words, 2, "say exactly one of created and discard") && external_id && (!is_created(flow) || !*external_id))
+  if (!orr__resolve_check(flow, words, 2, "say exactly one of created and discard") && external_id &&
+      (!is_created(flow) || !*external_id))
     flow->code = orr__error_field(&flow->error, "externalId", is_created(flow) ? "is empty" : "belongs to created");
   if (flow->code) {
     orr__flow_abandon(flow);
@@ -219,6 +252,8 @@ void orr__request_backup_resolve(orr__flow *flow) {
   const char *name = orr__json_str(flow->args, "backup");
   orr__where where = { .field = ORR_F_backup_name, .compare = ORR_EQ, .text = name };
   orr__drafts_read(tx, name);
-  orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, .where = &where, .where_count = 1, .order_field = -1, .limit = 1, .fields = 1 });
+  orr__tx_query(
+      tx, &(orr__query){
+              .model = ORR_M_backup, .where = &where, .where_count = 1, .order_field = -1, .limit = 1, .fields = 1 });
   orr__flow_submit(flow, tx, draft_read);
 }

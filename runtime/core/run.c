@@ -15,8 +15,10 @@
 /* The first hook from `hook` on that the provider has; executeBackup always is there. */
 static enum orr__hook stage_from(orr__flow *flow, enum orr__hook hook) {
   const orr__declaration *declaration = orr__flow_declaration(flow);
-  if (hook == ORR_HOOK_prepareExecuteBackup && !(declaration && orr__declares(declaration, hook))) hook = ORR_HOOK_prepareBackupResult;
-  if (hook == ORR_HOOK_prepareBackupResult && !(declaration && orr__declares(declaration, hook))) hook = ORR_HOOK_executeBackup;
+  if (hook == ORR_HOOK_prepareExecuteBackup && !(declaration && orr__declares(declaration, hook)))
+    hook = ORR_HOOK_prepareBackupResult;
+  if (hook == ORR_HOOK_prepareBackupResult && !(declaration && orr__declares(declaration, hook)))
+    hook = ORR_HOOK_executeBackup;
   return hook;
 }
 
@@ -24,7 +26,8 @@ static enum orr__hook stage_from(orr__flow *flow, enum orr__hook hook) {
 static bool has_begun(orr__jobs *jobs, const char *uuid, const char *name) {
   orr__job_status status;
   if (orr__job_poll(jobs, uuid, name, &status, NULL)) return true;
-  return status.state != ORR_JOB_ABSENT && !(status.state == ORR_JOB_ENDED && status.exit_code < 0 && status.signal == 0);
+  return status.state != ORR_JOB_ABSENT &&
+         !(status.state == ORR_JOB_ENDED && status.exit_code < 0 && status.signal == 0);
 }
 
 bool orr__result_may_run(orr__core *core, const orr_result *result) {
@@ -52,21 +55,26 @@ void orr__result_end(orr__core *core, orr_result *result, const char *status, co
   orr__object *o = &result->head;
   int64_t now = orr__now(core);
   if (!orr__status_is_terminal(result->status)) orr__set_str(o, ORR_F_result_status, status);
-  if (!orr__object_has(o, ORR_F_result_startDate)) orr__set_int(o, ORR_F_result_startDate, orr__object_has(o, ORR_F_result_createdDate) ? result->createdDate : now);
+  if (!orr__object_has(o, ORR_F_result_startDate))
+    orr__set_int(o, ORR_F_result_startDate, orr__object_has(o, ORR_F_result_createdDate) ? result->createdDate : now);
   if (!orr__object_has(o, ORR_F_result_endDate)) orr__set_int(o, ORR_F_result_endDate, now);
   if (!orr__object_has(o, ORR_F_result_durationMillis) && result->endDate >= result->startDate)
     orr__set_int(o, ORR_F_result_durationMillis, result->endDate - result->startDate);
   if (message && *message) {
     orr__set_str(o, ORR_F_result_statusMessage, message);
-    if (orr__streq(result->status, "FAILED") && !result->errorMessage) orr__set_str(o, ORR_F_result_errorMessage, message);
+    if (orr__streq(result->status, "FAILED") && !result->errorMessage)
+      orr__set_str(o, ORR_F_result_errorMessage, message);
   }
-  if (orr__object_has(o, ORR_F_result_progress) && orr__starts_with(result->status, "SUCCEEDED")) orr__set_num(o, ORR_F_result_progress, 100);
+  if (orr__object_has(o, ORR_F_result_progress) && orr__starts_with(result->status, "SUCCEEDED"))
+    orr__set_num(o, ORR_F_result_progress, 100);
   orr__unset(o, ORR_F_result_nextAction);
   orr__unset(o, ORR_F_result_nextActionDate);
   orr__unset(o, ORR_F_result_attention);
 }
 
-void orr__result_finish(orr__flow *flow, const char *status, const char *message) { orr__result_end(flow->core, flow->graph.result, status, message); }
+void orr__result_finish(orr__flow *flow, const char *status, const char *message) {
+  orr__result_end(flow->core, flow->graph.result, status, message);
+}
 
 void orr__result_attention(orr__flow *flow, const char *why) {
   orr__object *o = &flow->graph.result->head;
@@ -93,11 +101,16 @@ static uint64_t writable(orr__flow *flow, orr_result *result) {
 
 /* What people read when a result has come to its end. */
 static void ended_event(orr__flow *flow, orr__tx *tx, const orr_result *result) {
-  const char *level = orr__streq(result->status, "FAILED") ? "error" : orr__streq(result->status, "SUCCEEDED_WARNING") ? "warning" : "info";
-  orr__flow_event(flow, tx, "result.ended", level, "%s%s%s", result->status, result->statusMessage ? ": " : "", result->statusMessage ? result->statusMessage : "");
+  const char *level = orr__streq(result->status, "FAILED")              ? "error"
+                      : orr__streq(result->status, "SUCCEEDED_WARNING") ? "warning"
+                                                                        : "info";
+  orr__flow_event(flow, tx, "result.ended", level, "%s%s%s", result->status, result->statusMessage ? ": " : "",
+                  result->statusMessage ? result->statusMessage : "");
 }
 
-static bool ends_now(const orr_result *result) { return result->head.dirty & ORR_BIT(ORR_F_result_status) && orr__status_is_terminal(result->status); }
+static bool ends_now(const orr_result *result) {
+  return result->head.dirty & ORR_BIT(ORR_F_result_status) && orr__status_is_terminal(result->status);
+}
 
 uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
   uint64_t mask = object->dirty;
@@ -150,7 +163,8 @@ static void committed(orr__flow *flow) {
 }
 
 static void arm(orr__core *core, const orr_result *result) {
-  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__status_is_terminal(result->status) || result->attention) {
+  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__status_is_terminal(result->status) ||
+      result->attention) {
     orr__wheel_remove(core->due, (uint64_t)result->id);
     return;
   }
@@ -186,7 +200,8 @@ void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   if (ends_now(result)) {
     ended_event(flow, tx, result);
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
-    orr__flow_event(flow, tx, "result.attention", "error", "%s: %s", result->attention, orr__answer_text(&flow->answer));
+    orr__flow_event(flow, tx, "result.attention", "error", "%s: %s", result->attention,
+                    orr__answer_text(&flow->answer));
   }
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, result_committed);
@@ -220,7 +235,8 @@ int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested
   orr__set_int(o, ORR_F_result_createdDate, now);
   orr__set_int(o, ORR_F_result_updatedDate, now);
   orr__set_int(o, ORR_F_result_deadlineDate, now + (int64_t)(timeout_s * 1000));
-  int code = flow->config ? orr__object_set_map(o, ORR_F_result_executionConfig, flow->config) : orr__set_str(o, ORR_F_result_executionConfig, "{}");
+  int code = flow->config ? orr__object_set_map(o, ORR_F_result_executionConfig, flow->config)
+                          : orr__set_str(o, ORR_F_result_executionConfig, "{}");
   if (code == 0 && flow->opts) code = orr__object_set_map(o, ORR_F_result_opts, flow->opts);
   if (code == 0 && flow->opts) code = orr__object_set_map(o, ORR_F_result_callerOpts, flow->opts);
   if (code || !result->uuid || !result->status || !result->executionConfig) {
@@ -236,7 +252,8 @@ int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested
 static void stage_fields(orr__flow *flow, enum orr__hook hook) {
   orr__object *o = &flow->graph.result->head;
   orr__result_next(flow, hook, 0);
-  if (hook == ORR_HOOK_executeBackup && !orr__object_has(o, ORR_F_result_startDate)) orr__set_int(o, ORR_F_result_startDate, orr__now(flow->core));
+  if (hook == ORR_HOOK_executeBackup && !orr__object_has(o, ORR_F_result_startDate))
+    orr__set_int(o, ORR_F_result_startDate, orr__now(flow->core));
 }
 
 void orr__run_insert(orr__flow *flow, orr__tx *tx) {
@@ -245,7 +262,8 @@ void orr__run_insert(orr__flow *flow, orr__tx *tx) {
   flow->hook = hook;
   const orr_backup *backup = flow->graph.backup;
   const orr_server *server = flow->graph.server;
-  orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid, backup->uuid); /* what it refers to is still there */
+  orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid,
+                    backup->uuid); /* what it refers to is still there */
   if (server) orr__tx_guard_str(tx, ORR_M_server, server->id, ORR_F_server_uuid, server->uuid);
   orr__tx_insert(tx, &flow->graph.result->head);
   orr__object_clean(&flow->graph.result->head);
@@ -291,7 +309,9 @@ static bool again(orr__flow *flow, enum orr__hook hook) {
   orr__set_int(&result->head, ORR_F_result_errorCount, errors);
   if (errors >= (hook == ORR_HOOK_recoverBackupResult ? ORR_ERROR_BUDGET : ORR_START_ATTEMPTS)) return false;
   orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
-  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY ? flow->answer.retry_after : orr__backoff_s(5, (int)errors);
+  double wait = flow->answer.retry_after >= 0 && flow->answer.outcome == ORR_OUTCOME_RETRY
+                    ? flow->answer.retry_after
+                    : orr__backoff_s(5, (int)errors);
   orr__result_next(flow, hook, wait);
   return true;
 }
@@ -299,14 +319,17 @@ static bool again(orr__flow *flow, enum orr__hook hook) {
 void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   const orr__declaration *declaration = orr__flow_declaration(flow);
   const orr_result *result = flow->graph.result;
-  bool is_repeatable = !orr__object_has(&result->head, ORR_F_result_sentDate) || (declaration && declaration->is_idempotent);
+  bool is_repeatable =
+      !orr__object_has(&result->head, ORR_F_result_sentDate) || (declaration && declaration->is_idempotent);
   bool is_cancel = orr__streq(result->status, "CANCEL_REQUESTED");
   if (!declaration) {
     orr__result_attention(flow, "provider_missing");
   } else if (is_cancel && is_repeatable) {
-    orr__result_next(flow, ORR_HOOK_executeBackup, 60); /* not started again: the cancel is asked for first (recover.c) */
+    orr__result_next(flow, ORR_HOOK_executeBackup,
+                     60); /* not started again: the cancel is asked for first (recover.c) */
   } else if (is_repeatable && !why) {
-    orr__result_next(flow, ORR_HOOK_executeBackup, 0); /* that we died is no error of the other side: not counted, no back-off */
+    orr__result_next(flow, ORR_HOOK_executeBackup,
+                     0); /* that we died is no error of the other side: not counted, no back-off */
   } else if (is_repeatable) {
     /* Only job.start, which adopts what is there, or a key the other side knows: safe to run again. */
     if (!again(flow, ORR_HOOK_executeBackup)) orr__result_attention(flow, "unknown_start");
@@ -317,12 +340,14 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
   } else {
     orr__result_attention(flow, "unknown_start");
   }
-  orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s", why ? why : "the runtime ended during the call");
+  orr__flow_event(flow, tx, "result.uncertain", "warning", "executeBackup may have started it outside: %s",
+                  why ? why : "the runtime ended during the call");
 }
 
 void orr__result_well(orr_result *result) {
   if (!result->errorCount) return;
-  if (!(result->head.dirty & ORR_BIT(ORR_F_result_statusMessage))) orr__unset(&result->head, ORR_F_result_statusMessage);
+  if (!(result->head.dirty & ORR_BIT(ORR_F_result_statusMessage)))
+    orr__unset(&result->head, ORR_F_result_statusMessage);
   orr__set_int(&result->head, ORR_F_result_errorCount, 0);
 }
 
@@ -335,18 +360,19 @@ static void execute_done(orr__flow *flow, orr__tx *tx) {
     return;
   }
   if (orr__status_is_terminal(result->status)) { /* what the hook wrote counts, however it ended */
-    orr__result_finish(flow, result->status, flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+    orr__result_finish(
+        flow, result->status,
+        flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
     return;
   }
   switch (flow->answer.outcome) {
     case ORR_OUTCOME_SUCCESS:
-      if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
+      if (!orr__streq(result->status, "CANCEL_REQUESTED"))
+        orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
       if (flow->answer.msg) orr__set_str(&result->head, ORR_F_result_statusMessage, flow->answer.msg);
       orr__result_next(flow, ORR_HOOK_refreshBackupResult, orr__refresh_interval(flow));
       return;
-    case ORR_OUTCOME_HALT:
-      orr__result_finish(flow, "FAILED", orr__answer_text(&flow->answer));
-      return;
+    case ORR_OUTCOME_HALT: orr__result_finish(flow, "FAILED", orr__answer_text(&flow->answer)); return;
     default:
       if (orr__result_may_run(flow->core, result)) {
         orr__run_uncertain(flow, tx, orr__answer_text(&flow->answer));
@@ -359,7 +385,8 @@ static void execute_done(orr__flow *flow, orr__tx *tx) {
 static void prepare_done(orr__flow *flow, orr__tx *tx) {
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS) {
     enum orr__hook next = stage_from(flow, flow->hook + 1);
-    if (orr__streq(flow->graph.result->status, "START_REQUESTED")) orr__set_str(&flow->graph.result->head, ORR_F_result_status, "INITIALIZING");
+    if (orr__streq(flow->graph.result->status, "START_REQUESTED"))
+      orr__set_str(&flow->graph.result->head, ORR_F_result_status, "INITIALIZING");
     stage_fields(flow, next);
     orr__flow_intend(flow, tx, next);
     orr__flow_write(flow, tx);
@@ -415,7 +442,9 @@ static void recovered(orr__flow *flow) {
   bool is_absent = data && !orr__json_bool(data, "found", true);
   orr__json_free(data);
   if (orr__status_is_terminal(result->status)) { /* learnt, however the hook ended */
-    orr__result_finish(flow, result->status, flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
+    orr__result_finish(
+        flow, result->status,
+        flow->answer.outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
   } else if (flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
     orr__result_next(flow, ORR_HOOK_recoverBackupResult, 1); /* a cancel goes first */
   } else if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) {
@@ -424,8 +453,10 @@ static void recovered(orr__flow *flow) {
     orr__unset(&result->head, ORR_F_result_sentDate);
     orr__result_next(flow, ORR_HOOK_executeBackup, 0);
   } else if (result->externalId) {
-    if (!orr__streq(result->status, "CANCEL_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
-    else orr__recover_cancel(flow->core, result->id);
+    if (!orr__streq(result->status, "CANCEL_REQUESTED"))
+      orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
+    else
+      orr__recover_cancel(flow->core, result->id);
     orr__set_int(&result->head, ORR_F_result_errorCount, 0);
     orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
   } else if (!again(flow, ORR_HOOK_recoverBackupResult)) {
@@ -459,8 +490,10 @@ void orr__run_continue(orr__flow *flow) {
     return;
   }
   bool is_plain = flow->hook == ORR_HOOK_refreshBackupResult && !orr__streq(result->status, "CANCEL_REQUESTED");
-  if (is_plain) orr__refresh_one(flow);
-  else orr__recover_stage(flow);
+  if (is_plain)
+    orr__refresh_one(flow);
+  else
+    orr__recover_stage(flow);
 }
 
 void orr__run_stage(orr__flow *flow) {

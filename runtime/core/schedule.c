@@ -13,11 +13,13 @@
 #define FIRE_WAIT_MAX_MS 60000
 #define INSTANTS_MAX 100000 /* looked through after a long downtime; the rest is one more skip */
 
-static int parse(orr__core *core, const char *text, const char *zone_name, orr__cron *cron, orr__zone **zone, orr_error *reterr) {
+static int parse(orr__core *core, const char *text, const char *zone_name, orr__cron *cron, orr__zone **zone,
+                 orr_error *reterr) {
   *zone = NULL;
   int code = orr__cron_parse(text, cron, reterr);
   if (code) return code;
-  if (orr__cron_is_never(cron)) return orr__error_set(reterr, ORR_E_INVALID, "'%s' never fires: there is no such day", text);
+  if (orr__cron_is_never(cron))
+    return orr__error_set(reterr, ORR_E_INVALID, "'%s' never fires: there is no such day", text);
   return zone_name && *zone_name ? orr__zones_get(core->zones, zone_name, zone, reterr) : 0;
 }
 
@@ -41,7 +43,8 @@ int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t af
   return next == ORR__CRON_NEVER ? -1 : next;
 }
 
-orr__json *orr__schedule_describe(orr__core *core, const char *text, const char *zone_name, int64_t anchor_ms, int count, orr_error *reterr) {
+orr__json *orr__schedule_describe(orr__core *core, const char *text, const char *zone_name, int64_t anchor_ms,
+                                  int count, orr_error *reterr) {
   orr__cron cron;
   orr__zone *zone;
   if (parse(core, text, zone_name, &cron, &zone, reterr)) return NULL;
@@ -55,7 +58,9 @@ orr__json *orr__schedule_describe(orr__core *core, const char *text, const char 
   }
   orr__zone_unref(zone);
   if (cron.is_either_day)
-    orr__json_append(warnings, orr__json_new_str("day-of-month and day-of-week are both restricted: it fires on days that fit either"));
+    orr__json_append(
+        warnings,
+        orr__json_new_str("day-of-month and day-of-week are both restricted: it fires on days that fit either"));
   if (out) {
     orr__json_put_str(out, "meaning", meaning);
     orr__json_put_str(out, "timeZone", zone_name && *zone_name ? zone_name : "UTC");
@@ -87,9 +92,12 @@ void orr__schedule_disarm(orr__core *core, int64_t backup_id) {
 
 void orr__schedule_arm(orr__core *core, const orr_backup *backup) {
   int64_t next = core->config.role == ORR_ROLE_SERVE && backup->schedule && !backup->paused && !backup->attention
-                     ? orr__schedule_next(core, backup, backup->scheduleCursor) : -1;
-  if (next < 0) orr__wheel_remove(core->fires, (uint64_t)backup->id);
-  else orr__wheel_set(core->fires, (uint64_t)backup->id, next);
+                     ? orr__schedule_next(core, backup, backup->scheduleCursor)
+                     : -1;
+  if (next < 0)
+    orr__wheel_remove(core->fires, (uint64_t)backup->id);
+  else
+    orr__wheel_set(core->fires, (uint64_t)backup->id, next);
   arm_timer(core);
 }
 
@@ -170,11 +178,14 @@ static void fire_loaded(orr__flow *flow) {
   bool overlaps = has_running(flow);
   orr__tx *tx = orr__flow_tx(flow);
   orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_scheduleCursor, backup->scheduleCursor);
-  if (orr__object_has(&backup->head, ORR_F_backup_paused)) orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_paused, 0);
+  if (orr__object_has(&backup->head, ORR_F_backup_paused))
+    orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_paused, 0);
   orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, last);
   orr__tx_update(tx, &backup->head, ORR_BIT(ORR_F_backup_scheduleCursor));
   orr__object_clean(&backup->head);
-  if (count > 1) orr__flow_event(flow, tx, "schedule.skipped", "warning", "%lld earlier fire%s skipped: nobody was there", (long long)count - 1, count == 2 ? "" : "s");
+  if (count > 1)
+    orr__flow_event(flow, tx, "schedule.skipped", "warning", "%lld earlier fire%s skipped: nobody was there",
+                    (long long)count - 1, count == 2 ? "" : "s");
   if (overlaps) {
     orr__flow_event(flow, tx, "schedule.skipped", "warning", "skipped: an earlier result is still running");
   } else if (orr__run_prepare(flow, "schedule", NULL, last)) {
@@ -204,8 +215,13 @@ void orr__schedule_due(void *arg) {
     orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = (int64_t)due[i].key },
                             { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET } };
     flow->slot = orr__tx_graph(tx, ORR_M_backup, (int64_t)due[i].key);
-    flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_result, .where = where, .where_count = 2, .order_field = -1, .limit = 10,
-                                                   .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
+    flow->slot2 =
+        orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
+                                         .where = where,
+                                         .where_count = 2,
+                                         .order_field = -1,
+                                         .limit = 10,
+                                         .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
     orr__flow_submit(flow, tx, fire_loaded);
   }
   arm_timer(core);

@@ -18,14 +18,14 @@ enum { HEADER = 44, TYPE_SIZE = 6, OFFSET_MAX_S = 26 * 3600, CYCLE_YEARS = 400 }
 
 typedef struct tz_block {
   uint32_t ut_count, std_count, leap_count, time_count, type_count, char_count;
-  size_t time_size;          /* 4 or 8 bytes a time */
+  size_t time_size; /* 4 or 8 bytes a time */
   const uint8_t *times, *indexes, *types;
   const uint8_t *end;
 } tz_block;
 
 void orr__tz_table_clear(orr__tz_table *table) {
   free(table->entries);
-  *table = (orr__tz_table){0};
+  *table = (orr__tz_table){ 0 };
 }
 
 int orr__tz_table_add(orr__tz_table *table, int64_t at_ms, int64_t offset_ms) {
@@ -40,7 +40,7 @@ int orr__tz_table_add(orr__tz_table *table, int64_t at_ms, int64_t offset_ms) {
     table->entries = entries;
     table->cap = cap;
   }
-  table->entries[table->len++] = (orr__tz_entry){at_ms, offset_ms};
+  table->entries[table->len++] = (orr__tz_entry){ at_ms, offset_ms };
   return 0;
 }
 
@@ -56,11 +56,15 @@ static int64_t read_time(const uint8_t *at, size_t size) {
 /* Finds the parts of the block that starts at `at`; false if it does not fit. */
 static bool read_block(const uint8_t *at, const uint8_t *end, size_t time_size, tz_block *ret) {
   if ((size_t)(end - at) < HEADER || memcmp(at, "TZif", 4) != 0) return false;
-  tz_block b = {.ut_count = read_u32(at + 20), .std_count = read_u32(at + 24),
-                .leap_count = read_u32(at + 28), .time_count = read_u32(at + 32),
-                .type_count = read_u32(at + 36), .char_count = read_u32(at + 40), .time_size = time_size};
-  uint64_t size = (uint64_t)b.time_count * (time_size + 1) + (uint64_t)b.type_count * TYPE_SIZE +
-                  b.char_count + (uint64_t)b.leap_count * (time_size + 4) + b.std_count + b.ut_count;
+  tz_block b = { .ut_count = read_u32(at + 20),
+                 .std_count = read_u32(at + 24),
+                 .leap_count = read_u32(at + 28),
+                 .time_count = read_u32(at + 32),
+                 .type_count = read_u32(at + 36),
+                 .char_count = read_u32(at + 40),
+                 .time_size = time_size };
+  uint64_t size = (uint64_t)b.time_count * (time_size + 1) + (uint64_t)b.type_count * TYPE_SIZE + b.char_count +
+                  (uint64_t)b.leap_count * (time_size + 4) + b.std_count + b.ut_count;
   if (size > (size_t)(end - at) - HEADER || b.type_count == 0 || b.type_count > 256) return false;
   b.times = at + HEADER;
   b.indexes = b.times + (size_t)b.time_count * time_size;
@@ -116,8 +120,7 @@ static int add_rule(orr__tz_table *table, const orr__tz_rule *rule, int64_t last
     orr__tz_rule_year(rule, y, &starts_s, &ends_s);
     bool is_north = starts_s <= ends_s;
     rc = add_if_later(table, last_s, is_north ? starts_s : ends_s, is_north ? rule->dst_s : rule->std_s);
-    if (rc == 0)
-      rc = add_if_later(table, last_s, is_north ? ends_s : starts_s, is_north ? rule->std_s : rule->dst_s);
+    if (rc == 0) rc = add_if_later(table, last_s, is_north ? ends_s : starts_s, is_north ? rule->std_s : rule->dst_s);
   }
   /* The first changes of the rule may still differ from what comes before them in later cycles. A rule
    * that is summer time all year leaves no changes behind and repeats nothing. */
@@ -143,7 +146,7 @@ static int add_footer(orr__tz_table *table, const uint8_t *at, const uint8_t *en
 
 int orr__tzif_parse(const void *bytes, size_t len, orr__tz_table *ret_table, orr_error *reterr) {
   const uint8_t *at = bytes, *end = at + len;
-  orr__tz_table table = {0};
+  orr__tz_table table = { 0 };
   tz_block block;
   int64_t last_s = INT64_MIN;
   int rc = ORR_E_CORRUPT;

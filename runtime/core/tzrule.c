@@ -17,9 +17,7 @@ static bool take(rule_text *t, char c) {
   return true;
 }
 
-static bool is_digit(const rule_text *t) {
-  return t->at < t->end && *t->at >= '0' && *t->at <= '9';
-}
+static bool is_digit(const rule_text *t) { return t->at < t->end && *t->at >= '0' && *t->at <= '9'; }
 
 static bool take_number(rule_text *t, int min, int max, int *ret) {
   if (!is_digit(t)) return false;
@@ -60,15 +58,15 @@ static bool take_time(rule_text *t, int max_hours, int64_t *ret_s) {
 }
 
 static bool take_day(rule_text *t, orr__tz_day *ret) {
-  orr__tz_day d = {.time_s = 2 * 3600};
+  orr__tz_day d = { .time_s = 2 * 3600 };
   bool valid;
   if (take(t, 'J')) {
     d.kind = 'J';
     valid = take_number(t, 1, 365, &d.day);
   } else if (take(t, 'M')) {
     d.kind = 'M';
-    valid = take_number(t, 1, 12, &d.month) && take(t, '.') && take_number(t, 1, 5, &d.week) &&
-            take(t, '.') && take_number(t, 0, 6, &d.day);
+    valid = take_number(t, 1, 12, &d.month) && take(t, '.') && take_number(t, 1, 5, &d.week) && take(t, '.') &&
+            take_number(t, 0, 6, &d.day);
   } else {
     d.kind = '0';
     valid = take_number(t, 0, 365, &d.day);
@@ -79,8 +77,8 @@ static bool take_day(rule_text *t, orr__tz_day *ret) {
 }
 
 bool orr__tz_rule_parse(const char *text, size_t len, orr__tz_rule *ret_rule) {
-  rule_text t = {text, text + len};
-  orr__tz_rule rule = {0};
+  rule_text t = { text, text + len };
+  orr__tz_rule rule = { 0 };
   int64_t west_s;
   if (!take_name(&t) || !take_time(&t, 24, &west_s)) return false;
   rule.std_s = -west_s; /* POSIX counts westwards */
@@ -100,9 +98,7 @@ bool orr__tz_rule_parse(const char *text, size_t len, orr__tz_rule *ret_rule) {
   return true;
 }
 
-static bool is_leap(int64_t year) {
-  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
+static bool is_leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
 /* Day number since 1970 of the day a rule means in a year. */
 static int64_t rule_day(const orr__tz_day *d, int64_t year) {

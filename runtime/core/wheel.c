@@ -55,16 +55,12 @@ struct orr__wheel {
 };
 
 /* Keeps the order of signed times. */
-static uint64_t to_tick(int64_t ms) {
-  return (uint64_t)ms ^ SIGN;
-}
+static uint64_t to_tick(int64_t ms) { return (uint64_t)ms ^ SIGN; }
 
-static int64_t to_ms(uint64_t tick) {
-  return (int64_t)(tick ^ SIGN);
-}
+static int64_t to_ms(uint64_t tick) { return (int64_t)(tick ^ SIGN); }
 
 static void make_heads(orr__wheel *wheel) {
-  for (uint32_t i = 0; i < HEADS; i++) wheel->nodes[i] = (wheel_node){.next = i, .previous = i};
+  for (uint32_t i = 0; i < HEADS; i++) wheel->nodes[i] = (wheel_node){ .next = i, .previous = i };
   memset(wheel->occupied, 0, sizeof wheel->occupied);
 }
 
@@ -153,9 +149,7 @@ static uint32_t take_node(orr__wheel *wheel) {
   return node;
 }
 
-static bool is_empty(const orr__wheel *wheel, uint32_t head) {
-  return wheel->nodes[head].next == head;
-}
+static bool is_empty(const orr__wheel *wheel, uint32_t head) { return wheel->nodes[head].next == head; }
 
 static void unlink_node(orr__wheel *wheel, uint32_t node) {
   wheel_node *n = &wheel->nodes[node];
@@ -241,9 +235,7 @@ bool orr__wheel_get(const orr__wheel *wheel, uint64_t key, int64_t *ret_due_ms) 
   return node != 0;
 }
 
-size_t orr__wheel_len(const orr__wheel *wheel) {
-  return wheel->len;
-}
+size_t orr__wheel_len(const orr__wheel *wheel) { return wheel->len; }
 
 /* --- Time goes on --------------------------------------------------------------------------------- */
 
@@ -278,7 +270,7 @@ static void rewind_to(orr__wheel *wheel, uint64_t tick) {
 
 static orr__due take_first(orr__wheel *wheel, uint32_t head) {
   uint32_t node = wheel->nodes[head].next;
-  orr__due due = {wheel->nodes[node].key, wheel->nodes[node].due_ms};
+  orr__due due = { wheel->nodes[node].key, wheel->nodes[node].due_ms };
   drop_node(wheel, node, find_place(wheel, due.key));
   return due;
 }

@@ -75,9 +75,7 @@ void orr__zone_unref(orr__zone *zone) {
   free(zone);
 }
 
-const char *orr__zone_name(const orr__zone *zone) {
-  return zone ? zone->name : "UTC";
-}
+const char *orr__zone_name(const orr__zone *zone) { return zone ? zone->name : "UTC"; }
 
 static bool is_name_char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
@@ -139,7 +137,7 @@ static const char *find_city(const name_list *list, const char *city) {
 static int refuse_name(const orr__zones *zones, const char *name, orr_error *reterr) {
   if (strnlen(name, NAME_MAX_LEN + 1) > NAME_MAX_LEN)
     return orr__error_set(reterr, ORR_E_INVALID, "a time zone's name has at most %d characters", NAME_MAX_LEN);
-  name_list list = {0};
+  name_list list = { 0 };
   if (reterr && zones->folder) list_names(&list, zones->folder, "", LIST_DEPTH);
   const char *near = orr__nearest(name, name_at, &list);
   if (!near) near = find_city(&list, name);
@@ -212,7 +210,7 @@ int orr__zones_get(orr__zones *zones, const char *name, orr__zone **ret_zone, or
 }
 
 orr__zone_span orr__zone_span_at(const orr__zone *zone, int64_t utc_ms) {
-  if (!zone) return (orr__zone_span){INT64_MIN, INT64_MAX, 0, 0};
+  if (!zone) return (orr__zone_span){ INT64_MIN, INT64_MAX, 0, 0 };
   const orr__tz_table *table = &zone->table;
   int64_t shift = 0;
   if (table->cycle_ms) {
@@ -234,16 +232,14 @@ orr__zone_span orr__zone_span_at(const orr__zone *zone, int64_t utc_ms) {
     }
   }
   const orr__tz_entry *entry = &table->entries[low];
-  orr__zone_span span = {entry->at_ms, INT64_MAX, entry->offset_ms, entry[low ? -1 : 0].offset_ms};
+  orr__zone_span span = { entry->at_ms, INT64_MAX, entry->offset_ms, entry[low ? -1 : 0].offset_ms };
   if (low > 0) span.start_ms += shift;
   /* In the last years that 64 bits can tell, the next change may be past their end. */
   if (high < table->len && entry[1].at_ms <= INT64_MAX - shift) span.end_ms = entry[1].at_ms + shift;
   return span;
 }
 
-int64_t orr__zone_offset_ms(const orr__zone *zone, int64_t utc_ms) {
-  return orr__zone_span_at(zone, utc_ms).offset_ms;
-}
+int64_t orr__zone_offset_ms(const orr__zone *zone, int64_t utc_ms) { return orr__zone_span_at(zone, utc_ms).offset_ms; }
 
 int64_t orr__zone_next_change(const orr__zone *zone, int64_t after_ms) {
   return orr__zone_span_at(zone, after_ms).end_ms;

@@ -47,8 +47,12 @@ const char *orr_error_word(const orr_error *error) { return orr__code_word(error
 const char *orr_error_message(const orr_error *error) { return orr__error_message(error); }
 int orr_error_exit(const orr_error *error) { return orr__code_exit(error->code); }
 int orr_error_retryable(const orr_error *error) { return error->retryable; }
-const char *orr_error_field(const orr_error *error, size_t i) { return i < error->field_count ? error->fields[i].field : NULL; }
-const char *orr_error_field_message(const orr_error *error, size_t i) { return i < error->field_count ? error->fields[i].message : NULL; }
+const char *orr_error_field(const orr_error *error, size_t i) {
+  return i < error->field_count ? error->fields[i].field : NULL;
+}
+const char *orr_error_field_message(const orr_error *error, size_t i) {
+  return i < error->field_count ? error->fields[i].message : NULL;
+}
 
 /* ---- settings ----------------------------------------------------------------------------------------------- */
 
@@ -59,9 +63,12 @@ static const struct {
 } settings_table[S_COUNT] = {
   [S_DATA_DIR] = { "data_dir", "path", "", "the data directory; required unless store=memory" },
   [S_STORE] = { "store", "sqlite|memory", "sqlite", "where things are kept; memory forgets when it closes" },
-  [S_PROVIDERS] = { "providers", "path", "", "a folder of providers, NAME.lua or NAME/init.lua; may be given several times" },
-  [S_SHIPPED] = { "shipped_providers", "flag", "true", "also look where the providers that come with Orrery are installed" },
-  [S_ROLE] = { "role", "serve|command", "serve", "serve fires schedules and refreshes everything; command only what it is asked about" },
+  [S_PROVIDERS] = { "providers", "path", "",
+                    "a folder of providers, NAME.lua or NAME/init.lua; may be given several times" },
+  [S_SHIPPED] = { "shipped_providers", "flag", "true",
+                  "also look where the providers that come with Orrery are installed" },
+  [S_ROLE] = { "role", "serve|command", "serve",
+               "serve fires schedules and refreshes everything; command only what it is asked about" },
   [S_RUNNER] = { "runner_path", "path", "", "the job runner; else beside the library, then where it was installed" },
   [S_CLOCK] = { "clock", "real|virtual", "real", "virtual: time moves only by orr_advance, for tests" },
   [S_SEED] = { "seed", "number", "", "makes ids and chance repeatable, for tests" },
@@ -113,7 +120,8 @@ int orr_settings_set(orr_settings *settings, const char *key, const char *value,
                    : orr__error_set(reterr, ORR_E_INVALID, "no setting '%s'", key);
   }
   if (!value || !fits(settings_table[i].type, value))
-    return orr__error_set(reterr, ORR_E_INVALID, "setting %s: '%s' is no %s", key, value ? value : "", settings_table[i].type);
+    return orr__error_set(reterr, ORR_E_INVALID, "setting %s: '%s' is no %s", key, value ? value : "",
+                          settings_table[i].type);
   char *copy = orr__strdup(value);
   if (!copy) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (i == S_PROVIDERS) {
@@ -129,7 +137,9 @@ int orr_settings_set(orr_settings *settings, const char *key, const char *value,
   return 0;
 }
 
-static const char *setting(const orr_settings *settings, int i) { return settings->values[i] ? settings->values[i] : settings_table[i].standard; }
+static const char *setting(const orr_settings *settings, int i) {
+  return settings->values[i] ? settings->values[i] : settings_table[i].standard;
+}
 
 /* ---- the runtime -------------------------------------------------------------------------------------------- */
 
@@ -169,8 +179,10 @@ static void push_event(orr_runtime *rt, int kind, uint64_t request, int code, ch
   event->code = code;
   event->json = json;
   if (err) orr__error_copy(&event->error, err);
-  if (rt->last) rt->last->next = event;
-  else rt->first = event;
+  if (rt->last)
+    rt->last->next = event;
+  else
+    rt->first = event;
   rt->last = event;
   rt->event_count++;
 }
@@ -179,7 +191,9 @@ static void on_reply(void *self, uint64_t request, int code, const char *json, c
   push_event(self, ORR_EVENT_REPLY, request, code, orr__strdup(json), err);
 }
 
-static void on_update(void *self, uint64_t request, const char *json) { push_event(self, ORR_EVENT_UPDATE, request, 0, orr__strdup(json), NULL); }
+static void on_update(void *self, uint64_t request, const char *json) {
+  push_event(self, ORR_EVENT_UPDATE, request, 0, orr__strdup(json), NULL);
+}
 
 static void on_log(void *self, enum orr__log_level level, const char *provider, const char *message) {
   static const char *const words[] = { "debug", "info", "warning", "error" };
@@ -237,9 +251,11 @@ static int make_folder(const char *path, orr_error *reterr) {
   snprintf(copy, sizeof copy, "%s", path);
   for (char *slash = copy + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
     *slash = '\0';
-    if (mkdir(copy, 0700) && errno != EEXIST) return orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be made", path);
+    if (mkdir(copy, 0700) && errno != EEXIST)
+      return orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be made", path);
   }
-  if (mkdir(copy, 0700) && errno != EEXIST) return orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be made", path);
+  if (mkdir(copy, 0700) && errno != EEXIST)
+    return orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be made", path);
   return 0;
 }
 
@@ -250,8 +266,9 @@ static int take_lock(const char *data_dir, int *ret_fd, orr_error *reterr) {
   free(path);
   if (fd < 0) return orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be written", data_dir);
   if (flock(fd, LOCK_EX | LOCK_NB)) {
-    code = errno == EWOULDBLOCK ? orr__error_set(reterr, ORR_E_LOCKED, "another process holds the data directory %s", data_dir)
-                                : orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be locked", data_dir);
+    code = errno == EWOULDBLOCK
+               ? orr__error_set(reterr, ORR_E_LOCKED, "another process holds the data directory %s", data_dir)
+               : orr__error_errno(reterr, ORR_E_IO, errno, "data directory %s cannot be locked", data_dir);
     close(fd);
     return code;
   }
@@ -259,7 +276,9 @@ static int take_lock(const char *data_dir, int *ret_fd, orr_error *reterr) {
   return 0;
 }
 
-static int seal(void *self, const char *context, const char *text, char **ret) { return orr__seal(((orr_runtime *)self)->key, context, text, ret); }
+static int seal(void *self, const char *context, const char *text, char **ret) {
+  return orr__seal(((orr_runtime *)self)->key, context, text, ret);
+}
 
 static int unseal(void *self, const char *context, const char *sealed, char **ret, orr_error *reterr) {
   return orr__unseal(((orr_runtime *)self)->key, context, sealed, ret, reterr);
@@ -289,11 +308,15 @@ static void on_job_ended(void *arg, const char *key, const char *name) {
 static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
   const char *seed = setting(settings, S_SEED);
   bool is_virtual = strcmp(setting(settings, S_CLOCK), "virtual") == 0;
-  if (*seed) orr__random_seeded(&rt->random, strtoull(seed, NULL, 10));
-  else orr__random_system(&rt->random);
-  char *runner = *setting(settings, S_RUNNER) ? orr__strdup(setting(settings, S_RUNNER)) : find_own("orrery-runner", "libexec/orrery", ORR_RUNNER_PATH);
+  if (*seed)
+    orr__random_seeded(&rt->random, strtoull(seed, NULL, 10));
+  else
+    orr__random_system(&rt->random);
+  char *runner = *setting(settings, S_RUNNER) ? orr__strdup(setting(settings, S_RUNNER))
+                                              : find_own("orrery-runner", "libexec/orrery", ORR_RUNNER_PATH);
   char *jobs = rt->data_dir ? orr__strf("%s/jobs", rt->data_dir) : NULL;
-  int code = is_virtual ? orr__loop_new_virtual(INT64_C(1767225600000), &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
+  int code =
+      is_virtual ? orr__loop_new_virtual(INT64_C(1767225600000), &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
   if (!code) code = orr__waker_new(rt->loop, woken, rt, &rt->waker);
   if (!code) code = open_store(rt, settings, reterr);
   if (!code) code = orr__http_new(rt->loop, 0, &rt->http, reterr);
@@ -305,22 +328,35 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
 }
 
 static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
-  orr__core_config config = {
-    .loop = rt->loop, .store = rt->store, .jobs = rt->jobs, .random = &rt->random, .zoneinfo = setting(settings, S_ZONEINFO),
-    .data_dir = rt->data_dir, .role = strcmp(setting(settings, S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
-    .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log } };
+  orr__core_config config = { .loop = rt->loop,
+                              .store = rt->store,
+                              .jobs = rt->jobs,
+                              .random = &rt->random,
+                              .zoneinfo = setting(settings, S_ZONEINFO),
+                              .data_dir = rt->data_dir,
+                              .role =
+                                  strcmp(setting(settings, S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
+                              .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log } };
   int code = orr__core_new(&config, &rt->core, reterr);
   if (code) return code;
   const char *dirs[PROVIDER_DIRS_MAX + 3];
   size_t count = 0;
   for (size_t i = 0; i < settings->provider_count; i++) dirs[count++] = settings->providers[i];
   char *own = rt->data_dir ? orr__strf("%s/providers", rt->data_dir) : NULL;
-  char *shipped = strcmp(setting(settings, S_SHIPPED), "true") == 0 ? find_own("providers", "share/orrery", ORR_PROVIDERS_PATH) : NULL;
+  char *shipped = strcmp(setting(settings, S_SHIPPED), "true") == 0
+                      ? find_own("providers", "share/orrery", ORR_PROVIDERS_PATH)
+                      : NULL;
   if (own) dirs[count++] = own;
   if (shipped) dirs[count++] = shipped;
   dirs[count] = NULL;
-  orr__bindings_config bindings = { .loop = rt->loop, .http = rt->http, .processes = rt->processes, .jobs = rt->jobs, .random = &rt->random,
-                                    .dirs = dirs, .host = *orr__core_host(rt->core), .memory_limit = strtoull(setting(settings, S_MEMORY), NULL, 10) };
+  orr__bindings_config bindings = { .loop = rt->loop,
+                                    .http = rt->http,
+                                    .processes = rt->processes,
+                                    .jobs = rt->jobs,
+                                    .random = &rt->random,
+                                    .dirs = dirs,
+                                    .host = *orr__core_host(rt->core),
+                                    .memory_limit = strtoull(setting(settings, S_MEMORY), NULL, 10) };
   code = orr__bindings_open(&bindings, &rt->bindings, reterr);
   free(own);
   free(shipped);
@@ -340,7 +376,8 @@ int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error 
   int code = orr__crypto_init(&err);
   if (!code && *data_dir) {
     code = make_folder(data_dir, &err);
-    if (!code && !(rt->data_dir = realpath(data_dir, NULL))) code = orr__error_errno(&err, ORR_E_IO, errno, "data directory %s", data_dir);
+    if (!code && !(rt->data_dir = realpath(data_dir, NULL)))
+      code = orr__error_errno(&err, ORR_E_IO, errno, "data directory %s", data_dir);
     if (!code) code = take_lock(rt->data_dir, &rt->lock_fd, &err);
   }
   if (!code) code = open_ports(rt, settings, &err);
@@ -359,7 +396,9 @@ void orr_drain(orr_runtime *runtime) {
   orr__bindings_drain(runtime->bindings);
 }
 
-int orr_is_idle(const orr_runtime *runtime) { return orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings); }
+int orr_is_idle(const orr_runtime *runtime) {
+  return orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings);
+}
 
 int orr_failed(const orr_runtime *runtime) { return orr__store_failed(runtime->store); }
 
@@ -387,10 +426,10 @@ void orr_close(orr_runtime *rt) {
 
 const char *orr_request_at(size_t i) { return orr__request_at(i) ? orr__request_at(i)->name : NULL; }
 
-#define REQUEST_FACT(function, member)             \
-  const char *function(const char *name) {         \
+#define REQUEST_FACT(function, member)                       \
+  const char *function(const char *name) {                   \
     const orr__request_info *info = orr__request_find(name); \
-    return info ? info->member : NULL;             \
+    return info ? info->member : NULL;                       \
   }
 REQUEST_FACT(orr_request_args, args)
 REQUEST_FACT(orr_request_reply, reply)
@@ -398,7 +437,8 @@ REQUEST_FACT(orr_request_doc, doc)
 REQUEST_FACT(orr_request_kind, kind)
 
 int orr_submit(orr_runtime *runtime, const char *request, const char *args, uint64_t *ret_request, orr_error *reterr) {
-  if (!runtime || !request || !ret_request) return orr__error_set(reterr, ORR_E_MISUSE, "orr_submit needs a runtime, a request and where to put its id");
+  if (!runtime || !request || !ret_request)
+    return orr__error_set(reterr, ORR_E_MISUSE, "orr_submit needs a runtime, a request and where to put its id");
   return orr__core_submit(runtime->core, request, args, ret_request, reterr);
 }
 
@@ -443,7 +483,8 @@ int orr_provider_add(orr_runtime *runtime, const char *code, const char *source,
 
 int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
   orr__loop *loop = runtime->loop;
-  if (!orr__loop_is_virtual(loop)) return orr__error_set(reterr, ORR_E_MISUSE, "time moves by itself: the setting clock is real");
+  if (!orr__loop_is_virtual(loop))
+    return orr__error_set(reterr, ORR_E_MISUSE, "time moves by itself: the setting clock is real");
   int64_t end = orr__loop_mono_ms(loop) + ms;
   for (;;) {
     int64_t left = end - orr__loop_mono_ms(loop);
@@ -452,7 +493,8 @@ int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
     if (!is_busy && orr__loop_in_flight(loop) == 0) break; /* nothing is due before the end */
   }
   if (orr__loop_mono_ms(loop) < end) orr__loop_advance(loop, end - orr__loop_mono_ms(loop));
-  while (orr__loop_step(loop, 0) || orr__loop_in_flight(loop) > 0) {}
+  while (orr__loop_step(loop, 0) || orr__loop_in_flight(loop) > 0) {
+  }
   return 0;
 }
 
@@ -464,7 +506,8 @@ int orr_db_check(const char *data_dir, char **ret_report, orr_error *reterr) {
   int fd = -1;
   char *path = orr__strf("%s/orrery.db", data_dir);
   if (!path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  int code = access(path, F_OK) ? orr__error_set(reterr, ORR_E_NOT_FOUND, "there is no database in %s", data_dir) : take_lock(data_dir, &fd, reterr);
+  int code = access(path, F_OK) ? orr__error_set(reterr, ORR_E_NOT_FOUND, "there is no database in %s", data_dir)
+                                : take_lock(data_dir, &fd, reterr);
   if (!code) code = orr__store_check(path, ret_report, reterr);
   if (fd >= 0) close(fd);
   free(path);
