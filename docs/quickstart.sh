@@ -76,7 +76,7 @@ echo "3. Let the schedule fire once, and wait for the end"
 "$build/orrery" --data "$demo/data" serve 2>>"$demo/serve.log" & # no function: it must be the one that is ended
 serve=$!
 tries=0
-until [ -S "$demo/data/socket" ] && orrery status >/dev/null 2>&1; do
+until [ -S "$demo/data/socket" ] && orrery provider ls >/dev/null 2>&1; do
   tries=$((tries + 1))
   [ "$tries" -lt 100 ] && kill -0 "$serve" 2>/dev/null || { tail -n 5 "$demo/serve.log" >&2; exit 1; }
   sleep 0.1
