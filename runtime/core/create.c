@@ -132,7 +132,8 @@ static void findings_to_opts(orr__flow *flow) {
 static void left_uncertain(orr__flow *flow, const char *why) {
   orr_error err = ORR_ERROR_INIT;
   orr__error_set(&err, ORR_E_ATTENTION,
-                 "createBackup may have made '%s' outside before it stopped (%s); the name stays reserved",
+                 "createBackup may have made '%s' outside before it stopped (%s); see whether it is there, then: "
+                 "orrery backup resolve",
                  flow->graph.backup->name, why);
   flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode,
                               orr__error_message(&err));

@@ -185,7 +185,8 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
       char message[300];
       orr__name_reserve(flow->core, op->subjectName);
       snprintf(message, sizeof message,
-               "createBackup of '%.100s' may have made it outside before the runtime ended; the name stays reserved",
+               "createBackup of '%.100s' may have made it outside before the runtime ended; see, then: orrery backup "
+               "resolve",
                op->subjectName);
       log_line(flow->core, ORR_LOG_WARNING, message);
     } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
