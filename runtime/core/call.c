@@ -8,7 +8,7 @@
  * something to tell. Knows nothing of what an answer leads to. */
 #include "core/internal.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,15 +136,27 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
 
 /* ---- opts --------------------------------------------------------------------------------------------------- */
 
+#define OPTS_KEY_MAX 32
+
+/* The next of ops.def's keys, which blanks separate; false at the end. */
+static bool next_key(const char **rest, char key[OPTS_KEY_MAX]) {
+  *rest += strspn(*rest, " ");
+  size_t len = strcspn(*rest, " ");
+  if (len == 0) return false;
+  assert(len < OPTS_KEY_MAX);
+  memcpy(key, *rest, len);
+  key[len] = '\0';
+  *rest += len;
+  return true;
+}
+
 /* The runtime's keys of ops.def's list, over the caller's own. */
 static char *opts_build(orr__flow *flow, enum orr__hook hook) {
   const orr_result *result = flow->graph.result;
   orr__json *opts = flow->opts ? orr__json_copy(flow->opts) : orr__json_map();
   if (!opts) return NULL;
-  char keys[200];
-  snprintf(keys, sizeof keys, "%s", orr__hooks[hook].opts);
-  char *rest = NULL;
-  for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest)) {
+  char key[OPTS_KEY_MAX];
+  for (const char *rest = orr__hooks[hook].opts; next_key(&rest, key);) {
     const orr__json *own = flow->extra ? orr__json_get(flow->extra, key) : NULL;
     if (own)
       orr__json_put(opts, key, orr__json_copy(own));
@@ -263,10 +275,8 @@ static void keep_opts(orr__flow *flow, const orr__call *call) {
                    call->hook == ORR_HOOK_executeBackup;
   orr__json *opts = is_of_run ? orr__json_parse_map(call->opts, NULL) : NULL;
   if (!opts) return;
-  char keys[200];
-  snprintf(keys, sizeof keys, "%s", orr__hooks[call->hook].opts);
-  char *rest = NULL;
-  for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest)) orr__json_remove(opts, key);
+  char key[OPTS_KEY_MAX];
+  for (const char *rest = orr__hooks[call->hook].opts; next_key(&rest, key);) orr__json_remove(opts, key);
   orr__json_free(flow->opts);
   flow->opts = opts;
   orr_result *result = call->graph.result;
