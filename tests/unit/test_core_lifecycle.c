@@ -154,6 +154,48 @@ static void test_lifecycle__a_schedule_fires_each_instant_once(void **state) {
   rig_ask(r, "backup.create", "{\"name\":\"b\",\"provider\":\"fake\",\"schedule\":\"*/5 * * * *\",\"timeZone\":\"UTC\"}");
   rig_advance(r, 3600 + 30);
   assert_int_equal(r->ran[ORR_HOOK_executeBackup], 12);
+  uint64_t id = rig_ask(r, "events", "{}");
+  assert_null(strstr(r->replies[id], "schedule.skipped")); /* each time the cursor stood just behind */
+  rig_free(r);
+}
+
+struct counted {
+  int64_t number;
+  bool is_done;
+};
+
+static void count_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
+  (void)err;
+  struct counted *c = arg;
+  assert_int_equal(code, 0);
+  c->number = orr__tx_number(tx, 0);
+  c->is_done = true;
+}
+
+/* How many rows of a model there are. */
+static int64_t rows_of(rig *r, enum orr__model_id model) {
+  struct counted c = { 0, false };
+  orr__tx *tx = orr__tx_new();
+  orr__tx_count(tx, &(orr__query){ .model = model, .order_field = -1 });
+  orr__store_submit(r->store, tx, count_done, &c);
+  rig_settle(r);
+  assert_true(c.is_done);
+  return c.number;
+}
+
+static void test_lifecycle__the_journal_of_a_creation_goes_with_what_it_comes_to(void **state) {
+  (void)state;
+  rig *r = rig_with(starts, ok);
+  r->hooks[ORR_HOOK_configureBackup] = ok;
+  r->hooks[ORR_HOOK_deleteBackup] = ok;
+  r->hooks[ORR_HOOK_createBackup] = halts;
+  rig_ask(r, "backup.create", "{\"name\":\"b\",\"provider\":\"fake\"}");
+  assert_int_equal(rows_of(r, ORR_M_op), 0); /* nothing was made */
+  r->hooks[ORR_HOOK_createBackup] = ok;
+  rig_ask(r, "backup.create", "{\"name\":\"b\",\"provider\":\"fake\"}");
+  assert_int_equal(rows_of(r, ORR_M_op), 2);
+  rig_ask(r, "backup.rm", "{\"backup\":\"b\"}");
+  assert_int_equal(rows_of(r, ORR_M_op), 0); /* they were the Backup's own */
   rig_free(r);
 }
 
@@ -226,6 +268,7 @@ int main(void) {
     cmocka_unit_test(test_lifecycle__an_error_before_anything_was_sent_is_a_failure),
     cmocka_unit_test(test_lifecycle__a_halted_deletion_keeps_the_record),
     cmocka_unit_test(test_lifecycle__a_schedule_fires_each_instant_once),
+    cmocka_unit_test(test_lifecycle__the_journal_of_a_creation_goes_with_what_it_comes_to),
     cmocka_unit_test(test_lifecycle__survives_a_cut_after_every_commit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
