@@ -87,12 +87,17 @@ static int64_t next_minute(const orr__cron *cron, int64_t from) {
 /* First minute on the wall that begins at or after a local instant. */
 static int64_t minute_from(int64_t local_ms) { return -floor_div(-local_ms, MINUTE_MS); }
 
-/* Was a fitting time left out when the clock was set forward at the start of this span? */
-static bool is_owed(const orr__cron *cron, const orr__zone_span *span) {
+/* Was a fitting time left out when the clock was set forward at the start of this span? Which one? */
+static bool is_owed(const orr__cron *cron, const orr__zone_span *span, int64_t *ret_minute) {
   int64_t shift_ms = span->offset_ms - span->offset_before_ms;
   if (cron->is_elapsed || shift_ms <= 0 || shift_ms >= SHIFT_LIMIT_MS) return false;
-  int64_t minute = next_minute(cron, minute_from(span->start_ms + span->offset_before_ms));
-  return minute != NO_MINUTE && minute * MINUTE_MS < span->start_ms + span->offset_ms;
+  *ret_minute = next_minute(cron, minute_from(span->start_ms + span->offset_before_ms));
+  return *ret_minute != NO_MINUTE && *ret_minute * MINUTE_MS < span->start_ms + span->offset_ms;
+}
+
+bool orr__cron_is_owed(const orr__cron *cron, const orr__zone *zone, int64_t at_ms, int64_t *ret_minute) {
+  orr__zone_span span = orr__zone_span_at(zone, at_ms);
+  return cron->every_ms == 0 && at_ms == span.start_ms && is_owed(cron, &span, ret_minute);
 }
 
 /* Up to which local instant was the wall's time shown before, in the span that came earlier? */
@@ -116,7 +121,8 @@ int64_t orr__cron_next(const orr__cron *cron, const orr__zone *zone, int64_t anc
   int64_t from_ms = after_ms < FIRST_MS ? FIRST_MS : after_ms + 1;
   for (;;) {
     orr__zone_span span = orr__zone_span_at(zone, from_ms);
-    if (from_ms == span.start_ms && is_owed(cron, &span)) return from_ms;
+    int64_t left_out;
+    if (from_ms == span.start_ms && is_owed(cron, &span, &left_out)) return from_ms;
     int64_t local_ms = from_ms + span.offset_ms, repeated_ms = repeated_until(cron, &span);
     int64_t minute = next_minute(cron, minute_from(local_ms < repeated_ms ? repeated_ms : local_ms));
     if (minute == NO_MINUTE) return ORR__CRON_NEVER;

@@ -14,6 +14,7 @@ enum { TEXT_MAX = 256 };
 
 typedef struct cron_reader {
   const char *text, *at;
+  uint64_t seed;
   orr_error *reterr;
 } cron_reader;
 
@@ -99,8 +100,6 @@ static int read_name(cron_reader *r, const cron_field *field, int *ret) {
     *ret = field->first_name + i;
     return 0;
   }
-  if (len == 1 && (*start == 'H' || *start == 'h'))
-    return fault(r, start, "H, a value chosen for you, is not supported: write the %s", field->name);
   return fault(r, start, "'%.*s' is no %s: that is %s", (int)(len < 20 ? len : 20), start, field->name,
                field->expected);
 }
@@ -128,11 +127,68 @@ static int read_step(cron_reader *r, const cron_field *field, int *ret) {
   return 0;
 }
 
-/* `*`, a value or a range, and its step. */
+/* ---- H ------------------------------------------------------------------------------------------------------ */
+
+/* The finisher of SplitMix64: near seeds come out far apart. */
+static uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return x ^ (x >> 31);
+}
+
+/* 0 to size - 1; what is picked for one purpose says nothing of the others. */
+static uint64_t pick(uint64_t seed, unsigned purpose, uint64_t size) {
+  return mix(seed + (purpose + 1) * UINT64_C(0x9e3779b97f4a7c15)) % size;
+}
+
+uint64_t orr__cron_seed(const char *uuid) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+  for (const char *c = uuid ? uuid : ""; *c; c++) hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+  return mix(hash);
+}
+
+int64_t orr__jitter_ms(uint64_t seed, double seconds) {
+  return seconds > 0 ? (int64_t)pick(seed, FIELDS, (uint64_t)(seconds * 1000) + (seconds < 0.001)) : 0;
+}
+
+static bool is_picked(const char *at) { return (*at == 'H' || *at == 'h') && !is_letter(at[1]); }
+
+/* H, H(a-b), and either with a step. */
+static int read_picked(cron_reader *r, const cron_field *field, uint64_t *bits, bool *has_star) {
+  const char *start = r->at++;
+  int first = field->min, last = field == &fields[DAY] ? 28 : field == &fields[WEEKDAY] ? 6 : field->max;
+  int rc = 0, step = 0;
+  bool has_range = *r->at == '(';
+  if (has_range) {
+    const char *range = ++r->at;
+    rc = read_value(r, field, &first);
+    if (rc != 0) return rc;
+    if (*r->at != '-') return fault(r, r->at, "H picks from a range, as in H(%d-%d)", first, field->max);
+    r->at++;
+    rc = read_value(r, field, &last);
+    if (rc != 0) return rc;
+    if (*r->at != ')') return fault(r, r->at, "the range of H ends with )");
+    if (last < first) return fault(r, range, "the range of %s runs backwards", field->name);
+    r->at++;
+  }
+  if (*r->at == '/') {
+    rc = read_step(r, field, &step);
+    if (rc != 0) return rc;
+    if (step > last - first + 1) return fault(r, start, "the step is longer than the range that H picks from");
+  }
+  uint64_t size = (uint64_t)(step ? step : last - first + 1);
+  int value = first + (int)pick(r->seed, (unsigned)(field - fields), size);
+  for (; value <= last; value += step ? step : field->max + 1) *bits |= UINT64_C(1) << value;
+  *has_star = *has_star || (step && !has_range && field != &fields[DAY] && field != &fields[WEEKDAY]);
+  return 0;
+}
+
+/* `*`, a value or a range, and its step; or H. */
 static int read_term(cron_reader *r, const cron_field *field, uint64_t *bits, bool *has_star) {
   int first = field->min, last = field->max, step = 1, rc = 0;
   const char *start = r->at;
   bool is_range = true;
+  if (is_picked(r->at)) return read_picked(r, field, bits, has_star);
   if (*r->at == '*') {
     *has_star = true;
     r->at++;
@@ -246,7 +302,7 @@ static int read_word(cron_reader *r, orr__cron *ret_cron) {
   for (int i = 0; i < NAMES; i++) {
     if (strlen(names[i].word) != len || !is_same_word(word, names[i].word, len)) continue;
     if (*r->at != '\0') return fault(r, r->at, "nothing can follow %s", names[i].word);
-    cron_reader expression = { names[i].expression, names[i].expression, NULL };
+    cron_reader expression = { names[i].expression, names[i].expression, 0, NULL };
     return read_fields(&expression, ret_cron);
   }
   const char *near = orr__nearest(word, word_at, NULL);
@@ -254,10 +310,10 @@ static int read_word(cron_reader *r, orr__cron *ret_cron) {
   return fault(r, start, "there is no %s, only @yearly @monthly @weekly @daily @hourly and @every", word);
 }
 
-int orr__cron_parse(const char *text, orr__cron *ret_cron, orr_error *reterr) {
+int orr__cron_parse(const char *text, uint64_t seed, orr__cron *ret_cron, orr_error *reterr) {
   if (strnlen(text, TEXT_MAX + 1) > TEXT_MAX)
     return orr__error_set(reterr, ORR_E_INVALID, "a schedule has at most %d characters", TEXT_MAX);
-  cron_reader r = { text, text, reterr };
+  cron_reader r = { text, text, seed, reterr };
   skip_blanks(&r);
   return *r.at == '@' ? read_word(&r, ret_cron) : read_fields(&r, ret_cron);
 }

@@ -13,10 +13,10 @@
 #define FIRE_WAIT_MAX_MS 60000
 #define INSTANTS_MAX 100000 /* looked through after a long downtime; the rest is one more skip */
 
-static int parse(orr__core *core, const char *text, const char *zone_name, orr__cron *cron, orr__zone **zone,
-                 orr_error *reterr) {
+static int parse(orr__core *core, const char *text, const char *zone_name, uint64_t seed, orr__cron *cron,
+                 orr__zone **zone, orr_error *reterr) {
   *zone = NULL;
-  int code = orr__cron_parse(text, cron, reterr);
+  int code = orr__cron_parse(text, seed, cron, reterr);
   if (code) return code;
   if (orr__cron_is_never(cron))
     return orr__error_set(reterr, ORR_E_INVALID, "'%s' never fires: there is no such day", text);
@@ -26,7 +26,7 @@ static int parse(orr__core *core, const char *text, const char *zone_name, orr__
 int orr__schedule_set(orr__core *core, orr_backup *backup, const char *text, const char *zone_name, orr_error *reterr) {
   orr__cron cron;
   orr__zone *zone;
-  int code = parse(core, text, zone_name, &cron, &zone, reterr);
+  int code = parse(core, text, zone_name, 0, &cron, &zone, reterr);
   if (code) return code;
   orr__zone_unref(zone);
   orr__set_str(&backup->head, ORR_F_backup_schedule, text);
@@ -37,7 +37,9 @@ int orr__schedule_set(orr__core *core, orr_backup *backup, const char *text, con
 int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t after_ms) {
   orr__cron cron;
   orr__zone *zone;
-  if (!backup->schedule || parse(core, backup->schedule, backup->timeZone, &cron, &zone, NULL)) return -1;
+  if (!backup->schedule ||
+      parse(core, backup->schedule, backup->timeZone, orr__cron_seed(backup->uuid), &cron, &zone, NULL))
+    return -1;
   int64_t next = orr__cron_next(&cron, zone, backup->scheduleAnchor, after_ms);
   orr__zone_unref(zone);
   return next == ORR__CRON_NEVER ? -1 : next;
@@ -47,7 +49,7 @@ orr__json *orr__schedule_describe(orr__core *core, const char *text, const char 
                                   int count, orr_error *reterr) {
   orr__cron cron;
   orr__zone *zone;
-  if (parse(core, text, zone_name, &cron, &zone, reterr)) return NULL;
+  if (parse(core, text, zone_name, 0, &cron, &zone, reterr)) return NULL;
   orr__json *out = orr__json_map(), *next = orr__json_list(), *warnings = orr__json_list();
   char *meaning = orr__cron_describe(&cron);
   int64_t at = orr__now(core);
@@ -133,7 +135,7 @@ static int64_t instants(orr__core *core, const orr_backup *backup, int64_t now, 
   orr__cron cron;
   orr__zone *zone;
   int64_t count = 0;
-  if (parse(core, backup->schedule, backup->timeZone, &cron, &zone, NULL)) return 0;
+  if (parse(core, backup->schedule, backup->timeZone, orr__cron_seed(backup->uuid), &cron, &zone, NULL)) return 0;
   int64_t at = backup->scheduleCursor;
   while (count < INSTANTS_MAX) {
     int64_t next = orr__cron_next(&cron, zone, backup->scheduleAnchor, at);

@@ -20,8 +20,16 @@
 static orr__cron parse(const char *text) {
   orr__cron cron = {0};
   orr_error err = ORR_ERROR_INIT;
-  if (orr__cron_parse(text, &cron, &err) != 0) fail_msg("%s", orr__error_message(&err));
+  if (orr__cron_parse(text, 7, &cron, &err) != 0) fail_msg("%s", orr__error_message(&err));
   return cron;
+}
+
+static orr__zone *zone_named(const char *name) {
+  orr__zones *zones = orr__zones_new(ZONEINFO);
+  orr__zone *zone = NULL;
+  assert_int_equal(orr__zones_get(zones, name, &zone, NULL), 0);
+  orr__zones_free(zones); /* the zone stays */
+  return zone;
 }
 
 static int64_t iso(const char *text) {
@@ -32,9 +40,7 @@ static int64_t iso(const char *text) {
 
 /* Follows a schedule for as many steps as there are words in `expected` ("-" is never). */
 static void check_fires(const char *text, const char *zone_name, const char *after, const char *const *expected) {
-  orr__zones *zones = orr__zones_new(ZONEINFO);
-  orr__zone *zone = NULL;
-  assert_int_equal(orr__zones_get(zones, zone_name, &zone, NULL), 0);
+  orr__zone *zone = zone_named(zone_name);
   orr__cron cron = parse(text);
   int64_t at = iso(after);
   for (; *expected; expected++) {
@@ -44,7 +50,6 @@ static void check_fires(const char *text, const char *zone_name, const char *aft
     if (strcmp(got, *expected) != 0) fail_msg("'%s' after %s: %s, not %s", text, after, got, *expected);
   }
   orr__zone_unref(zone);
-  orr__zones_free(zones);
 }
 
 #define FIRES(text, zone, after, ...) check_fires(text, zone, after, (const char *const[]){__VA_ARGS__, NULL})
@@ -155,17 +160,105 @@ static void test_cron__knows_what_never_fires(void **state) {
   assert_true(orr__cron_next(&cron, NULL, 0, INT64_MIN) > INT64_MIN);
 }
 
+static orr__cron picked(const char *text, uint64_t seed) {
+  orr__cron cron;
+  if (orr__cron_parse(text, seed, &cron, NULL) != 0) fail_msg("'%s' was refused", text);
+  return cron;
+}
+
+static void test_cron__h_is_always_the_same_for_a_backup(void **state) {
+  (void)state;
+  uint64_t seed = orr__cron_seed("6f9619ff-8b86-4d01-b42d-00cf4fc964ff");
+  assert_int_equal(seed, UINT64_C(0xb80c13bf9a75944e)); /* never changes: fires would move */
+  orr__cron cron = picked("H H(1-5) H H H", seed);
+  assert_true(cron.minutes == UINT64_C(1) << 31 && cron.hours == 1u << 4);
+  assert_int_equal(__builtin_popcount(cron.days) + __builtin_popcount(cron.months) + __builtin_popcount(cron.weekdays), 3);
+  assert_true(cron.is_either_day && !cron.is_elapsed);
+  assert_int_equal(orr__jitter_ms(seed, 600), 20705);
+  assert_int_equal(orr__jitter_ms(seed, 0), 0);
+}
+
+static void test_cron__h_spreads_and_stays_in_its_range(void **state) {
+  (void)state;
+  int minutes[60] = { 0 };
+  for (uint64_t seed = 0; seed < 6000; seed++) {
+    orr__cron cron = picked("H H(3-5) H H H(1-5)", seed);
+    minutes[__builtin_ctzll(cron.minutes)]++;
+    assert_in_range(__builtin_ctz(cron.hours), 3, 5);
+    assert_in_range(__builtin_ctz(cron.days), 1, 28);
+    assert_in_range(__builtin_ctz(cron.weekdays), 1, 5);
+    cron = picked("H/15 H(8-17)/3 * * H", seed);
+    assert_int_equal(__builtin_popcountll(cron.minutes), 4);
+    assert_true(cron.minutes == (UINT64_C(0x200040008001) << __builtin_ctzll(cron.minutes)));
+    assert_in_range(__builtin_ctz(cron.hours), 8, 10);
+    assert_in_range(31 - __builtin_clz(cron.hours), 15, 17);
+    assert_true(cron.is_elapsed); /* it takes the place of a star with a step */
+    assert_false(picked("H H(8-17)/3 * * *", seed).is_elapsed);
+    assert_in_range(orr__jitter_ms(seed, 2.5), 0, 2499);
+  }
+  for (int i = 0; i < 60; i++) assert_in_range(minutes[i], 50, 150);
+}
+
+static void check_note(const char *text, const char *zone, const char *at, const char *wanted) {
+  orr__zone *z = zone_named(zone);
+  orr__cron cron = parse(text);
+  char *note = orr__cron_note(&cron, z, iso(at));
+  if (wanted) assert_string_equal(note ? note : "(nothing)", wanted);
+  else assert_null(note);
+  free(note);
+  orr__zone_unref(z);
+}
+
+static void test_cron__a_fire_that_the_clock_moves_says_so(void **state) {
+  (void)state;
+  check_note("30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z",
+             "02:30 does not exist on that day in Europe/Berlin: it fires when the clock goes forward");
+  check_note("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z",
+             "02:30 comes twice on that day in Europe/Berlin, for the clock goes back: it fires the first time");
+  check_note("30 2 * * *", "Europe/Berlin", "2026-03-30T00:30:00Z", NULL);
+  check_note("0 3 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", NULL); /* it shows just then, and was not left out */
+  check_note("*/30 * * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", NULL);
+  check_note("@every 1h", "Europe/Berlin", "2026-03-29T01:00:00Z", NULL);
+}
+
+static void keep_lines(void *arg, const char *line) {
+  char *lines = arg;
+  strcat(strcat(lines, line), "\n");
+}
+
+static void check_warnings(const char *text, const char *wanted) {
+  char lines[1000] = "";
+  orr__cron cron = parse(text);
+  orr__cron_warn(&cron, keep_lines, lines);
+  assert_string_equal(lines, wanted);
+}
+
+static void test_cron__warns_of_what_may_not_be_meant(void **state) {
+  (void)state;
+  check_warnings("30 2 * * *", "");
+  check_warnings("*/15 */6 * * *", "");
+  check_warnings("0,20,40 * * * 1-5", "");
+  check_warnings("0 8-17 * * *", "");
+  check_warnings("0 0 13 * 5", "day of month and day of week are both restricted: it fires on days that fit either\n");
+  check_warnings("0 0 31 * *", "day 31: months without one are left out\n");
+  check_warnings("0 0 30 1,3 *", "");
+  check_warnings("0 0 29 2 *", "day 29: months without one are left out\n");
+  check_warnings("*/7 * * * *", "7 does not divide 60: every 7 minutes, but only 4 where a new hour begins\n");
+  check_warnings("0 */5 * * *", "5 does not divide 24: every 5 hours, but only 4 where a new day begins\n");
+  check_warnings("@every 7m", "");
+}
+
 static void check_fault(const char *text, int column, const char *wanted) {
   orr__cron cron = {.minutes = 42};
   orr_error err = ORR_ERROR_INIT;
   char place[32];
   snprintf(place, sizeof place, ": column %d: ", column);
-  if (orr__cron_parse(text, &cron, &err) != ORR_E_INVALID) fail_msg("'%s' was taken", text);
+  if (orr__cron_parse(text, 7, &cron, &err) != ORR_E_INVALID) fail_msg("'%s' was taken", text);
   const char *message = orr__error_message(&err);
   if (!strstr(message, place) || !strstr(message, wanted)) fail_msg("%s -- not%s%s", message, place, wanted);
   assert_true(cron.minutes == 42);
   orr__error_clear(&err);
-  assert_int_equal(orr__cron_parse(text, &cron, NULL), ORR_E_INVALID);
+  assert_int_equal(orr__cron_parse(text, 7, &cron, NULL), ORR_E_INVALID);
 }
 
 static void test_cron__a_fault_names_its_column_and_what_was_expected(void **state) {
@@ -179,8 +272,11 @@ static void test_cron__a_fault_names_its_column_and_what_was_expected(void **sta
   check_fault("0 0 * FOO *", 7, "'FOO' is no month: that is 1-12 or JAN-DEC");
   check_fault("0 0 * * 1-FOO", 11, "'FOO'");
   check_fault("a * * * *", 1, "'a' is no minute");
-  check_fault("H 2 * * *", 1, "H, a value chosen for you, is not supported: write the minute");
-  check_fault("0 H(0-7) * * *", 3, "H, a value");
+  check_fault("H(7) * * * *", 4, "H picks from a range, as in H(7-59)");
+  check_fault("0 H(0-7 * * *", 8, "the range of H ends with )");
+  check_fault("0 H(7-2) * * *", 5, "runs backwards");
+  check_fault("H(0-9)/20 * * * *", 1, "longer than the range");
+  check_fault("HH * * * *", 1, "'HH' is no minute");
   check_fault("30-10 * * * *", 1, "runs backwards");
   check_fault("*/0 * * * *", 3, "a number from 1 to 60");
   check_fault("*/90 * * * *", 3, "a number from 1 to 60");
@@ -220,7 +316,7 @@ static void test_cron__a_fault_names_its_column_and_what_was_expected(void **sta
   text[sizeof text - 1] = '\0';
   orr_error err = ORR_ERROR_INIT;
   orr__cron cron;
-  assert_int_equal(orr__cron_parse(text, &cron, &err), ORR_E_INVALID);
+  assert_int_equal(orr__cron_parse(text, 7, &cron, &err), ORR_E_INVALID);
   assert_string_equal(err.message, "a schedule has at most 256 characters");
   orr__error_clear(&err);
 }
@@ -390,6 +486,10 @@ int main(void) {
       cmocka_unit_test(test_cron__describes_itself_in_english),
       cmocka_unit_test(test_cron__agrees_with_a_walk_over_all_minutes),
       cmocka_unit_test(test_cron__is_a_small_value),
+    cmocka_unit_test(test_cron__h_is_always_the_same_for_a_backup),
+    cmocka_unit_test(test_cron__h_spreads_and_stays_in_its_range),
+    cmocka_unit_test(test_cron__a_fire_that_the_clock_moves_says_so),
+    cmocka_unit_test(test_cron__warns_of_what_may_not_be_meant),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
