@@ -1,6 +1,7 @@
 /* From main to the exit code, and the plain commands: ask once, print the reply. */
 #include "host/cli.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,7 +36,15 @@ int orr__cli_connect(orr__cli *cli, orr_error *reterr) {
   if (cli->client) return 0;
   int rc = orr__cli_place(cli, "command", reterr);
   if (rc != 0) return rc;
-  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, show_log, cli};
+  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, show_log, cli, 0, false};
+  return orr__client_open(&cli->config, &cli->client, reterr);
+}
+
+int orr__cli_reach(orr__cli *cli, int reach_ms, orr_error *reterr) {
+  if (cli->client) return 0;
+  int rc = orr__cli_place(cli, "command", reterr);
+  if (rc != 0) return rc;
+  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, NULL, NULL, reach_ms, true};
   return orr__client_open(&cli->config, &cli->client, reterr);
 }
 
@@ -83,7 +92,9 @@ static void print_read(const orr__cli *cli, const cJSON *data) {
   }
   orr__buf out;
   orr__buf_init(&out, ORR_PRINT_MAX);
-  if (cJSON_IsArray(data)) {
+  if (cJSON_IsArray(data) && cli->globals.is_quiet) {
+    orr__table_names(&out, cli->command->view, data);
+  } else if (cJSON_IsArray(data)) {
     orr__table(&out, &cli->paint, cli->command->view, data);
     orr__advice_list(&out, data, ADVICE_MAX);
   } else {
@@ -101,7 +112,7 @@ static void print_written(const orr__cli *cli, const cJSON *data) {
   orr__said(&out, cli->command->said, data, cli->paint.now_ms);
   if (cli->globals.is_json) {
     orr__print_done(data, orr__buf_text(&out));
-  } else {
+  } else if (!cli->globals.is_quiet) {
     static const char *const TOLD[] = {"msg", "warning"};
     orr__buf_addc(&out, '\n');
     for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD; i++) {
@@ -142,7 +153,10 @@ static void choose_paint(orr__cli *cli) {
   bool is_terminal = isatty(STDERR_FILENO) && !orr__streq(term, "dumb");
   cli->paint.has_color = is_fancy(cli, STDOUT_FILENO);
   cli->paint.has_bar = is_terminal && cli->globals.color != ORR_COLOR_NEVER;
-  cli->paint.is_quiet = cli->globals.is_json && !is_terminal;
+  cli->paint.is_quiet = cli->globals.is_quiet || (cli->globals.is_json && !is_terminal);
+  if (cli->globals.is_quiet) cli->paint.has_bar = false;
+  cli->paint.is_wide = cli->globals.is_wide;
+  cli->paint.has_no_header = cli->globals.has_no_header;
   cli->paint.now_ms = orr__wall_ms();
   if (isatty(STDOUT_FILENO)) cli->paint.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
@@ -153,15 +167,38 @@ static int run_command(orr__cli *cli) {
   return cli->command->run(cli);
 }
 
+/* Without one of the standard streams, the next file that is opened (the database!) would take its number, and be written to.
+ * They are opened the wrong way round, so that using them is an error, not silence. */
+static void keep_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    int opened = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    if (opened >= 0 && opened != fd) close(opened);
+  }
+}
+
+/* Output that did not arrive is a failure; but who ends `| head` early has seen enough. */
+static int end_output(int exit_code) {
+  orr_error error = ORR_ERROR_INIT;
+  int rc = orr__print_end(&error);
+  if (rc != 0 && rc != ORR_E_CLOSED) orr__complain(&error);
+  orr__error_clear(&error);
+  return rc != 0 && rc != ORR_E_CLOSED && exit_code == 0 ? 1 : exit_code;
+}
+
 int orr__cli_main(int argc, char **argv) {
   orr__cli cli;
   orr_error error = ORR_ERROR_INIT;
   memset(&cli, 0, sizeof cli);
   cli.signal_fd = -1;
   int exit_code = 0;
-  int rc = orr__cli_parse(&cli, argc, argv, &error);
+  keep_standard_streams();
+  bool is_completing = argc > 1 && orr__streq(argv[1], "complete");
+  int rc = is_completing ? 0 : orr__cli_parse(&cli, argc, argv, &error);
   choose_paint(&cli);
-  if (rc != 0) {
+  if (is_completing) {
+    exit_code = orr__cli_complete(&cli, argc - 2, argv + 2);
+  } else if (rc != 0) {
     orr__complain(&error);
     if (cli.globals.is_json) orr__print_failed(&error);
     exit_code = orr__code_exit(error.code) == 4 ? EXIT_USAGE : orr__code_exit(error.code);
@@ -178,5 +215,5 @@ int orr__cli_main(int argc, char **argv) {
   cJSON_Delete(cli.args);
   cJSON_Delete(cli.kept);
   orr__error_clear(&error);
-  return exit_code;
+  return end_output(exit_code);
 }

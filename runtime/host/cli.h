@@ -5,6 +5,7 @@
  *   cli.c         from main to the exit code; the plain commands
  *   cli_*.c       the commands that do more than ask once
  *   cli_help.c    --help
+ *   cli_complete.c  what may come next on a line that is being typed (cli_completion.c: the shells' scripts)
  *   render_*.c    everything that is printed */
 #ifndef ORR_HOST_CLI_H
 #define ORR_HOST_CLI_H
@@ -27,7 +28,7 @@ typedef struct orr__globals {
   const char *settings[ORR_WORDS_MAX]; /* key=value */
   size_t provider_count, setting_count;
   enum orr__color color;
-  bool is_json, is_yes, is_verbose, wants_help, wants_version;
+  bool is_json, is_wide, is_quiet, has_no_header, is_yes, is_verbose, wants_help, wants_version;
 } orr__globals;
 
 typedef struct orr__cli {
@@ -63,6 +64,9 @@ char *orr__path_absolute(const char *path);
 
 /* Opens cli->client. */
 int orr__cli_connect(orr__cli *cli, orr_error *reterr);
+/* The same, but only to a runtime that another process runs, and that answers within so long: else NOT_FOUND (nobody
+ * holds the directory) or LOCKED. Opens and makes nothing. */
+int orr__cli_reach(orr__cli *cli, int reach_ms, orr_error *reterr);
 /* One request: connects, calls. *ret_data is owned. */
 int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr);
 /* Prints the error where errors go and returns the exit code. Releases it. */
@@ -76,6 +80,8 @@ void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result);
 /* The exit code that says how a result is. */
 int orr__result_exit(const cJSON *result);
 
+/* `orrery complete WORD...`: see cli_complete.c. */
+int orr__cli_complete(orr__cli *cli, int argc, char **argv);
 void orr__cli_print_help(const orr__cli *cli, FILE *to);
 int orr__cli_main(int argc, char **argv);
 
@@ -94,5 +100,6 @@ int orr__cli_events(orr__cli *cli);
 int orr__cli_status(orr__cli *cli);
 int orr__cli_serve(orr__cli *cli);
 int orr__cli_db_check(orr__cli *cli);
+int orr__cli_completion(orr__cli *cli);
 
 #endif

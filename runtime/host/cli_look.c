@@ -34,7 +34,7 @@ int orr__cli_create(orr__cli *cli) {
   orr__said(&out, "backup {backup.name} created", data, cli->paint.now_ms);
   if (cli->globals.is_json) {
     orr__print_done(data, orr__buf_text(&out));
-  } else {
+  } else if (!cli->globals.is_quiet) {
     const char *msg = orr__json_word(data, "msg");
     if (msg && *msg) {
       orr__buf_adds(&out, ": ");
@@ -46,7 +46,7 @@ int orr__cli_create(orr__cli *cli) {
     cJSON_ArrayForEach(warning, cJSON_GetObjectItemCaseSensitive(data, "warnings"))
       if (cJSON_IsString(warning)) orr__remark("orrery: warning: %s", warning->valuestring);
   }
-  if (cJSON_HasObjectItem(cli->args, "schedule") && orr__client_is_command(cli->client))
+  if (cJSON_HasObjectItem(cli->args, "schedule") && !cli->globals.is_quiet && orr__client_is_command(cli->client))
     orr__remark("orrery: schedules fire while `orrery serve` runs");
   orr__buf_clear(&out);
   cJSON_Delete(data);

@@ -29,8 +29,6 @@ typedef struct words {
 
 /* ---- global options --------------------------------------------------------------------------------------- */
 
-static const char *const GLOBALS[] = {"data", "providers", "setting", "json", "yes", "verbose", "color", "help", "version", NULL};
-
 static int take_repeated(const char **list, size_t *count, const char *name, const char *value, orr_error *reterr) {
   if (*count == ORR_WORDS_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "--%s more than %d times", name, ORR_WORDS_MAX);
   list[(*count)++] = value;
@@ -54,18 +52,14 @@ static int take_global_value(orr__globals *globals, const char *name, const char
 
 static bool *global_flag(orr__globals *globals, const char *name) {
   if (orr__streq(name, "json")) return &globals->is_json;
+  if (orr__streq(name, "wide")) return &globals->is_wide;
+  if (orr__streq(name, "quiet")) return &globals->is_quiet;
+  if (orr__streq(name, "no-header")) return &globals->has_no_header;
   if (orr__streq(name, "yes")) return &globals->is_yes;
   if (orr__streq(name, "verbose")) return &globals->is_verbose;
   if (orr__streq(name, "help")) return &globals->wants_help;
   if (orr__streq(name, "version")) return &globals->wants_version;
   return NULL;
-}
-
-static bool is_global(const char *name) {
-  for (size_t i = 0; GLOBALS[i]; i++) {
-    if (orr__streq(GLOBALS[i], name)) return true;
-  }
-  return false;
 }
 
 /* ---- words ------------------------------------------------------------------------------------------------ */
@@ -81,8 +75,9 @@ static int take_option(orr__cli *cli, words *w, const char *name, const char *in
   const char *value = NULL;
   bool *flag = global_flag(&cli->globals, name);
   const orr__option_info *info = orr__option_find(name);
-  bool takes_value = !flag && (is_global(name) || (info && info->kind != ORR_OPTION_FLAG && info->kind != ORR_OPTION_STDIN));
-  if (!flag && !info && !is_global(name)) {
+  bool is_global = orr__global_find(name) != NULL;
+  bool takes_value = !flag && (is_global || (info && info->kind != ORR_OPTION_FLAG && info->kind != ORR_OPTION_STDIN));
+  if (!info && !is_global) {
     if (!w->unknown) w->unknown = w->argv[w->at];
     return 0;
   }
@@ -93,15 +88,31 @@ static int take_option(orr__cli *cli, words *w, const char *name, const char *in
   }
   int rc = takes_value ? take_value(w, name, inlined, &value, reterr) : 0;
   if (rc != 0) return rc;
-  if (is_global(name)) return take_global_value(&cli->globals, name, value, reterr);
+  if (is_global) return take_global_value(&cli->globals, name, value, reterr);
   if (w->option_count == GIVEN_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "more than %d options", GIVEN_MAX);
   w->options[w->option_count++] = (given){info, value};
   return 0;
 }
 
+/* "-yv": every letter is a global flag. */
+static int take_letters(orr__cli *cli, words *w, const char *word, orr_error *reterr) {
+  for (const char *letter = word + 1; *letter; letter++) {
+    const orr__global_info *found = NULL;
+    for (size_t i = 0; !found && orr__global_at(i); i++) {
+      if (*letter == *orr__global_at(i)->brief) found = orr__global_at(i);
+    }
+    if (!found) {
+      if (!w->unknown) w->unknown = word;
+      return 0;
+    }
+    int rc = take_option(cli, w, found->name, NULL, reterr);
+    if (rc != 0) return rc;
+  }
+  return 0;
+}
+
 static int take_word(orr__cli *cli, words *w, bool *is_plain_only, orr_error *reterr) {
   const char *word = w->argv[w->at];
-  static const struct { const char *brief, *name; } BRIEF[] = {{"-h", "help"}, {"-V", "version"}, {"-y", "yes"}, {"-v", "verbose"}};
   if (!*is_plain_only && orr__streq(word, "--")) {
     *is_plain_only = true;
     return 0;
@@ -111,13 +122,7 @@ static int take_word(orr__cli *cli, words *w, bool *is_plain_only, orr_error *re
     w->plain[w->plain_count++] = word;
     return 0;
   }
-  if (word[1] != '-') {
-    for (size_t i = 0; i < sizeof BRIEF / sizeof *BRIEF; i++) {
-      if (orr__streq(word, BRIEF[i].brief)) return take_option(cli, w, BRIEF[i].name, NULL, reterr);
-    }
-    if (!w->unknown) w->unknown = word;
-    return 0;
-  }
+  if (word[1] != '-') return take_letters(cli, w, word, reterr);
   const char *equals = strchr(word, '=');
   char *name = orr__strndup(word + 2, equals ? (size_t)(equals - word) - 2 : strlen(word + 2));
   if (!name) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
@@ -160,7 +165,7 @@ static const char *option_word(void *arg, size_t i) {
     const orr__option_info *info = orr__option_find(slot.name);
     if (i-- == 0) return info ? info->name : "";
   }
-  return i < sizeof GLOBALS / sizeof *GLOBALS ? GLOBALS[i] : NULL;
+  return orr__global_at(i) ? orr__global_at(i)->name : NULL;
 }
 
 static int refuse_option(const orr__command *command, const char *word, orr_error *reterr) {
@@ -195,9 +200,17 @@ static int put_number(orr__cli *cli, const given *option, const char *key, orr_e
   char *end = NULL;
   errno = 0;
   double number = strtod(option->value, &end);
-  if (!*option->value || *end || errno || number - number != 0)
-    return orr__error_field(reterr, option->info->name, "'%s' is not a number", option->value);
+  bool is_decimal = *option->value && strspn(option->value, "0123456789+-.eE") == strlen(option->value);
+  if (!is_decimal || *end || errno || number - number != 0)
+    return orr__error_field(reterr, option->info->name, "'%.40s' is not a number", option->value);
   return put(cli, key, cJSON_CreateNumber(number), reterr);
+}
+
+static int put_count(orr__cli *cli, const given *option, const char *key, orr_error *reterr) {
+  size_t len = strlen(option->value);
+  if (len == 0 || len > 15 || strspn(option->value, "0123456789") != len)
+    return orr__error_field(reterr, option->info->name, "'%.40s' is not a whole number from 0", option->value);
+  return put(cli, key, cJSON_CreateNumber((double)atoll(option->value)), reterr);
 }
 
 static int put_secret(orr__cli *cli, const given *option, const char *key, bool *stdin_taken, orr_error *reterr) {
@@ -236,6 +249,8 @@ static int put_options(orr__cli *cli, const words *w, orr_error *reterr) {
       case ORR_OPTION_FLAG: one = put(cli, slot.key, cJSON_CreateBool(slot.key[0] != '-'), reterr); break;
       case ORR_OPTION_TEXT: one = put_text(cli, option->info->name, slot.key, option->value, reterr); break;
       case ORR_OPTION_NUMBER: one = put_number(cli, option, slot.key, reterr); break;
+      case ORR_OPTION_COUNT: one = put_count(cli, option, slot.key, reterr); break;
+      case ORR_OPTION_MANY: /* of global ones only */
       case ORR_OPTION_ASSIGN: one = put_assigned(cli, option, slot.key, &stdin_taken, reterr); break;
       case ORR_OPTION_STDIN: one = put_secret(cli, option, slot.key, &stdin_taken, reterr); break;
     }
@@ -251,6 +266,16 @@ static int missing(const orr__command *command, const char *field, const char *w
   return orr__error_field(reterr, field, "%s is missing", word);
 }
 
+/* The value of an earlier option of the same name, if this one may be given once only; or NULL. */
+static const char *earlier_value(const words *w, size_t at) {
+  const given *option = &w->options[at];
+  if (!option->value || option->info->kind == ORR_OPTION_ASSIGN) return NULL;
+  for (size_t i = 0; i < at; i++) {
+    if (w->options[i].info == option->info) return w->options[i].value;
+  }
+  return NULL;
+}
+
 /* Are all options ones of this command, and is nothing missing? Before standard input is read. */
 static int check_words(const orr__cli *cli, const words *w, size_t used, orr_error *reterr) {
   orr__slot slot;
@@ -259,6 +284,9 @@ static int check_words(const orr__cli *cli, const words *w, size_t used, orr_err
     char dashed[40];
     snprintf(dashed, sizeof dashed, "--%s", w->options[i].info->name);
     if (!find_slot(cli->command, w->options[i].info->name, &slot)) return refuse_option(cli->command, dashed, reterr);
+    const char *earlier = earlier_value(w, i);
+    if (earlier)
+      return orr__error_set(reterr, ORR_E_INVALID, "%s is given twice, '%.40s' and '%.40s'; say it once", dashed, earlier, w->options[i].value);
   }
   int rc = 0;
   const char *spec = cli->command->positionals;

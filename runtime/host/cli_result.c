@@ -101,12 +101,21 @@ int orr__cli_follow(orr__cli *cli, const char *ref, bool is_started, cJSON **ret
   return rc;
 }
 
+static const char *uuid_of(const cJSON *result) {
+  const char *uuid = orr__json_word(result, "uuid");
+  return uuid ? uuid : "";
+}
+
 /* ---- run, watch, cancel ----------------------------------------------------------------------------------- */
 
 /* "docs 3f2a1b2c SUCCEEDED in 3.2 s, 1.2 MiB", and why not on a second line. */
 void orr__cli_print_result(const orr__cli *cli, const cJSON *result) {
   if (cli->globals.is_json) {
     orr__print_json(result);
+    return;
+  }
+  if (cli->globals.is_quiet) {
+    printf("%s\n", uuid_of(result));
     return;
   }
   orr__buf out, why;
@@ -134,13 +143,8 @@ void orr__cli_print_result(const orr__cli *cli, const cJSON *result) {
   orr__buf_clear(&why);
 }
 
-static const char *uuid_of(const cJSON *result) {
-  const char *uuid = orr__json_word(result, "uuid");
-  return uuid ? uuid : "";
-}
-
 void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result) {
-  if (!has_ended(result) && orr__client_is_command(cli->client))
+  if (!cli->globals.is_quiet && !has_ended(result) && orr__client_is_command(cli->client))
     orr__remark("orrery: refreshing waits for `orrery serve`, or for: orrery result watch %.8s", uuid_of(result));
 }
 

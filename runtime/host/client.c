@@ -125,6 +125,10 @@ static int wait_connected(orr__client *client, int64_t timeout_ms, orr__message 
   }
 }
 
+static int reach_ms(const orr__client *client) {
+  return client->config->reach_ms > 0 ? client->config->reach_ms : ORR_REACH_MS;
+}
+
 /* Connects and asks who is there: a socket whose owner is on its way out does not count. 0, or the reason. */
 static int connect_once(orr__client *client, orr_error *reterr) {
   int rc = orr__socket_connect(client->config->data_dir, &client->fd, reterr);
@@ -133,7 +137,7 @@ static int connect_once(orr__client *client, orr_error *reterr) {
   orr__message message = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT};
   rc = orr__client_ask(client, "runtime.info", NULL, &id, reterr);
   if (rc == 0) {
-    int got = wait_connected(client, ORR_REACH_MS, &message, reterr);
+    int got = wait_connected(client, reach_ms(client), &message, reterr);
     if (got < 0) rc = got;
     else if (got != ORR_CLIENT_MESSAGE) rc = orr__error_set(reterr, ORR_E_LOCKED, "its runtime does not answer");
     else if (message.error.code) rc = orr__error_move(reterr, &message.error);
@@ -157,11 +161,22 @@ static int hold(orr__client *client, orr_error *reterr) {
   return rc;
 }
 
+/* Only to whoever is there already. */
+static int reach_other(orr__client *client, orr_error *reterr) {
+  orr_error why = ORR_ERROR_INIT;
+  int rc = connect_once(client, &why);
+  if (rc == ORR_E_LOCKED || rc == ORR_E_CANCELLED) orr__error_move(reterr, &why);
+  else if (rc != 0) rc = orr__error_set(reterr, ORR_E_NOT_FOUND, "nobody answers at %s/socket", client->config->data_dir);
+  orr__error_clear(&why);
+  return rc;
+}
+
 /* Tries for 10 s to hold the directory (unless is_given_away: then somebody is about to take it) or to connect. */
 static int reach(orr__client *client, bool is_given_away, orr_error *reterr) {
-  int64_t end = orr__mono_ms() + ORR_REACH_MS;
+  int64_t end = orr__mono_ms() + reach_ms(client);
   orr_error locked = ORR_ERROR_INIT;
   int rc;
+  if (client->config->only_reaches) return reach_other(client, reterr);
   for (;;) {
     bool is_over = orr__mono_ms() >= end;
     orr_error why = ORR_ERROR_INIT;

@@ -28,13 +28,15 @@ typedef struct orr__client_config {
   int signal_fd;
   void (*log)(void *arg, const char *json); /* lines of a runtime in this process */
   void *log_arg;
+  int reach_ms;        /* how long to try; 0: ORR_REACH_MS */
+  bool only_reaches;   /* never holds the directory itself: who is not there already is not waited for */
 } orr__client_config;
 
 typedef struct orr__client orr__client;
 
 enum { ORR_CLIENT_MESSAGE = 1, ORR_CLIENT_TIMEOUT = 2, ORR_CLIENT_MOVED = 3 };
 
-/* LOCKED when the directory is held and its holder cannot be reached for 10 s; what orr_open says; CANCELLED. */
+/* NOT_FOUND when it only reaches, and nobody holds the directory. LOCKED when the directory is held and its holder cannot be reached for 10 s; what orr_open says; CANCELLED. */
 int orr__client_open(const orr__client_config *config, orr__client **ret_client, orr_error *reterr);
 /* Where this process is the runtime: drains it (at most 5 s; longer while another command waits for an answer of
  * this runtime, unless it was interrupted) and closes it. NULL is fine. */

@@ -19,6 +19,27 @@ static const orr__option_info OPTIONS[] = {
 #include "host/commands.def"
 };
 
+static const orr__global_info GLOBALS[] = {
+#define GLOBAL(name, brief, metavar, kind, doc) {name, brief, metavar, ORR_OPTION_##kind, doc},
+#include "host/commands.def"
+};
+
+static const struct { const char *noun, *doc; } NOUNS[] = {
+#define NOUN(noun, doc) {noun, doc},
+#include "host/commands.def"
+};
+
+static const struct { const char *shape, *doc; } FORMS[] = {
+#define FORM(shape, doc) {shape, doc},
+#include "host/commands.def"
+};
+
+static const struct { int code; const char *doc; } EXITS[] = {
+#define EXIT(code, doc) {code, doc},
+#include "host/commands.def"
+};
+
+enum { GLOBAL_COUNT = sizeof GLOBALS / sizeof *GLOBALS, EXIT_COUNT = sizeof EXITS / sizeof *EXITS };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS, OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 
 const orr__command *orr__command_at(size_t i) {
@@ -75,17 +96,38 @@ bool orr__slot_next(const char **spec, orr__slot *ret_slot) {
   return true;
 }
 
-const char *orr__exit_doc(int code) {
-  switch (code) {
-    case 0: return "done; a result that was waited for SUCCEEDED";
-    case 1: return "it did not work; a result that was waited for FAILED or was CANCELLED";
-    case 2: return "wrong usage, or what was given does not pass validation";
-    case 3: return "the result SUCCEEDED_WARNING";
-    case 4: return "no such thing";
-    case 5: return "refused in the present state";
-    case 7: return "the data directory is held by a runtime that cannot be used";
-    case 8: return "somebody has to look: `orrery status` says at what";
-    case 130: return "interrupted; a backup that was started goes on";
-    default: return NULL;
+const orr__global_info *orr__global_at(size_t i) {
+  return i < GLOBAL_COUNT ? &GLOBALS[i] : NULL;
+}
+
+const orr__global_info *orr__global_find(const char *name) {
+  for (size_t i = 0; i < GLOBAL_COUNT; i++) {
+    if (orr__streq(GLOBALS[i].name, name)) return &GLOBALS[i];
   }
+  return NULL;
+}
+
+const char *orr__noun_doc(const char *noun) {
+  for (size_t i = 0; i < sizeof NOUNS / sizeof *NOUNS; i++) {
+    if (orr__streq(NOUNS[i].noun, noun)) return NOUNS[i].doc;
+  }
+  const orr__command *command = orr__command_find(noun, "");
+  return command ? command->doc : "";
+}
+
+const char *orr__form_at(size_t i, const char **ret_doc) {
+  if (i >= sizeof FORMS / sizeof *FORMS) return NULL;
+  *ret_doc = FORMS[i].doc;
+  return FORMS[i].shape;
+}
+
+int orr__exit_at(size_t i) {
+  return i < EXIT_COUNT ? EXITS[i].code : -1;
+}
+
+const char *orr__exit_doc(int code) {
+  for (size_t i = 0; i < EXIT_COUNT; i++) {
+    if (EXITS[i].code == code) return EXITS[i].doc;
+  }
+  return NULL;
 }

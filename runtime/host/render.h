@@ -20,7 +20,9 @@
 typedef struct orr__paint {
   bool has_color;     /* on standard output */
   bool has_bar;       /* standard error is a terminal that can draw a progress bar */
-  bool is_quiet;      /* no progress at all: --json without a terminal */
+  bool is_quiet;      /* no progress at all: --quiet, or --json without a terminal */
+  bool is_wide;       /* tables have all columns, and are not cut */
+  bool has_no_header; /* tables have no headings */
   int width;          /* columns of standard output; 0: not a terminal, no cutting */
   int64_t now_ms;     /* for relative times */
 } orr__paint;
@@ -34,7 +36,6 @@ void orr__text_size(orr__buf *out, double bytes);          /* 1.2 GiB */
 void orr__text_took(orr__buf *out, double ms);             /* 3 min 20 s */
 void orr__text_ago(orr__buf *out, int64_t ms, int64_t now_ms); /* 3 min ago, in 2 h */
 void orr__text_date(orr__buf *out, int64_t ms);            /* 2026-11-23 07:14:33, local time */
-size_t orr__text_columns(const char *text, size_t len);    /* columns it takes, code points counted */
 /* "a.b" in a map; of several paths, parted by commas, the first that is set. "" is the map itself. NULL. */
 const cJSON *orr__json_at(const cJSON *map, const char *paths, size_t len);
 const char *orr__json_word(const cJSON *map, const char *key); /* a string member, or NULL */
@@ -44,8 +45,13 @@ enum orr__hue orr__status_hue(const char *status);
 /* Why a result (or anything with error fields) is not well, in one line; nothing if it is. */
 void orr__problem(orr__buf *out, const cJSON *subject);
 
+/* render_width.c: columns of a terminal, whatever the locale. */
+size_t orr__text_columns(const char *text, size_t len);
+size_t orr__text_cut(const char *text, size_t columns); /* how many bytes of it fit, whole characters */
+
 /* render_table.c: lists and single things, into out. */
 void orr__table(orr__buf *out, const orr__paint *paint, const char *view, const cJSON *rows);
+void orr__table_names(orr__buf *out, const char *view, const cJSON *rows); /* the first column, whole, one a line */
 void orr__card(orr__buf *out, const orr__paint *paint, const cJSON *map);
 void orr__hued(orr__buf *out, const orr__paint *paint, enum orr__hue hue, const char *text);
 /* Fills {path} and {path:format} of a sentence. */
@@ -60,6 +66,8 @@ void orr__advice_list(orr__buf *out, const cJSON *rows, int most);
 /* render_out.c: to the streams. */
 void orr__print(const orr__buf *out);                       /* to standard output */
 void orr__print_json(const cJSON *json);                    /* one line */
+/* After the last of it: has all of it arrived? IO; CLOSED where the reader has gone. */
+int orr__print_end(orr_error *reterr);
 /* { success, msg, errors, ...data }; data is borrowed, may be NULL. */
 void orr__print_done(const cJSON *data, const char *msg);
 void orr__print_failed(const orr_error *error);             /* the same for an error, with code and exit */

