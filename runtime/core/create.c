@@ -338,6 +338,7 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
       !flow->graph.connection->enabled)
     return orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", flow->graph.connection->name);
   int code = set_schedule(flow, backup);
+  if (!code) code = orr__retention_apply(flow, backup);
   if (code) return code;
   return orr__options_apply(declaration->options, declaration->option_count, o, ORR_F_backup_config,
                             ORR_F_backup_secrets, flow->config, &flow->findings);

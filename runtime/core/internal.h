@@ -257,6 +257,12 @@ void orr__schedule_due(void *core);
 /* Meaning and the next fires, as a map { meaning, next: [ms], warnings }. NULL: INVALID in reterr. */
 orr__json *orr__schedule_describe(orr__core *core, const char *text, const char *zone, int64_t anchor_ms, int count, orr_error *reterr);
 
+/* ---- retention.c -------------------------------------------------------------------------------------------- */
+
+/* Takes keepLast and keepDays from the flow's args into the Backup (providerCode is set), and noRetention, which unsets both
+ * first. 0 or a code with flow->error: a bad number, or a provider that cannot delete results. */
+int orr__retention_apply(orr__flow *flow, orr_backup *backup);
+
 /* ---- options.c ---------------------------------------------------------------------------------------------- */
 
 /* Puts the declared options of `config` (and their defaults) into the object's config and secrets maps; fields of the model

@@ -37,7 +37,7 @@ static const char *request_name_at(void *arg, size_t i) {
 
 /* ---- arguments ---------------------------------------------------------------------------------------------- */
 
-#define ARGS_MAX 16
+#define ARGS_MAX 32
 
 typedef struct arg_spec {
   char name[32];
