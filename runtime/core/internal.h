@@ -120,6 +120,7 @@ struct orr__core {
   int64_t last_commit_ms;
   size_t events_since_prune;
   bool is_draining, is_closed, is_started;
+  bool is_live;                      /* what was stored at the start has been taken up */
 };
 
 /* ---- flow.c ------------------------------------------------------------------------------------------------- */

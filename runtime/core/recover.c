@@ -238,7 +238,10 @@ static void take_up_results(orr__flow *flow) {
   orr__refresh_arm(core);
 }
 
-static void started(orr__flow *flow) { orr__flow_end(flow); }
+static void started(orr__flow *flow) {
+  flow->core->is_live = true;
+  orr__flow_end(flow);
+}
 
 static void start_read(orr__flow *flow);
 
