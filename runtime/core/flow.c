@@ -67,12 +67,19 @@ void orr__flow_end(orr__flow *flow) {
   free(flow->ids);
   free(flow->find_ref);
   orr__batch_free(flow);
+  if (flow->reserved) orr__name_free(core, flow->reserved);
+  free(flow->reserved);
   free(flow);
 }
 
 /* ---- subjects ----------------------------------------------------------------------------------------------- */
 
 orr__subject *orr__subject_of(orr__core *core, uint64_t key) { return orr__map_get(&core->subjects, key); }
+
+bool orr__backup_is_leaving(orr__core *core, int64_t backup_id) {
+  const orr__subject *subject = orr__subject_of(core, orr__backup_key(backup_id));
+  return subject && subject->is_leaving;
+}
 
 static void run_step(void *arg) {
   orr__flow *flow = arg;
@@ -171,7 +178,7 @@ void orr__flow_release(orr__flow *flow) {
   }
   orr__flow *heir = subject->first;
   subject->holder = heir;
-  subject->is_cancelled = false;
+  subject->is_cancelled = subject->is_leaving = false;
   if (!heir) {
     orr__map_remove(&core->subjects, subject->key);
     free(subject);

@@ -71,7 +71,9 @@ struct orr__flow {
   orr__json *config;                 /* supplied from outside (creation), or executionConfig */
   orr__json *opts;                   /* the caller's */
   orr__json *extra;                  /* the flow's own keys for opts: force, destination, errors */
-  orr_error findings;                /* creation: default findings, then the hooks' */
+  const struct orr__draft_kind *draft; /* draft_hooks.c: what a draft is made for */
+  orr_error findings;                /* of a draft: default findings, then the hooks' */
+  char *reserved;                    /* a name nobody else may take while the flow lives */
   orr__json *out;                    /* the reply being built */
   int64_t id;                        /* scratch: a row looked for */
   int64_t *ids;                      /* scratch: rows to go through */
@@ -85,6 +87,7 @@ typedef struct orr__subject {
   orr__flow *first, *last;           /* waiting */
   bool is_cancelled;                 /* result: CANCEL_REQUESTED was recorded while the holder works */
   bool is_due_now;                   /* a local job of it has ended while the holder works */
+  bool is_leaving;                   /* Backup: its holder removes it; until then it runs and fires */
 } orr__subject;
 
 static inline uint64_t orr__result_key(int64_t id) { return (uint64_t)id * 2; }
@@ -149,6 +152,7 @@ void orr__flow_wait_again(orr__flow *flow);
  * flow->code is NOT_FOUND or INVALID (ambiguous). */
 void orr__flow_find(orr__flow *flow, enum orr__model_id model, const char *ref, orr__step step);
 orr__subject *orr__subject_of(orr__core *core, uint64_t key); /* NULL if nobody holds or waits for it */
+bool orr__backup_is_leaving(orr__core *core, int64_t backup_id); /* it is being removed just now */
 /* Reply and end. Any may follow: the flow goes on without a request after orr__flow_reply. */
 void orr__flow_reply(orr__flow *flow, const orr__json *json);
 void orr__flow_fail(orr__flow *flow, int code, const orr_error *err);
@@ -238,6 +242,12 @@ void orr__run_stage(orr__flow *flow); /* goes on with flow->hook */
 /* Asks for the cancel again that the runtime ended in. */
 void orr__recover_cancel(orr__core *core, int64_t result_id);
 
+/* ---- retry.c ------------------------------------------------------------------------------------------------ */
+
+/* A new result like flow->graph.result, linked to it, in a flow of its own that holds it. NULL: flow->code. To be inserted by
+ * orr__run_insert, and to go on by orr__run_go. */
+orr__flow *orr__run_like(orr__flow *flow);
+
 /* ---- resolve.c, resolve_draft.c ----------------------------------------------------------------------------- */
 
 const char *orr__resolver(const orr__flow *flow); /* who says so */
@@ -274,12 +284,43 @@ int orr__options_apply(const orr__option *options, size_t count, orr__object *ob
 void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field, int secrets_field,
                         orr_error *findings);
 
-/* ---- create.c: names ---------------------------------------------------------------------------------------- */
+/* ---- name.c ------------------------------------------------------------------------------------------------- */
 
 int orr__name_check(const char *name, orr_error *reterr); /* may something be called that? */
+/* Nobody else may take a reserved name. */
 bool orr__name_is_reserved(const orr__core *core, const char *name);
 int orr__name_reserve(orr__core *core, const char *name);
 void orr__name_free(orr__core *core, const char *name);
+/* Reserves the name of a Backup for as long as the flow lives, once the store knows none of that name: then step; EXISTS in
+ * flow->code otherwise. */
+void orr__flow_reserve(orr__flow *flow, const char *name, orr__step step);
+void orr__flow_keep_name(orr__flow *flow); /* longer than the flow lives */
+
+/* ---- draft.c ------------------------------------------------------------------------------------------------ */
+
+/* Each answers 0, or a code with flow->error. */
+int orr__draft_check_connection(orr__flow *flow, const orr__declaration *declaration);
+int orr__draft_set_interval(orr__flow *flow, orr_backup *backup);              /* the argument refreshInterval */
+int orr__draft_set_options(orr__flow *flow, const orr__declaration *declaration); /* flow->config; and flow->findings */
+void orr__draft_guard(const orr__flow *flow, orr__tx *tx);                    /* what it refers to is still there */
+orr__json *orr__draft_view(const orr__flow *flow);                            /* the reply: backup, msg, schedule */
+
+/* ---- draft_hooks.c: configureBackup, validateBackup, and the hook that carries it outside ------------------- */
+
+/* What a draft, a Backup as it shall become, is made for. */
+typedef struct orr__draft_kind {
+  const char *trigger;               /* of the hooks' opts */
+  enum orr__hook last;               /* createBackup or updateBackup: called once the draft is valid */
+  bool (*is_carried)(const orr__flow *flow); /* shall `last` be called? NULL: always */
+  orr__step persist;                 /* the hooks have passed; the outcome of flow->op, if any, is still to be written */
+  void (*uncertain)(orr__flow *flow, const char *why); /* `last` may have done something outside; no outcome is on record */
+} orr__draft_kind;
+
+/* Takes the draft flow->graph.backup, with its default findings in flow->findings, through the hooks. Ends in a step of kind, or
+ * fails the request and leaves nothing but the journal, where the Backup is persisted, and an event. */
+void orr__draft_begin(orr__flow *flow, const orr__draft_kind *kind);
+/* Gives the rows of the hooks to the Backup that the draft has become. */
+void orr__draft_own(orr__flow *flow, orr__tx *tx, int64_t backup_id);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
@@ -289,6 +330,7 @@ void orr__name_free(orr__core *core, const char *name);
 
 /* The declaration of a provider by code, or NULL with flow->code and flow->error. */
 const orr__declaration *orr__flow_declare(orr__flow *flow, const char *code);
+int orr__connection_check_enabled(const orr_connection *connection, orr_error *reterr); /* NULL is fine */
 /* Resolves the arguments connection, server and cloud (those that are there) into flow->graph. */
 void orr__flow_context(orr__flow *flow, orr__step step);
 

@@ -343,6 +343,7 @@ static void rm_backup_held(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
+  orr__subject_of(flow->core, flow->subject)->is_leaving = true;
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
   flow->slot = orr__tx_graph(tx, ORR_M_backup, flow->id);

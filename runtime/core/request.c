@@ -165,6 +165,14 @@ const orr__declaration *orr__flow_declare(orr__flow *flow, const char *code) {
   return flow->code ? NULL : declaration;
 }
 
+int orr__connection_check_enabled(const orr_connection *connection, orr_error *reterr) {
+  bool is_disabled = connection && orr__object_has(&connection->head, ORR_F_connection_enabled) && !connection->enabled;
+  return is_disabled ? orr__error_set(reterr, ORR_E_REFUSED,
+                                      "connection '%s' is not enabled: orrery connection update %s --enable",
+                                      connection->name, connection->name)
+                     : 0;
+}
+
 /* connection, then server, then cloud: each is found, then loaded, then the next. flow->slot4 counts. */
 static const struct {
   const char *arg;

@@ -119,11 +119,9 @@ static int refuse_secrets(orr__flow *flow) {
 }
 
 static void run_ready(orr__flow *flow) {
-  if (orr__subject_of(flow->core, orr__backup_key(flow->graph.backup->id)))
+  if (orr__backup_is_leaving(flow->core, flow->graph.backup->id))
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' is being removed", flow->graph.backup->name);
-  const orr_connection *connection = flow->graph.connection;
-  if (!flow->code && connection && orr__object_has(&connection->head, ORR_F_connection_enabled) && !connection->enabled)
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", connection->name);
+  if (!flow->code) flow->code = orr__connection_check_enabled(flow->graph.connection, &flow->error);
   if (!flow->code) flow->code = refuse_secrets(flow);
   if (!flow->code) flow->code = orr__run_prepare(flow, "manual", orr__json_str(flow->args, "requestedBy"), -1);
   if (!flow->code && !orr__flow_try(flow, orr__result_key(flow->graph.result->id)))

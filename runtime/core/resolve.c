@@ -234,44 +234,8 @@ static void retried(orr__flow *run) {
   orr__run_go(run);
 }
 
-static orr__object *copy_of(const void *object) { return object ? orr__object_copy(object) : NULL; }
-
-/* A new result like the old one, in a flow of its own that holds it. NULL: flow->code. */
-static orr__flow *run_like(orr__flow *flow) {
-  const orr__graph *old = &flow->graph;
-  orr__flow *run = orr__flow_new(flow->core);
-  if (!run) {
-    flow->code = orr__error_set(&flow->error, ORR_E_LIMIT, "too much is going on at once; try again later");
-    return NULL;
-  }
-  run->graph.backup = (orr_backup *)copy_of(old->backup);
-  run->graph.connection = (orr_connection *)copy_of(old->connection);
-  run->graph.cloud = (orr_cloud *)copy_of(old->cloud);
-  run->graph.server = (orr_server *)copy_of(old->server);
-  run->config = orr__object_map(&old->result->head, ORR_F_result_executionConfig);
-  if (old->result->callerOpts) run->opts = orr__object_map(&old->result->head, ORR_F_result_callerOpts);
-  bool is_whole = run->config && (run->opts || !old->result->callerOpts) && run->graph.backup &&
-                  !run->graph.connection == !old->connection && !run->graph.cloud == !old->cloud &&
-                  !run->graph.server == !old->server;
-  if (!is_whole) run->code = orr__error_set(&run->error, ORR_E_NOMEM, "out of memory");
-  if (!run->code) run->code = orr__run_prepare(run, "manual", orr__json_str(flow->args, "requestedBy"), -1);
-  if (!run->code && (orr__set_str(&run->graph.result->head, ORR_F_result_retryOf, old->result->uuid) ||
-                     !orr__flow_try(run, orr__result_key(run->graph.result->id))))
-    run->code = orr__error_set(&run->error, ORR_E_NOMEM, "out of memory");
-  if (!run->code) return run;
-  flow->code = run->code;
-  orr__error_move(&flow->error, &run->error);
-  orr__flow_end(run);
-  return NULL;
-}
-
 static void run_again(orr__flow *flow) {
-  const orr__graph *g = &flow->graph;
-  if (orr__subject_of(flow->core, orr__backup_key(g->result->backupId)))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' is being removed", g->result->backupName);
-  else if (g->connection && orr__object_has(&g->connection->head, ORR_F_connection_enabled) && !g->connection->enabled)
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "connection '%s' is not enabled", g->connection->name);
-  orr__flow *run = flow->code ? NULL : run_like(flow);
+  orr__flow *run = orr__run_like(flow);
   if (!run) {
     orr__flow_abandon(flow);
     return;

@@ -164,7 +164,7 @@ static void fire_loaded(orr__flow *flow) {
     orr__flow_end(flow);
     return;
   }
-  if (flow->code || orr__subject_of(core, orr__backup_key(flow->id))) { /* no answer, or it is being removed just now */
+  if (flow->code || orr__backup_is_leaving(core, flow->id)) { /* no answer, or it is being removed just now */
     fire_again(flow);
     arm_timer(core);
     return;

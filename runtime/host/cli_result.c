@@ -152,7 +152,7 @@ int orr__cli_run(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   cJSON *result = NULL, *later = NULL;
   bool is_waiting = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(cli->kept, "wait"));
-  int rc = orr__cli_call(cli, "backup.run", cli->args, &result, &error);
+  int rc = orr__cli_call(cli, cli->command->request, cli->args, &result, &error);
   /* A runtime that ends with this command must at least have started it before it goes. */
   if (rc == 0 && (is_waiting || orr__client_is_command(cli->client))) {
     rc = orr__cli_follow(cli, uuid_of(result), !is_waiting, &later, &error);
