@@ -103,6 +103,13 @@ static const char *after_template(const char *text) {
   return NULL;
 }
 
+/* rest: what is behind its template, NULL if it has none. */
+static const char *program_fault(const char *text, const char *rest) {
+  if (rest && *rest && (*rest != '/' || !rest[1] || strchr(rest + 1, '/'))) return "may have only '/' and a program's name behind the template";
+  if (strchr(text, '*') && (text[0] != '/' || strpbrk(text, "?[\\"))) return "may have a star only for a name in an absolute path";
+  return strstr(text, "/..") ? "must not have '..' in it" : NULL;
+}
+
 static const char *need_fault(const char *kind, const char *text) {
   const char *rest = after_template(text);
   bool is_template = strchr(text, '$') != NULL;
@@ -117,7 +124,7 @@ static const char *need_fault(const char *kind, const char *text) {
     if (star && !is_leading) return "may have a star only as a leading '*.' of a domain";
     return *host ? NULL : "has no host";
   }
-  if (strcmp(kind, "exec") == 0) return is_template && *rest ? "must be exactly one template, without anything behind it" : NULL;
+  if (strcmp(kind, "exec") == 0) return program_fault(text, is_template ? rest : NULL);
   if (!is_template && text[0] != '/') return "must be an absolute path or begin with a template";
   if (is_template && *rest && *rest != '/') return "must go on with '/' behind the template";
   return strstr(text, "/..") ? "must not have '..' in it" : NULL;

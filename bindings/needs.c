@@ -2,11 +2,13 @@
  *
  *   http   https://api.example.com, https://(star).example.com:8443, or exactly ${connection.F} or ${option.F}: a URL whose
  *          origin counts; without a scheme, https
- *   exec   a program's name as it is in argv[0], or a template
+ *   exec   a program as it is in argv[0]: its name, an absolute path where a star stands for (a part of) one name of it, or a
+ *          template; behind that may be "/name"
  *   read, write   a folder or file: itself and what lies below it; a template may have a suffix
  *
  * ${opts.F} is the call's opts, for extractBackup's destination. Absent grants nothing. Paths are compared after links are resolved
  * as far as the path exists. Does no I/O but realpath. */
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,9 +132,15 @@ static bool path_fits(const char *pattern, const char *path) {
   return fits;
 }
 
-static bool fits(const char *kind, const char *pattern, const char *what, const orr__url *url) {
+/* `declared` is the pattern before its template was filled in: a star in what a person configured is just a star. */
+static bool program_fits(const char *declared, const char *pattern, const char *what) {
+  bool has_star = declared[0] == '/' && strchr(declared, '*');
+  return has_star ? fnmatch(pattern, what, FNM_PATHNAME | FNM_PERIOD | FNM_NOESCAPE) == 0 : strcmp(pattern, what) == 0;
+}
+
+static bool fits(const char *kind, const char *declared, const char *pattern, const char *what, const orr__url *url) {
   if (strcmp(kind, "http") == 0) return origin_fits(pattern, url);
-  if (strcmp(kind, "exec") == 0) return strcmp(pattern, what) == 0;
+  if (strcmp(kind, "exec") == 0) return program_fits(declared, pattern, what);
   return path_fits(pattern, what);
 }
 
@@ -160,7 +168,7 @@ int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *re
   const orr__json *list = orr__json_get(v->needs, kind);
   for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
     char *pattern = fill(call, orr__json_text(m));
-    is_granted = pattern && fits(kind, pattern, what, &url);
+    is_granted = pattern && fits(kind, orr__json_text(m), pattern, what, &url);
     free(pattern);
   }
   int rc = is_granted ? 0 : denied(kind, what, &url, reterr);

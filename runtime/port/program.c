@@ -40,7 +40,7 @@ const char *orr__program_package(const char *name) {
     { "sftp", "openssh-client" },     { "curl", "curl" },               { "jq", "jq" },
     { "psql", "postgresql-client" },  { "pg_dump", "postgresql-client" },
     { "pg_dumpall", "postgresql-client" },                              { "pg_restore", "postgresql-client" },
-    { "pg_basebackup", "postgresql-client" },                           { "pg_verifybackup", "postgresql" },
+    { "pg_basebackup", "postgresql-client" },                           { "pg_verifybackup", "postgresql-client" },
     { "mysql", "default-mysql-client" },                                { "mysqldump", "default-mysql-client" },
     { "mariadb-dump", "mariadb-client" },                               { "mariabackup", "mariadb-backup" },
     { "sqlite3", "sqlite3" },         { "redis-cli", "redis-tools" },   { "slapcat", "slapd" },

@@ -71,6 +71,21 @@ describe("needs", function()
     it("that is absent grants nothing", function() assert.equal("denied", try("process.run{ argv = { 'true' } }", "")) end)
     it("grants a program by name", function() assert.is_true(try("process.run{ argv = { 'true' } }", "exec = { 'true' }")) end)
     it("grants no other", function() assert.equal("denied", try("process.run{ argv = { 'cat' } }", "exec = { 'true' }")) end)
+    it("grants a path with a star for one name of it", function()
+      assert.is_true(try("process.run{ argv = { '/usr/bin/true' } }", "exec = { '/usr/*/true' }"))
+    end)
+    it("grants no deeper path by a star, no hidden name, and none that leads upwards", function()
+      for _, path in ipairs{ "/usr/local/bin/true", "/usr/.bin/true", "/usr/../true", "/usr/true" } do
+        assert.equal("denied", try("process.run{ argv = { '" .. path .. "' } }", "exec = { '/usr/*/true' }"))
+        rt = assert(support.open())
+      end
+    end)
+    it("grants a program in the folder that an option names, literally", function()
+      local option, run = "optionTypes = { { fieldName = 'dir' } },", "process.run{ argv = { '/usr/bin/true' } }"
+      assert.is_true(try(run, "exec = { '${option.dir}/true' }", { config = { dir = "/usr/bin" } }, option))
+      rt = assert(support.open())
+      assert.equal("denied", try(run, "exec = { '${option.dir}/true' }", { config = { dir = "/usr/*" } }, option))
+    end)
     it("grants no other path to a program of that name", function() assert.equal("denied", try("process.run{ argv = { '/tmp/true' } }", "exec = { 'true' }")) end)
     it("holds for jobs, too", function()
       rt = support.openLasting()
@@ -113,7 +128,8 @@ describe("needs", function()
 
   for what, needs in pairs{ ["an unknown kind"] = "htp = { 'http://x' }", ["a path in an origin"] = "http = { 'http://x/y' }",
                             ["a star in the middle"] = "http = { 'http://a.*.com' }", ["a template with a suffix for http"] = "http = { '${connection.serviceUrl}/x' }",
-                            ["no list"] = "http = 'http://x'" } do
+                            ["a star for a program's name"] = "exec = { 'pg_*' }", ["a pattern that is more than stars"] = "exec = { '/usr/*/[ab]' }",
+                            ["a folder behind a template for exec"] = "exec = { '${opts.x}/bin/sh' }", ["no list"] = "http = 'http://x'" } do
     it("with " .. what .. " do not load", function()
       local ok, err = rt:source("p", "local p = Provider{ apiVersion = 1, code = 'p', name = 'p', version = '1', needs = { " .. needs .. " } } function p.executeBackup() end return p")
       assert.is_nil(ok)
