@@ -17,7 +17,7 @@
 #include "scope.h"
 #include "wait.h"
 
-enum { TEXT_MAX = 1 << 20, LIST_MAX = 100000, REMOVE_MAX = 100000, REMOVE_DEPTH = 100, DIR_MODE = 0755, FILE_MODE = 0644 };
+enum { TEXT_MAX = 1 << 20, LIST_MAX = 100000, REMOVE_MAX = 100000, REMOVE_DEPTH = 100, DIR_MODE = 0755, FILE_MODE = 0644, PRIVATE_MODE = 0600 };
 
 static int push_and_clear(lua_State *L, orr_error *err) {
   orr__push_error(L, err);
@@ -33,14 +33,18 @@ static int fail_errno(lua_State *L, const char *what, const char *path) {
   return push_and_clear(L, &err);
 }
 
-/* The path argument if it may be used; NULL: the failure is pushed. */
-static const char *granted_path(lua_State *L, const char *kind, const char *what) {
-  const char *path = orr__arg_line(L, 1, what);
+/* The path that is the argument at `index` if it may be used; NULL: the failure is pushed. */
+static const char *granted_argument(lua_State *L, int index, const char *kind, const char *what) {
+  const char *path = orr__arg_line(L, index, what);
   if (path[0] != '/') orr__raise(L, "%s must be absolute, not '%.200s'", what, path);
   orr_error err = ORR_ERROR_INIT;
   if (orr__granted(L, kind, path, &err) == 0) return path;
   push_and_clear(L, &err);
   return NULL;
+}
+
+static const char *granted_path(lua_State *L, const char *kind, const char *what) {
+  return granted_argument(L, 1, kind, what);
 }
 
 static void push_stat(lua_State *L, const struct stat *st) {
@@ -182,7 +186,7 @@ static int fs_read(lua_State *L) {
   return 2;
 }
 
-/* write(path, bytes) -> true */
+/* write(path, bytes, is_private) -> true */
 static int fs_write(lua_State *L) {
   size_t len;
   const char *bytes = orr__arg_text(L, 2, "fs.write: bytes", &len);
@@ -190,7 +194,19 @@ static int fs_write(lua_State *L) {
   if (!path) return 2;
   if (len > TEXT_MAX) return orr__push_failure(L, ORR_E_LIMIT, "fs.write: more than 1 MiB");
   orr_error err = ORR_ERROR_INIT;
-  if (orr__file_write(path, bytes, len, FILE_MODE, &err) != 0) return push_and_clear(L, &err);
+  if (orr__file_write(path, bytes, len, lua_toboolean(L, 3) ? PRIVATE_MODE : FILE_MODE, &err) != 0) return push_and_clear(L, &err);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* rename(from, to) -> true */
+static int fs_rename(lua_State *L) {
+  const char *from = granted_argument(L, 1, "write", "fs.rename: from");
+  if (!from) return 2;
+  const char *to = granted_argument(L, 2, "write", "fs.rename: to");
+  if (!to) return 2;
+  orr_error err = ORR_ERROR_INIT;
+  if (orr__file_rename(from, to, &err) != 0) return push_and_clear(L, &err);
   lua_pushboolean(L, true);
   return 1;
 }
@@ -198,7 +214,7 @@ static int fs_write(lua_State *L) {
 void orr__lib_fs(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "stat", fs_stat }, { "list", fs_list }, { "mkdir", fs_mkdir }, { "remove", fs_remove }, { "read", fs_read },
-    { "write", fs_write }, { NULL, NULL }
+    { "write", fs_write }, { "rename", fs_rename }, { NULL, NULL }
   };
   lua_newtable(L);
   luaL_register(L, NULL, functions);

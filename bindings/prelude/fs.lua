@@ -6,7 +6,7 @@ local sort = table.sort
 local await, check = core.await, core.check
 
 local fs = {}
-local removeOptions = { recursive = "boolean" }
+local removeOptions, writeOptions = { recursive = "boolean" }, { private = "boolean" }
 
 ---What is there: nil if nothing is. Follows links. Needs `needs.read`.
 ---@param path string
@@ -58,8 +58,17 @@ end
 ---Writes a file of at most 1 MiB, whole or not at all. Needs `needs.write`.
 ---@param path string
 ---@param bytes string
-function fs.write(path, bytes)
-  await(raw.write(path, bytes))
+---@param options? { private: boolean? } private: only its owner may read it
+function fs.write(path, bytes, options)
+  await(raw.write(path, bytes, check(options or {}, "fs.write", writeOptions).private))
+end
+
+---Renames a file or a folder within a file system, so that it survives a power failure. A file or an empty folder that is called
+---`to` is replaced. Needs `needs.write` for both.
+---@param from string
+---@param to string
+function fs.rename(from, to)
+  await(raw.rename(from, to))
 end
 
 return fs

@@ -1,4 +1,4 @@
-/* Whole files: read one into memory, replace one so that a crash leaves the old or the new content.
+/* Whole files: read one into memory, replace or rename one so that a crash leaves the old or the new.
  *
  * Deliberately does not know what is in them. Blocking: for start-up, the store's thread and the command
  * line, not for the loop. Writing replaces a symbolic link by a file, as rename does. */
@@ -148,4 +148,14 @@ int orr__file_write(const char *path, const void *data, size_t len, unsigned mod
 done:
   free(temporary);
   return rc;
+}
+
+int orr__file_rename(const char *from, const char *to, orr_error *reterr) {
+  if (rename(from, to) != 0) {
+    int code = errno == ENOENT || errno == ENOTDIR ? ORR_E_NOT_FOUND
+             : errno == EEXIST || errno == ENOTEMPTY ? ORR_E_EXISTS
+                                                     : ORR_E_IO;
+    return orr__error_errno(reterr, code, errno, "renaming %s to %s", from, to);
+  }
+  return sync_folder(to) ? 0 : orr__error_errno(reterr, ORR_E_IO, errno, "folder of %s", to);
 }

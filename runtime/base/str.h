@@ -52,5 +52,8 @@ int orr__file_read(const char *path, size_t max, char **ret_data, size_t *ret_le
 /* Writes it whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. */
 int orr__file_write(const char *path, const void *data, size_t len, unsigned mode,
                     struct orr_error *reterr);
+/* Renames a file or folder, replacing a file or an empty folder that is called `to`, and syncs the folder it is in then.
+ * Returns 0 or ORR_E_NOT_FOUND, ORR_E_EXISTS (a folder with something in it), ORR_E_IO, ORR_E_NOMEM. */
+int orr__file_rename(const char *from, const char *to, struct orr_error *reterr);
 
 #endif

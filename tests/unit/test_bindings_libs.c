@@ -133,7 +133,12 @@ static void test_libs__files_where_needs_allows(void **state) {
           "assert(fs.remove(DIR .. '/w/a') == false) ok, err = pcall(fs.read, DIR .. '/nope') assert(not ok and err.code == 'not_found')\n"
           "ok, err = pcall(fs.write, DIR .. '/elsewhere', 'x') assert(not ok and err.code == 'denied' and err.message:find('needs'), err.message)\n"
           "ok, err = pcall(fs.read, '/etc/passwd') assert(not ok and err.code == 'denied') ok, err = pcall(fs.read, 'relative') assert(not ok and tostring(err):find('absolute'))\n"
-          "ok, err = pcall(fs.write, DIR .. '/w/big', ('x'):rep(1048577)) assert(not ok and err.code == 'limit')");
+          "ok, err = pcall(fs.write, DIR .. '/w/big', ('x'):rep(1048577)) assert(not ok and err.code == 'limit')\n"
+          "fs.write(DIR .. '/w/p', 'x', { private = true }) assert(fs.stat(DIR .. '/w/p').mode == 384) fs.write(DIR .. '/w/q', 'y') assert(fs.stat(DIR .. '/w/q').mode == 420)\n"
+          "fs.rename(DIR .. '/w/p', DIR .. '/w/q') assert(fs.read(DIR .. '/w/q') == 'x' and not fs.exists(DIR .. '/w/p'))\n"
+          "ok, err = pcall(fs.rename, DIR .. '/w/p', DIR .. '/w/q') assert(not ok and err.code == 'not_found' and err.message:find('/w/p to '), err.message)\n"
+          "ok, err = pcall(fs.rename, DIR .. '/w/q', DIR .. '/out') assert(not ok and err.code == 'denied') ok, err = pcall(fs.rename, DIR .. '/x', DIR .. '/w/q') assert(not ok and err.code == 'denied')\n"
+          "fs.mkdir(DIR .. '/w/c/d') fs.mkdir(DIR .. '/w/e') ok, err = pcall(fs.rename, DIR .. '/w/e', DIR .. '/w/c') assert(not ok and err.code == 'exists')");
   free(needs);
 }
 
