@@ -16,7 +16,7 @@
 #define MAX_SECONDS (366.0 * 86400)
 
 static const char *const keys[] = { "apiVersion", "code", "name", "version", "optionTypes", "connectionOptionTypes", "idempotent",
-  "visibilityDelay", "refreshInterval", "timeout", "timeouts", "needs", NULL };
+  "visibilityDelay", "refreshInterval", "timeout", "timeouts", "maxRunning", "needs", NULL };
 static const char *const need_keys[] = { "http", "exec", "read", "write", NULL };
 
 static const char *word_at(void *arg, size_t i) {
@@ -178,6 +178,10 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   d->refresh_interval = take_seconds(map, "Provider", "refreshInterval", 0.1, findings);
   d->timeout = take_seconds(map, "Provider", "timeout", 1, findings);
   take_timeouts(d, map, findings);
+  double running = orr__json_num(map, "maxRunning", orr__json_get(map, "maxRunning") ? -1 : 0);
+  d->max_running = running >= 1 && running <= 1e6 && running == floor(running) ? (int64_t)running : 0;
+  if (orr__json_get(map, "maxRunning") && d->max_running == 0)
+    orr__finding(findings, "Provider: maxRunning must be a whole number from 1 to 1000000");
   take_needs(d, map, findings);
   orr__declare_options(orr__json_get(map, "optionTypes"), "optionTypes", &d->options, &d->option_count, findings);
   orr__declare_options(orr__json_get(map, "connectionOptionTypes"), "connectionOptionTypes", &d->connection_options,

@@ -14,11 +14,12 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   core->zones = orr__zones_new(config->zoneinfo ? config->zoneinfo : "/usr/share/zoneinfo");
   core->due = orr__wheel_new();
   core->fires = orr__wheel_new();
+  core->slots = orr__slots_new();
   core->started_ms = orr__loop_wall_ms(config->loop);
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
   orr__call_install(core);
-  if (!core->data_dir || !core->zones || !core->due || !core->fires) {
+  if (!core->data_dir || !core->zones || !core->due || !core->fires || !core->slots) {
     orr__core_free(core);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
@@ -37,6 +38,7 @@ void orr__core_drain(orr__core *core) {
   core->is_draining = true;
   orr__timer_stop(core->loop, &core->due_timer);
   orr__timer_stop(core->loop, &core->fire_timer);
+  orr__timer_stop(core->loop, &core->slot_timer);
   /* Who only watches will see no more; who waits in line for a subject will not get it. */
   while (core->watchers) {
     orr__watcher *w = core->watchers;
@@ -81,6 +83,7 @@ void orr__core_free(orr__core *core) {
   }
   orr__timer_stop(core->loop, &core->due_timer);
   orr__timer_stop(core->loop, &core->fire_timer);
+  orr__timer_stop(core->loop, &core->slot_timer);
   size_t pos = 0;
   void *subject;
   while (orr__map_next(&core->subjects, &pos, NULL, &subject)) free(subject);
@@ -88,6 +91,7 @@ void orr__core_free(orr__core *core) {
   orr__map_clear(&core->calls);
   orr__wheel_free(core->due);
   orr__wheel_free(core->fires);
+  orr__slots_free(core->slots);
   orr__zones_free(core->zones);
   for (size_t i = 0; i < core->name_count; i++) free(core->names[i]);
   free(core->names);

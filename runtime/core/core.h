@@ -37,6 +37,7 @@ typedef struct orr__core_config {
   orr__random *random;
   const char *zoneinfo;      /* folder of TZif files; NULL: /usr/share/zoneinfo */
   const char *data_dir;      /* for status; copied */
+  int64_t max_running;       /* results at a time; 0: no limit */
   enum orr__role role;
   orr__core_sink sink;
 } orr__core_config;

@@ -100,6 +100,7 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
   if (!code) code = orr__draft_check_connection(flow, declaration);
   if (!code) code = set_schedule(flow, backup);
   if (!code) code = orr__retention_apply(flow, backup);
+  if (!code) code = orr__retry_apply(flow, backup);
   return code ? code : orr__draft_set_options(flow, declaration);
 }
 

@@ -54,6 +54,8 @@ void orr__flow_end(orr__flow *flow) {
   if (flow->next) flow->next->prev = flow->prev;
   core->flow_count--;
   orr__flow_hush(flow);
+  if (flow->slot_id) orr__admit_drop(core, flow->slot_id);
+  orr__object_free((orr__object *)flow->next_result);
   orr__graph_clear(&flow->graph);
   orr__object_free((orr__object *)flow->op);
   orr__answer_clear(&flow->answer);

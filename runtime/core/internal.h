@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "core/core.h"
+#include "core/slots.h"
 #include "core/wheel.h"
 #include "core/zone.h"
 #include "model/json.h"
@@ -75,6 +76,10 @@ struct orr__flow {
   orr_error findings;                /* of a draft: default findings, then the hooks' */
   char *reserved;                    /* a name nobody else may take while the flow lives */
   orr__json *out;                    /* the reply being built */
+  bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
+  int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
+  bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
+  orr_result *next_result;           /* retry_policy.c: written with the end of this one */
   int64_t id;                        /* scratch: a row looked for */
   int64_t *ids;                      /* scratch: rows to go through */
   size_t id_count, id_at;
@@ -110,7 +115,8 @@ struct orr__core {
   orr__zones *zones;
   orr__wheel *due;                   /* result id -> mono ms of the next action */
   orr__wheel *fires;                 /* Backup id -> wall ms of the next fire */
-  orr__timer due_timer, fire_timer;
+  orr__slots *slots;
+  orr__timer due_timer, fire_timer, slot_timer;
   orr__map subjects;
   orr__map calls;                    /* call id -> flow */
   orr__flow *flows;
@@ -247,6 +253,23 @@ void orr__recover_cancel(orr__core *core, int64_t result_id);
 /* A new result like flow->graph.result, linked to it, in a flow of its own that holds it. NULL: flow->code. To be inserted by
  * orr__run_insert, and to go on by orr__run_go. */
 orr__flow *orr__run_like(orr__flow *flow);
+/* ---- admit.c, retry_policy.c -------------------------------------------------------------------------------- */
+
+/* May flow->graph.result begin, or go on that has begun? True: it has its slots. False: it is in the line, and its statusMessage says why. */
+bool orr__admit(orr__flow *flow);
+/* A stored result that is not let in: commits what has changed, looks again later, ends the flow. */
+void orr__admit_wait(orr__flow *flow);
+/* It runs whatever the limits: a person said so, or an earlier runtime had let it in. */
+void orr__admit_hold(orr__flow *flow);
+void orr__admit_row(orr__core *core, const orr_result *result); /* the same for a row read at the start; it need not be whole */
+/* It has ended, needs attention or is gone: the next one is let in. */
+void orr__admit_drop(orr__core *core, int64_t result_id);
+
+/* Takes retryAttempts and retryDelay of flow->args. 0, or INVALID in flow. */
+int orr__retry_apply(orr__flow *flow, orr_backup *backup);
+/* flow->graph.result ends in tx: writes the result that runs it again, if its Backup says so. */
+void orr__retry_write(orr__flow *flow, orr__tx *tx);
+void orr__retry_go(orr__flow *flow); /* that is committed */
 
 /* ---- resolve.c, resolve_draft.c ----------------------------------------------------------------------------- */
 

@@ -81,6 +81,7 @@ static bool is_reached(const orr__watcher *w, const orr_result *result) {
 }
 
 void orr__result_changed(orr__core *core, const orr_result *result) {
+  if (orr__status_is_terminal(result->status) || result->attention) orr__admit_drop(core, result->id);
   char *text = NULL;
   for (orr__watcher **at = &core->watchers; *at;) {
     orr__watcher *w = *at;
@@ -107,6 +108,7 @@ void orr__result_changed(orr__core *core, const orr_result *result) {
 }
 
 void orr__result_removed(orr__core *core, int64_t result_id) {
+  orr__admit_drop(core, result_id);
   for (orr__watcher **at = &core->watchers; *at;) {
     orr__watcher *w = *at;
     if (w->kind == ORR_WATCH_EVENTS || w->result_id != result_id) {

@@ -81,6 +81,7 @@ typedef struct orr__declaration {
   bool is_idempotent;
   double visibility_delay;   /* seconds; 0: none declared */
   double refresh_interval;   /* seconds; 0: the default, 60 */
+  int64_t max_running;       /* results of it at a time; 0: no limit */
   double timeout;            /* seconds until a result's deadline; 0: the default, 24 h */
   uint32_t hooks;            /* a bit per hook that it has */
   double hook_timeouts[ORR_HOOK_COUNT]; /* seconds; 0: the table's */

@@ -173,7 +173,7 @@ void orr__recover_cancel(orr__core *core, int64_t result_id) {
 /* ---- at the start ------------------------------------------------------------------------------------------- */
 
 /* What is read at the start, slot by slot. */
-enum { IN_FLIGHT, INTENT, SENT, SCHEDULED, CANCELLED };
+enum { IN_FLIGHT, INTENT, SENT, SCHEDULED, CANCELLED, LIMITED };
 
 /* Open ops of no result: drafts, deletions, extractions. Nobody waits for them any more. */
 static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
@@ -235,6 +235,8 @@ static void take_up_results(orr__flow *flow) {
   for (size_t i = 0; i < orr__tx_rows(flow->tx, CANCELLED); i++)
     orr__recover_one(core, orr__object_id(orr__tx_row(flow->tx, CANCELLED, i)));
   orr__map_clear(&open);
+  for (size_t i = 0; i < orr__tx_rows(flow->tx, LIMITED); i++)
+    orr__admit_row(core, (const orr_result *)orr__tx_row(flow->tx, LIMITED, i));
   orr__refresh_arm(core);
 }
 
@@ -271,6 +273,10 @@ static void start_read(orr__flow *flow) {
   orr__where scheduled = { .field = ORR_F_backup_schedule, .compare = ORR_IS_SET };
   orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
                               { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
+  orr__where limited[2] = { in_flight, { .field = ORR_F_result_isLimited, .compare = ORR_EQ, .number = 1 } };
+  const uint64_t seat = ORR_BIT(ORR_F_result_providerCode) | ORR_BIT(ORR_F_result_connectionId) |
+                        ORR_BIT(ORR_F_result_computeServerId) | ORR_BIT(ORR_F_result_status) |
+                        ORR_BIT(ORR_F_result_attention) | ORR_BIT(ORR_F_result_sentDate);
   const uint64_t due = ORR_BIT(ORR_F_result_uuid) | ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_nextAction) |
                        ORR_BIT(ORR_F_result_nextActionDate);
   const orr__query queries[] = {
@@ -279,6 +285,7 @@ static void start_read(orr__flow *flow) {
     [SENT] = { .model = ORR_M_op, .where = &sent, .where_count = 1 },
     [SCHEDULED] = { .model = ORR_M_backup, .where = &scheduled, .where_count = 1 },
     [CANCELLED] = { .model = ORR_M_result, .where = cancelled, .where_count = 2, .fields = 1 },
+    [LIMITED] = { .model = ORR_M_result, .where = limited, .where_count = 2, .fields = seat },
   };
   for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
     orr__query query = queries[i];

@@ -267,6 +267,8 @@ static void due_loaded(orr__flow *flow) {
         graph.result->attention) {
       if (!groups)
         orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 10000); /* the store is not well: later */
+      else
+        orr__admit_drop(core, (int64_t)id);
       orr__graph_clear(&graph);
       continue;
     }

@@ -72,6 +72,7 @@ static void status_read(orr__flow *flow) {
   orr__json_put(out, "attention", attention);
   orr__json_put_int(out, "schedules", orr__tx_number(flow->tx, flow->slot4));
   orr__json_put_int(out, "due", (int64_t)orr__wheel_len(core->due));
+  orr__json_put_int(out, "waiting", (int64_t)orr__slots_waiting(core->slots));
   orr__json_put_int(out, "inFlight", (int64_t)core->calls.len);
   int64_t providers[2] = { 0, 0 };
   if (core->ops->list(core->ops->self, count_provider, providers, &flow->error) == 0) {

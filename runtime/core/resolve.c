@@ -157,6 +157,7 @@ static void tell(orr__flow *flow, const orr_result *next) {
   orr__object_clean(&result->head);
   orr__result_changed(flow->core, result);
   orr__flow_arm(flow);
+  if (!orr__status_is_terminal(result->status)) orr__admit_hold(flow);
   reply(flow, next);
   if (orr__streq(result->status, "CANCEL_REQUESTED"))
     orr__recover_cancel(flow->core, result->id); /* now it is known what to cancel */

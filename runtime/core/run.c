@@ -121,6 +121,7 @@ uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx
       orr__result_end(flow->core, result, result->status, NULL);
       flow->graph.result = result; /* the event is about it */
       ended_event(flow, tx, result);
+      flow->has_ended_early = true;
       flow->graph.result = own;
     }
     orr__cancel_keep(flow, result);
@@ -192,11 +193,13 @@ static void result_committed(orr__flow *flow) {
   }
   committed(flow);
   orr__flow_arm(flow);
+  orr__retry_go(flow);
   orr__flow_end(flow);
 }
 
 void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
+  if (ends_now(result) || flow->has_ended_early) orr__retry_write(flow, tx);
   if (ends_now(result)) {
     ended_event(flow, tx, result);
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
@@ -226,6 +229,7 @@ int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested
   orr__set_int(o, ORR_F_result_backupId, backup->id);
   orr__set_str(o, ORR_F_result_backupName, backup->name);
   orr__set_str(o, ORR_F_result_providerCode, backup->providerCode);
+  if (flow->graph.connection) orr__set_int(o, ORR_F_result_connectionId, flow->graph.connection->id);
   if (flow->graph.server) orr__set_int(o, ORR_F_result_computeServerId, flow->graph.server->id);
   orr__set_str(o, ORR_F_result_status, "START_REQUESTED");
   orr__set_str(o, ORR_F_result_trigger, trigger);
@@ -260,6 +264,8 @@ void orr__run_insert(orr__flow *flow, orr__tx *tx) {
   enum orr__hook hook = stage_from(flow, ORR_HOOK_prepareExecuteBackup);
   stage_fields(flow, hook);
   flow->hook = hook;
+  flow->is_waiting = !orr__admit(flow);
+  flow->slot_id = flow->graph.result->id;
   const orr_backup *backup = flow->graph.backup;
   const orr_server *server = flow->graph.server;
   orr__tx_guard_str(tx, ORR_M_backup, backup->id, ORR_F_backup_uuid,
@@ -267,7 +273,7 @@ void orr__run_insert(orr__flow *flow, orr__tx *tx) {
   if (server) orr__tx_guard_str(tx, ORR_M_server, server->id, ORR_F_server_uuid, server->uuid);
   orr__tx_insert(tx, &flow->graph.result->head);
   orr__object_clean(&flow->graph.result->head);
-  orr__flow_intend(flow, tx, hook);
+  if (!flow->is_waiting) orr__flow_intend(flow, tx, hook);
   orr__flow_event(flow, tx, "result.accepted", "info", "accepted (%s)", flow->graph.result->trigger);
 }
 
@@ -277,6 +283,12 @@ static void stage_done(orr__flow *flow);
 
 void orr__run_go(orr__flow *flow) {
   orr_result *result = flow->graph.result;
+  flow->slot_id = 0; /* it is stored: its end gives them back */
+  if (flow->is_waiting) {
+    flow->is_waiting = false;
+    orr__admit_wait(flow);
+    return;
+  }
   if (orr__streq(result->status, "START_REQUESTED")) orr__set_str(&result->head, ORR_F_result_status, "INITIALIZING");
   orr__flow_hook(flow, flow->hook, stage_done);
 }
@@ -422,8 +434,13 @@ static void stage_done(orr__flow *flow) {
 static void restart(orr__flow *flow) {
   orr__tx *tx = orr__flow_tx(flow);
   enum orr__hook hook = stage_from(flow, (enum orr__hook)flow->hook);
-  stage_fields(flow, hook);
   flow->hook = hook;
+  if (!orr__admit(flow)) {
+    orr__tx_free(tx);
+    orr__admit_wait(flow);
+    return;
+  }
+  stage_fields(flow, hook);
   flow->attempt = (int)flow->graph.result->errorCount + 1;
   orr__flow_intend(flow, tx, hook);
   orr__flow_write(flow, tx);

@@ -56,7 +56,7 @@ const char *orr_error_field_message(const orr_error *error, size_t i) {
 
 /* ---- settings ----------------------------------------------------------------------------------------------- */
 
-enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_COUNT };
+enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_MAX_RUNNING, S_COUNT };
 
 static const struct {
   const char *key, *type, *standard, *doc;
@@ -74,6 +74,7 @@ static const struct {
   [S_SEED] = { "seed", "number", "", "makes ids and chance repeatable, for tests" },
   [S_ZONEINFO] = { "zoneinfo", "path", "/usr/share/zoneinfo", "the time zone database" },
   [S_MEMORY] = { "memory_limit", "number", "67108864", "bytes of memory for each provider's Lua state" },
+  [S_MAX_RUNNING] = { "max_running", "number", "0", "results that may run at a time, others wait; 0 is no limit" },
 };
 
 struct orr_settings {
@@ -334,6 +335,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                               .random = &rt->random,
                               .zoneinfo = setting(settings, S_ZONEINFO),
                               .data_dir = rt->data_dir,
+                              .max_running = (int64_t)strtoull(setting(settings, S_MAX_RUNNING), NULL, 10),
                               .role =
                                   strcmp(setting(settings, S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
                               .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log } };
