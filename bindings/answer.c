@@ -28,7 +28,7 @@ typedef struct reading {
   orr__answer *answer;
 } reading;
 
-static const char *const keys[] = { "success", "msg", "errors", "data", "inProgress", "retry", "after", "backupResult", "updates", NULL };
+static const char *const keys[] = { "success", "msg", "errors", "data", "inProgress", "retry", "after", "gone", "backupResult", "updates", NULL };
 
 static const orr__hook_info *hook_of(const reading *r) {
   return &orr__hooks[r->hc->call->hook];
@@ -249,18 +249,25 @@ static bool take_data(reading *r, lua_State *L, int table, bool is_success) {
 static void read_table(reading *r, lua_State *L, int table) {
   orr__answer *answer = r->answer;
   unsigned flags = hook_of(r)->flags;
-  bool has_success, is_success, has_retry, is_retry;
+  bool has_success, is_success, has_retry, is_retry, has_gone, is_gone;
   luaL_checkstack(L, LUA_MINSTACK, "answer");
   if (!check_keys(r, L, table) || !take_flag(r, L, table, "success", &has_success, &is_success) ||
-      !take_flag(r, L, table, "retry", &has_retry, &is_retry) || !take_after(r, L, table) || !take_errors(r, L, table) ||
+      !take_flag(r, L, table, "retry", &has_retry, &is_retry) || !take_flag(r, L, table, "gone", &has_gone, &is_gone) ||
+      !take_after(r, L, table) || !take_errors(r, L, table) ||
       !take_flag(r, L, table, "inProgress", &answer->has_in_progress, &answer->in_progress))
     return;
+  if (is_gone && r->hc->call->hook != ORR_HOOK_refreshBackupResult) {
+    refuse(r, "answered gone; only refreshBackupResult can say that of the external job");
+    return;
+  }
   raw_field(L, table, "msg");
   if (!take_msg(r, L, lua_gettop(L), "msg")) return;
   if (!has_success && (flags & ORR_HOOK_EXECUTION)) is_success = is_execution_response(L, table);
   /* Findings are judged by their entries: an empty table replaces the default ones and halts nothing. */
   if (!has_success && (flags & ORR_HOOK_FINDINGS)) is_success = answer->has_errors;
   if ((flags & ORR_HOOK_FINDINGS) && answer->errors.field_count > 0) is_success = false;
+  answer->is_gone = is_gone;
+  is_retry = is_retry || is_gone;
   if (is_retry) is_success = false;
   if (!take_data(r, L, table, is_success)) return;
   if (flags & ORR_HOOK_EXECUTION) {

@@ -16,7 +16,7 @@
 #define MAX_SECONDS (366.0 * 86400)
 
 static const char *const keys[] = { "apiVersion", "code", "name", "version", "optionTypes", "connectionOptionTypes", "idempotent",
-  "visibilityDelay", "refreshInterval", "timeout", "timeouts", "maxRunning", "needs", NULL };
+  "visibilityDelay", "refreshInterval", "timeout", "timeouts", "noProgressTimeout", "maxRunning", "needs", NULL };
 static const char *const need_keys[] = { "http", "exec", "read", "write", NULL };
 
 static const char *word_at(void *arg, size_t i) {
@@ -177,6 +177,7 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   d->visibility_delay = take_seconds(map, "Provider", "visibilityDelay", 0, findings);
   d->refresh_interval = take_seconds(map, "Provider", "refreshInterval", 0.1, findings);
   d->timeout = take_seconds(map, "Provider", "timeout", 1, findings);
+  d->no_progress_timeout = take_seconds(map, "Provider", "noProgressTimeout", 1, findings);
   take_timeouts(d, map, findings);
   double running = orr__json_num(map, "maxRunning", orr__json_get(map, "maxRunning") ? -1 : 0);
   d->max_running = running >= 1 && running <= 1e6 && running == floor(running) ? (int64_t)running : 0;

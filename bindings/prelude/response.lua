@@ -9,7 +9,7 @@ local function suggestion(word, names)
 end
 
 local ServiceResponse = {}
-local responseKeys = { "success", "msg", "errors", "data", "inProgress", "retry", "after" }
+local responseKeys = { "success", "msg", "errors", "data", "inProgress", "retry", "after", "gone" }
 local responseMeta = {
   __index = ServiceResponse,
   __newindex = function(response, key, value)
@@ -55,6 +55,15 @@ function ServiceResponse.retry(msg, opts)
   return setmetatable({ success = false, retry = true, msg = msg, after = opts and opts.after }, responseMeta)
 end
 
+---Out of refreshBackupResult: the external job is not there any more, and nobody knows how it ended. Said twice, visibilityDelay
+---apart, somebody has to look (attention lost_external); said once, it may only have been a glimpse.
+---@param msg? string
+---@return ServiceResponse
+function ServiceResponse.gone(msg)
+  noColon(msg, "gone")
+  return setmetatable({ success = false, retry = true, gone = true, msg = msg }, responseMeta)
+end
+
 local function filled(meta, fields)
   local made = setmetatable({}, meta)
   for key, value in pairs(fields or {}) do made[key] = value end
@@ -67,7 +76,7 @@ setmetatable(ServiceResponse, {
     for _, name in pairs(responseKeys) do
       if name == key then return nil end
     end
-    error("ServiceResponse has no '" .. raw.text(key) .. "'" .. suggestion(key, { "success", "error", "retry" }), 2)
+    error("ServiceResponse has no '" .. raw.text(key) .. "'" .. suggestion(key, { "success", "error", "retry", "gone" }), 2)
   end,
 })
 

@@ -82,6 +82,7 @@ typedef struct orr__declaration {
   double visibility_delay;   /* seconds; 0: none declared */
   double refresh_interval;   /* seconds; 0: the default, 60 */
   int64_t max_running;       /* results of it at a time; 0: no limit */
+  double no_progress_timeout; /* seconds that progress may stay as it is; 0: for ever */
   double timeout;            /* seconds until a result's deadline; 0: the default, 24 h */
   uint32_t hooks;            /* a bit per hook that it has */
   double hook_timeouts[ORR_HOOK_COUNT]; /* seconds; 0: the table's */
@@ -131,6 +132,7 @@ typedef struct orr__answer {
   char *data;                /* JSON of `data` where that is a plain value, or NULL */
   bool has_in_progress, in_progress;
   double retry_after;        /* seconds; negative: not said */
+  bool is_gone;              /* refreshBackupResult, RETRY: the external job is not there any more */
   bool has_left_nothing;     /* it was marked sent, and each act since is known never to have left (connection refused) */
   orr_error error;           /* for ERROR, TIMEOUT, INTERRUPTED and RETRY by an error: message with provider, version, hook, file, line */
   char *traceback;           /* or NULL */

@@ -7,6 +7,8 @@
  *   success        status terminal: it has ended. Else again after the interval; errors in a row are forgotten
  *   halt           FAILED with msg, and an event that the external job may still run
  *   retry, error   again with back-off, ORR_ERROR_BUDGET times in a row, then attention refresh_failing
+ *   gone           the external job is not there: again after visibilityDelay; still gone: attention lost_external
+ *   no progress    for the declared time, where progress is told: attention no_progress
  *   past deadline  attention overdue
  *
  * In a batch, failure is per result, by status; `false` or an error is transient for all of them. */
@@ -54,6 +56,39 @@ static void back_off(orr__flow *flow) {
   orr__result_next(flow, ORR_HOOK_refreshBackupResult, wait);
 }
 
+/* One glimpse is no evidence: what was sent may not be visible yet, and lists are cut. */
+static void seen_gone(orr__flow *flow, orr__tx *tx) {
+  orr_result *result = flow->graph.result;
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  double interval = orr__refresh_interval(flow);
+  double delay = declaration && declaration->visibility_delay > interval ? declaration->visibility_delay : interval;
+  int64_t now = orr__now(flow->core);
+  orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
+  if (!orr__object_has(&result->head, ORR_F_result_goneDate)) {
+    orr__set_int(&result->head, ORR_F_result_goneDate, now);
+    orr__flow_event(flow, tx, "result.gone", "warning", "the external job %s is not there: looking again in %g s",
+                    result->externalId ? result->externalId : "", delay);
+  }
+  int64_t left = result->goneDate + (int64_t)(delay * 1000) - now;
+  if (left > 0)
+    orr__result_next(flow, ORR_HOOK_refreshBackupResult, (double)left / 1000);
+  else
+    orr__result_attention(flow, "lost_external");
+}
+
+/* Has progress been told once, and has it stood still for longer than the provider says it may? */
+static bool is_stuck(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  orr__object *o = &result->head;
+  const orr__declaration *declaration = orr__flow_declaration(flow);
+  int64_t now = orr__now(flow->core);
+  if (!declaration || declaration->no_progress_timeout <= 0) return false;
+  if (o->dirty & (ORR_BIT(ORR_F_result_progress) | ORR_BIT(ORR_F_result_sizeInBytes)))
+    orr__set_int(o, ORR_F_result_progressDate, now);
+  return orr__object_has(o, ORR_F_result_progressDate) &&
+         now - result->progressDate >= (int64_t)(declaration->no_progress_timeout * 1000);
+}
+
 static void back_to_wheel(orr__flow *flow, double in_seconds) {
   uint64_t dirty = flow->graph.result->head.dirty;
   orr__result_next(flow, ORR_HOOK_refreshBackupResult, in_seconds);
@@ -66,10 +101,13 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
   orr__object *o = &result->head;
   orr__result_well(result);
+  if (orr__object_has(o, ORR_F_result_goneDate)) orr__unset(o, ORR_F_result_goneDate);
   if (orr__status_is_terminal(result->status)) {
     orr__result_finish(flow, result->status, flow->answer.msg);
   } else if (orr__object_has(o, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate) {
     orr__result_attention(flow, "overdue");
+  } else if (is_stuck(flow)) {
+    orr__result_attention(flow, "no_progress");
   } else {
     if (flow->answer.msg) orr__set_str(o, ORR_F_result_statusMessage, flow->answer.msg);
     bool has_news = o->dirty || (flow->graph.backup && flow->graph.backup->head.dirty);
@@ -108,6 +146,8 @@ static void refreshed(orr__flow *flow) {
     orr__result_finish(flow, "FAILED", orr__answer_text(&flow->answer));
     orr__flow_event(flow, tx, "result.orphan", "warning", "refreshing has stopped; the external job %s may still run",
                     result->externalId ? result->externalId : "");
+  } else if (flow->answer.is_gone) {
+    seen_gone(flow, tx);
   } else {
     back_off(flow);
   }

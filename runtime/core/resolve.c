@@ -196,6 +196,8 @@ static void go_on(orr__flow *flow) {
   orr__set_str(o, is_cancel ? ORR_F_result_previousStatus : ORR_F_result_status, "IN_PROGRESS");
   orr__unset(o, ORR_F_result_attention);
   orr__set_int(o, ORR_F_result_errorCount, 0);
+  orr__unset(o, ORR_F_result_goneDate);
+  if (orr__object_has(o, ORR_F_result_progressDate)) orr__set_int(o, ORR_F_result_progressDate, now);
   if (orr__object_has(o, ORR_F_result_deadlineDate) && now >= result->deadlineDate)
     orr__set_int(o, ORR_F_result_deadlineDate, now + (int64_t)(timeout_s * 1000));
   orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);

@@ -13,6 +13,7 @@ static const struct {
     {"unknown_start", "see whether ", "'s job exists outside"},
     {"refresh_failing", "repair what keeps ", " from being refreshed"},
     {"overdue", "see how ", "'s job is going outside"},
+    {"no_progress", "see whether ", "'s job is stuck outside"},
     {"provider_missing", "bring back the provider of ", ""},
     {"lost_external", "see where ", "'s job has gone outside"},
 };
