@@ -43,7 +43,7 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
   orr__tx_insert(tx, &row->head);
   if (++flow->core->events_since_prune >= 1000) {
     flow->core->events_since_prune = 0;
-    orr__tx_prune(tx, ORR_M_event, ORR_EVENTS_KEPT);
+    orr__tx_prune(tx, ORR_M_event, row->id - ORR_EVENTS_KEPT);
   }
 }
 

@@ -84,7 +84,8 @@ static int add_copy(orr__slot *slot, const orr__object *row, uint64_t fields) {
 
 static int run_query(const orr__memory_table *table, const orr__query *query, bool is_count, orr__slot *slot) {
   bool is_sorted = query->order_field > 0 && !is_count;
-  size_t limit = is_count || is_sorted ? SIZE_MAX : query->limit;
+  size_t end = query->skip < SIZE_MAX - query->limit ? query->skip + query->limit : SIZE_MAX;
+  size_t limit = is_count || is_sorted ? SIZE_MAX : end;
   orr__object **found = malloc((table->count + 1) * sizeof *found);
   if (!found) return ORR_E_NOMEM;
   size_t count = 0;
@@ -97,7 +98,7 @@ static int run_query(const orr__memory_table *table, const orr__query *query, bo
     slot->number = (int64_t)count;
   } else {
     if (is_sorted) qsort_r(found, count, sizeof *found, compare_rows, (void *)query);
-    for (size_t i = 0; i < count && i < query->limit && !code; i++) code = add_copy(slot, found[i], query->fields);
+    for (size_t i = query->skip; i < count && i < end && !code; i++) code = add_copy(slot, found[i], query->fields);
   }
   free(found);
   return code;

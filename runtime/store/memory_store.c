@@ -191,8 +191,8 @@ static int run_write(memory_store *self, const orr__step *step, orr_error *reter
     case ORR_STEP_DELETE_WHERE:
       return delete_rows(self, step->model, table->count, step->field, step->number, reterr);
     default: {
-      size_t keep = (uint64_t)step->number < table->count ? (size_t)step->number : table->count;
-      return delete_rows(self, step->model, table->count - keep, -1, 0, reterr);
+      size_t end = step->number < INT64_MAX ? orr__memory_table_place(table, step->number + 1) : table->count;
+      return delete_rows(self, step->model, end, -1, 0, reterr);
     }
   }
 }

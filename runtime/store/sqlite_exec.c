@@ -199,6 +199,7 @@ static int run_query(orr__sqlite *self, const orr__step *step, orr__slot *slot, 
   int param;
   int rc = bind_where(statement, query, &param);
   if (!rc && step->kind == ORR_STEP_QUERY) rc = sqlite3_bind_int64(statement, param, (sqlite3_int64)query->limit);
+  if (!rc && step->kind == ORR_STEP_QUERY && query->skip) rc = sqlite3_bind_int64(statement, param + 1, (sqlite3_int64)query->skip);
   while (!rc && !code && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
     rc = SQLITE_OK;
     if (step->kind == ORR_STEP_COUNT) {

@@ -85,6 +85,7 @@ static void add_query(orr__buf *sql, const orr__query *query, bool is_count) {
   if (query->order_field > 0)
     orr__buf_addf(sql, "\"%s\"%s, ", model->fields[query->order_field].name, direction);
   orr__buf_addf(sql, "\"id\"%s LIMIT ?%d", direction, param);
+  if (query->skip) orr__buf_addf(sql, " OFFSET ?%d", param + 1);
 }
 
 static void add_update(orr__buf *sql, const orr__model *model, uint64_t mask) {
@@ -95,16 +96,6 @@ static void add_update(orr__buf *sql, const orr__model *model, uint64_t mask) {
   orr__buf_addf(sql, " AND (\"status\" IS ?%d OR \"status\" IS NULL OR \"status\" NOT IN (", ORR_F_result_status + 1);
   orr__sqlite_words(sql, true);
   orr__buf_adds(sql, "))");
-}
-
-static void add_prune(orr__buf *sql, const orr__model *model) {
-  /* Counting back from the newest takes as long as what is kept; where the ids themselves show that there are not
-   * more rows than that, which is nearly always, two looks suffice. */
-  const char *t = model->table;
-  orr__buf_addf(sql,
-                "DELETE FROM \"%s\" WHERE \"id\" <= (SELECT \"id\" FROM \"%s\" WHERE (SELECT max(\"id\") FROM \"%s\")"
-                " - (SELECT min(\"id\") FROM \"%s\") >= ?1 ORDER BY \"id\" DESC LIMIT 1 OFFSET ?1)",
-                t, t, t, t);
 }
 
 static void add_text(orr__buf *sql, const orr__step *step) {
@@ -123,7 +114,7 @@ static void add_text(orr__buf *sql, const orr__step *step) {
     case ORR_STEP_DELETE_WHERE:
       orr__buf_addf(sql, "DELETE FROM \"%s\" WHERE \"%s\" = ?1", model->table, field);
       break;
-    case ORR_STEP_PRUNE: add_prune(sql, model); break;
+    case ORR_STEP_PRUNE: orr__buf_addf(sql, "DELETE FROM \"%s\" WHERE \"id\" <= ?1", model->table); break;
     case ORR_STEP_GUARD_STR:
     case ORR_STEP_GUARD_INT:
       orr__buf_addf(sql, "SELECT \"%s\" FROM \"%s\" WHERE \"id\" = ?1", field, model->table);
@@ -157,6 +148,7 @@ static void make_key(const orr__step *step, orr__sqlite_key *key) {
       (unsigned char)step->field,
       query && query->order_field > 0 ? (unsigned char)query->order_field : 0,
       query && query->is_descending,
+      query && query->skip,
   };
   uint64_t mask = query ? query->fields : step->kind == ORR_STEP_UPDATE ? step->mask : 0;
   key->len = 0;

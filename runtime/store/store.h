@@ -79,8 +79,8 @@ void orr__tx_update(orr__tx *tx, const orr__object *object, uint64_t mask);
 void orr__tx_delete(orr__tx *tx, enum orr__model_id model, int64_t id); /* NOT_FOUND if there is none */
 /* Deletes all rows whose reference or integer field has the value (a result's journal); none is fine. */
 void orr__tx_delete_where(orr__tx *tx, enum orr__model_id model, int field, int64_t value);
-/* Deletes the oldest rows beyond the newest `keep` (history limits); none is fine. */
-void orr__tx_prune(orr__tx *tx, enum orr__model_id model, int64_t keep);
+/* Deletes the rows up to this id (history limits); none is fine. It takes as long as there are rows that go. */
+void orr__tx_prune(orr__tx *tx, enum orr__model_id model, int64_t up_to_id);
 /* CONFLICT unless the row exists and its field has the value (string fields compare as text, NULL: unset). */
 void orr__tx_guard_str(orr__tx *tx, enum orr__model_id model, int64_t id, int field, const char *value);
 void orr__tx_guard_int(orr__tx *tx, enum orr__model_id model, int64_t id, int field, int64_t value);
@@ -101,7 +101,7 @@ typedef struct orr__where {
   int64_t number;              /* for the others */
 } orr__where;
 /* All conditions hold (none: all rows). order_field < 0: by id; ties go by id, unset sorts below everything. limit 0:
- * no limit but 1,000,000. Text is copied. A count looks at model and conditions only. Quick are conditions on id,
+ * no limit but 1,000,000; skip: so many rows before the first. Text is copied. A count looks at model and conditions only. Quick are conditions on id,
  * UNIQUE and INDEX fields (ORR_EQ, ORR_PREFIX, ORR_IS_SET). */
 typedef struct orr__query {
   enum orr__model_id model;
@@ -109,7 +109,7 @@ typedef struct orr__query {
   size_t where_count;
   int order_field;
   bool is_descending;
-  size_t limit;
+  size_t limit, skip;
   uint64_t fields;             /* a bit per field to load, 0: all (id always is) */
 } orr__query;
 int orr__tx_query(orr__tx *tx, const orr__query *query);

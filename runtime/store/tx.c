@@ -213,9 +213,9 @@ void orr__tx_delete_where(orr__tx *tx, enum orr__model_id model, int field, int6
   step->number = value;
 }
 
-void orr__tx_prune(orr__tx *tx, enum orr__model_id model, int64_t keep) {
+void orr__tx_prune(orr__tx *tx, enum orr__model_id model, int64_t up_to_id) {
   orr__step *step = orr__tx_step(tx, ORR_STEP_PRUNE, model);
-  if (step) step->number = keep > 0 ? keep : 0;
+  if (step) step->number = up_to_id;
 }
 
 /* ---- guards -------------------------------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ typedef struct orr__step {
   int field;                /* of guards and delete_where */
   int slot;                 /* of reads */
   int64_t id;
-  int64_t number;           /* the value of an integer guard or delete_where; what a prune keeps */
+  int64_t number;           /* the value of an integer guard or delete_where; the id up to which a prune goes */
   const char *text;         /* the value of a text guard (NULL: unset); the message of guard_none */
   uint64_t mask;            /* the fields an insert or update writes, never id or derived ones */
   uint64_t set;             /* those of them that have a value, the others become unset */

@@ -130,6 +130,16 @@ static void test_query__orders_and_limits(void **state) {
   assert_ids(b, &query, "2 3 5 4 1");
   query.limit = 3;
   assert_ids(b, &query, "2 3 5");
+  query.skip = 1;
+  assert_ids(b, &query, "3 5 4");
+  query.skip = 4;
+  assert_ids(b, &query, "1");
+  query.order_field = -1;
+  query.skip = 1;
+  assert_ids(b, &query, "2 3 4");
+  query.skip = 9;
+  assert_ids(b, &query, "");
+  query.skip = 0;
   query.order_field = ORR_F_result_statusMessage;
   query.limit = 0;
   assert_ids(b, &query, "3 4 1 2 5");
