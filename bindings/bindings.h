@@ -37,6 +37,7 @@ const orr__provider_ops *orr__bindings_ops(const orr__bindings *bindings);
 /* A provider from memory, under its code; the same code again is a new version of it. Checked like a file: a
  * version that fails leaves the working one in place (PROVIDER says why). */
 int orr__bindings_add_source(orr__bindings *bindings, const char *code, const char *text, size_t len, orr_error *reterr);
+const char *orr__bindings_library(void); /* the version of LuaJIT we were built for */
 /* Calls in flight, for tests and status. */
 size_t orr__bindings_calls(const orr__bindings *bindings);
 

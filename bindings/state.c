@@ -156,3 +156,5 @@ void orr__state_close(orr__version *v) {
   v->L = NULL;
   v->pool_len = 0;
 }
+
+const char *orr__bindings_library(void) { return LUAJIT_VERSION; }

@@ -1,5 +1,5 @@
 /* Prints one of the tables of the documentation, made from the definitions that the code is made from:
- * gen hooks | fields | errors | requests. docs/gen.sh compiles it and puts each table where it belongs.
+ * gen hooks | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
  *
  * Knows the .def files and Markdown, nothing else; links with nothing of ours. */
 #include <stdio.h>
@@ -157,12 +157,19 @@ static void print_requests(void) {
 #undef REQUEST
 }
 
+static void print_checks(void) {
+  printf("| check | what it finds |\n| --- | --- |\n");
+#define CHECK(name, doc) printf("| `%s` | ", #name), cell(doc), printf(" |\n");
+#include "host/doctor.def"
+}
+
 int main(int argc, char **argv) {
   const char *what = argc == 2 ? argv[1] : "";
   if (strcmp(what, "hooks") == 0) print_hooks();
   else if (strcmp(what, "fields") == 0) print_fields();
   else if (strcmp(what, "errors") == 0) print_errors();
   else if (strcmp(what, "requests") == 0) print_requests();
+  else if (strcmp(what, "checks") == 0) print_checks();
   else return 2;
   return 0;
 }

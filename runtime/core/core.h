@@ -9,6 +9,7 @@
 #define ORR_CORE_CORE_H
 
 #include "core/provider.h"
+#include "model/json.h"
 #include "port/crypto.h"
 #include "port/job.h"
 #include "port/loop.h"
@@ -40,6 +41,8 @@ typedef struct orr__core_config {
   int64_t max_running;       /* results at a time; 0: no limit */
   enum orr__role role;
   orr__core_sink sink;
+  /* Adds what only the wiring knows to the reply of runtime.facts: libraries, folders, the job runner. NULL: nothing. */
+  void (*facts)(void *self, orr__json *out); /* self: sink.self */
 } orr__core_config;
 
 int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_error *reterr);

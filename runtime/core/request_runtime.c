@@ -2,8 +2,12 @@
 #include "core/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "port/process.h"
 
 static const char *role_word(const orr__core *core) {
   return core->config.role == ORR_ROLE_SERVE ? "serve" : "command";
@@ -111,6 +115,55 @@ void orr__request_status(orr__flow *flow) {
       tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
   flow->id = orr__drafts_read(tx, NULL);
   orr__flow_submit(flow, tx, status_read);
+}
+
+/* ---- what it stands on -------------------------------------------------------------------------------------- */
+
+/* The programs of needs.exec, and where this process finds them. Names that come from an option are not known here. */
+static void put_programs(void *arg, const char *code, const char *path, const orr__declaration *declaration,
+                         const orr_error *err) {
+  (void)path, (void)err;
+  orr__json *needs = declaration ? orr__json_parse_map(declaration->needs ? declaration->needs : "{}", NULL) : NULL;
+  const orr__json *list = needs ? orr__json_get(needs, "exec") : NULL;
+  for (const orr__json *word = list ? orr__json_first(list) : NULL; word; word = orr__json_next(word)) {
+    const char *name = orr__json_text(word);
+    orr__json *map = name && !strchr(name, '$') ? orr__json_map() : NULL;
+    if (!map) continue;
+    char *found = orr__program_find(name);
+    orr__json_put_str(map, "provider", code);
+    orr__json_put_str(map, "name", name);
+    orr__json_put_str(map, "path", found);
+    orr__json_put_str(map, "package", orr__program_package(name));
+    orr__json_append(arg, map);
+    free(found);
+  }
+  orr__json_free(needs);
+}
+
+void orr__request_runtime_facts(orr__flow *flow) {
+  orr__core *core = flow->core;
+  orr__json *out = orr__json_map(), *programs = orr__json_list();
+  struct rlimit files;
+  if (out && programs) {
+    put_runtime(core, out);
+    orr__json_put_int(out, "startedDate", core->started_ms);
+    orr__json_put_int(out, "now", orr__loop_wall_ms(core->loop));
+    orr__json_put_str(out, "searchPath", getenv("PATH"));
+    orr__json_put_str(out, "zoneinfo", core->config.zoneinfo);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
+      orr__json_put_int(out, "openFiles", (int64_t)files.rlim_cur);
+    if (core->config.facts) core->config.facts(core->config.sink.self, out);
+    flow->code = core->ops->list(core->ops->self, put_programs, programs, &flow->error);
+    orr__json_put(out, "programs", programs);
+    programs = NULL;
+  }
+  if (flow->code)
+    orr__flow_fail(flow, flow->code, &flow->error);
+  else
+    orr__flow_reply(flow, out);
+  orr__json_free(programs);
+  orr__json_free(out);
+  orr__flow_end(flow);
 }
 
 /* ---- a copy of the database --------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2, ADVICE_MAX = 5 };
 /* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
 static void show_log(void *arg, const char *json) {
   const orr__cli *cli = arg;
+  if (cli->is_silent) return;
   cJSON *line = cJSON_Parse(json);
   const char *level = orr__json_word(line, "level");
   const char *message = orr__json_word(line, "message");

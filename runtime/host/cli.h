@@ -6,6 +6,7 @@
  *   cli_*.c       the commands that do more than ask once
  *   cli_help.c    --help
  *   cli_complete.c  what may come next on a line that is being typed (cli_completion.c: the shells' scripts)
+ *   doctor_*.c    the checks of `orrery doctor` (cli_doctor.c)
  *   render_*.c    everything that is printed */
 #ifndef ORR_HOST_CLI_H
 #define ORR_HOST_CLI_H
@@ -43,6 +44,7 @@ typedef struct orr__cli {
   orr__client *client;         /* NULL until orr__cli_connect */
   orr__paint paint;
   int signal_fd;
+  bool is_silent;              /* what a runtime in this process logs is not shown: the command tells it in its own way */
 } orr__cli;
 
 /* Fills globals, command, args and kept. INVALID with everything that is wrong at once; it may have set
@@ -59,6 +61,8 @@ int orr__stdin_secret(const char *what, bool *stdin_taken, char **ret_text, orr_
 
 /* data_dir, settings and config out of the global options and the environment. */
 int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr);
+/* Settings of a runtime that keeps nothing, with the same providers. */
+int orr__cli_place_apart(orr__cli *cli, orr_error *reterr);
 /* Owned; relative paths from the working directory. NULL: no memory. */
 char *orr__path_absolute(const char *path);
 
@@ -101,5 +105,6 @@ int orr__cli_status(orr__cli *cli);
 int orr__cli_serve(orr__cli *cli);
 int orr__cli_db_check(orr__cli *cli);
 int orr__cli_completion(orr__cli *cli);
+int orr__cli_doctor(orr__cli *cli);
 
 #endif

@@ -1,4 +1,4 @@
-/* Commands that show something in a form of its own: create, provider check, events, status, db check. */
+/* Commands that show something in a form of its own: create, provider check, events, db check. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,58 +170,6 @@ int orr__cli_events(orr__cli *cli) {
   if (!is_stopped) return orr__cli_fail(cli, &error);
   orr__error_clear(&error); /* the ordinary end of following */
   return 130;
-}
-
-/* ---- status ----------------------------------------------------------------------------------------------- */
-
-enum { EXIT_ATTENTION = 8 };
-
-static const char ATTENTION_VIEW[] = "ID=uuid:id BACKUP=backupName STATUS=status:status STARTED=startDate:ago NOTE=:problem";
-
-static void drop_zeros(cJSON *counts) {
-  cJSON *next = NULL;
-  for (cJSON *count = counts ? counts->child : NULL; count; count = next) {
-    next = count->next;
-    if (cJSON_IsNumber(count) && count->valuedouble == 0) cJSON_Delete(cJSON_DetachItemViaPointer(counts, count));
-  }
-}
-
-/* What needs somebody, and what to do about it. */
-static void add_needs(orr__buf *out, const orr__paint *paint, const cJSON *attention, const cJSON *drafts) {
-  const cJSON *draft = NULL;
-  if (cJSON_GetArraySize(attention) > 0) {
-    orr__buf_adds(out, "\nNeeds attention:\n");
-    orr__table(out, paint, ATTENTION_VIEW, attention);
-    orr__advice_list(out, attention, cJSON_GetArraySize(attention));
-  }
-  if (cJSON_GetArraySize(drafts) > 0) orr__buf_adds(out, "\nDrafts that wait:\n");
-  cJSON_ArrayForEach(draft, drafts) orr__advice_draft(out, draft, paint->now_ms);
-}
-
-int orr__cli_status(orr__cli *cli) {
-  orr_error error = ORR_ERROR_INIT;
-  cJSON *data = NULL;
-  if (orr__cli_call(cli, "status", NULL, &data, &error) != 0) return orr__cli_fail(cli, &error);
-  bool needs_somebody = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(data, "attention")) > 0 ||
-                        cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(data, "drafts")) > 0;
-  if (cli->globals.is_json) {
-    orr__print_json(data);
-  } else {
-    orr__buf out;
-    orr__buf_init(&out, ORR_PRINT_MAX);
-    cJSON *attention = cJSON_DetachItemFromObjectCaseSensitive(data, "attention");
-    cJSON *drafts = cJSON_DetachItemFromObjectCaseSensitive(data, "drafts");
-    drop_zeros(cJSON_GetObjectItemCaseSensitive(data, "results"));
-    if (orr__client_is_command(cli->client)) orr__buf_adds(&out, "no `orrery serve` runs: nothing is scheduled or refreshed\n");
-    orr__card(&out, &cli->paint, data);
-    add_needs(&out, &cli->paint, attention, drafts);
-    orr__print(&out);
-    orr__buf_clear(&out);
-    cJSON_Delete(attention);
-    cJSON_Delete(drafts);
-  }
-  cJSON_Delete(data);
-  return needs_somebody ? EXIT_ATTENTION : 0;
 }
 
 /* ---- db check --------------------------------------------------------------------------------------------- */

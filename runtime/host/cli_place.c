@@ -76,15 +76,31 @@ static int add_settings(orr__cli *cli, orr_error *reterr) {
   return rc;
 }
 
-int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr) {
+static int place(orr__cli *cli, orr_error *reterr) {
   free(cli->data_dir);
   orr_settings_free(cli->settings);
   cli->data_dir = cli->globals.data_dir ? orr__path_absolute(cli->globals.data_dir) : default_dir();
   cli->settings = orr_settings_new();
-  if (!cli->data_dir || !cli->settings) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  int rc = orr_settings_set(cli->settings, "data_dir", cli->data_dir, reterr);
+  return cli->data_dir && cli->settings ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+}
+
+int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr) {
+  int rc = place(cli, reterr);
+  if (rc == 0) rc = orr_settings_set(cli->settings, "data_dir", cli->data_dir, reterr);
   if (rc == 0) rc = orr_settings_set(cli->settings, "role", role, reterr);
   if (rc == 0) rc = add_providers(cli, reterr);
   if (rc == 0) rc = add_settings(cli, reterr);
+  return rc;
+}
+
+int orr__cli_place_apart(orr__cli *cli, orr_error *reterr) {
+  int rc = place(cli, reterr);
+  char *own = rc == 0 ? orr__strf("%s/providers", cli->data_dir) : NULL;
+  if (rc == 0) rc = orr_settings_set(cli->settings, "role", "command", reterr);
+  if (rc == 0) rc = add_providers(cli, reterr);
+  if (rc == 0 && own && access(own, F_OK) == 0) rc = add_provider(cli, own, reterr);
+  if (rc == 0) rc = add_settings(cli, reterr);
+  if (rc == 0) rc = orr_settings_set(cli->settings, "store", "memory", reterr);
+  free(own);
   return rc;
 }

@@ -165,6 +165,7 @@ struct orr_runtime {
   orr__bindings *bindings;
   orr__random random;
   uint8_t key[ORR_SEAL_KEY];
+  char *runner;
   orr_event *first, *last;
   size_t event_count;
 };
@@ -243,6 +244,24 @@ static char *find_own(const char *name, const char *inside, const char *installe
   }
   free(folder);
   return path;
+}
+
+/* What `runtime.facts` tells of the parts that the core does not know. */
+static void put_facts(void *self, orr__json *out) {
+  const orr_runtime *rt = self;
+  orr__http_library http = orr__http_library_facts();
+  orr__json *libraries = orr__json_map();
+  if (libraries) {
+    orr__json_put_str(libraries, "SQLite", orr__store_library());
+    orr__json_put_str(libraries, "libcurl", http.curl);
+    orr__json_put_str(libraries, "TLS", http.tls);
+    orr__json_put_str(libraries, "LuaJIT", orr__bindings_library());
+    orr__json_put_str(libraries, "libuv", orr__loop_library());
+    orr__json_put_str(libraries, "libsodium", orr__crypto_library());
+    orr__json_put(out, "libraries", libraries);
+  }
+  orr__json_put_str(out, "caBundle", http.ca_bundle);
+  orr__json_put_str(out, "runner", rt->runner);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
@@ -324,7 +343,7 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
   if (!code) code = orr__processes_new(rt->loop, runner, &rt->processes, reterr);
   if (!code && jobs) code = orr__jobs_new(rt->loop, jobs, runner, on_job_ended, rt, &rt->jobs, reterr);
   free(jobs);
-  free(runner);
+  rt->runner = runner;
   return code;
 }
 
@@ -338,7 +357,8 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                               .max_running = (int64_t)strtoull(setting(settings, S_MAX_RUNNING), NULL, 10),
                               .role =
                                   strcmp(setting(settings, S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
-                              .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log } };
+                              .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log },
+                              .facts = put_facts };
   int code = orr__core_new(&config, &rt->core, reterr);
   if (code) return code;
   const char *dirs[PROVIDER_DIRS_MAX + 3];
@@ -421,6 +441,7 @@ void orr_close(orr_runtime *rt) {
   orr__wipe(rt->key, sizeof rt->key);
   if (rt->lock_fd >= 0) close(rt->lock_fd);
   free(rt->data_dir);
+  free(rt->runner);
   free(rt);
 }
 

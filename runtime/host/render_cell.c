@@ -1,4 +1,4 @@
-/* One value as people read it. Formats: text, id (the first of a uuid), ago, date, took, size, status, flag, schedule, last (a
+/* One value as people read it. Formats: text, id (the first of a uuid), ago, date, percent, took, size, status, flag, schedule, last (a
  * result as status and time), problem (what went wrong, in one line). */
 #include <math.h>
 #include <stdlib.h>
@@ -197,6 +197,7 @@ enum orr__hue orr__cell(orr__buf *out, const char *format, size_t format_len, co
   }
   if (cJSON_IsNumber(value) && orr__streq(name, "ago")) orr__text_ago(out, (int64_t)value->valuedouble, now_ms);
   else if (cJSON_IsNumber(value) && orr__streq(name, "date")) orr__text_date(out, (int64_t)value->valuedouble);
+  else if (cJSON_IsNumber(value) && orr__streq(name, "percent")) orr__buf_addf(out, "%.0f %%", value->valuedouble);
   else if (cJSON_IsNumber(value) && orr__streq(name, "took")) orr__text_took(out, value->valuedouble);
   else if (cJSON_IsNumber(value) && orr__streq(name, "size")) orr__text_size(out, value->valuedouble);
   else add_scalar(out, value);

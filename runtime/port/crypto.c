@@ -28,6 +28,8 @@ int orr__crypto_init(orr_error *reterr) {
   return 0;
 }
 
+const char *orr__crypto_library(void) { return sodium_version_string(); }
+
 void orr__wipe(void *bytes, size_t len) {
   if (bytes != NULL) sodium_memzero(bytes, len);
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 int orr__crypto_init(orr_error *reterr); /* any number of times, any thread */
+const char *orr__crypto_library(void);   /* the version of libsodium that is linked with us */
 
 enum orr__digest { ORR_SHA256, ORR_SHA512 };
 #define ORR_DIGEST_MAX 64

@@ -55,6 +55,13 @@ typedef struct orr__http_reply {
 /* Everything in reply is borrowed for the call. */
 typedef void (*orr__http_done)(void *arg, const orr__http_reply *reply);
 
+/* What libcurl is and where it finds the certificates it trusts; texts are libcurl's, which never go. ca_bundle: NULL if
+ * it has none by itself. */
+typedef struct orr__http_library {
+  const char *curl, *tls, *ca_bundle;
+} orr__http_library;
+orr__http_library orr__http_library_facts(void);
+
 /* max_in_flight: how many transfers may run at a time (others queue); 0: 1,000. Owned. */
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr);
 /* Requests in flight complete with CANCELLED first, from inside. Not from a completion. NULL is fine. */

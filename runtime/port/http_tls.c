@@ -49,3 +49,13 @@ bool orr__pin_matches(CURL *easy, const orr__pin *pin, orr__pin *ret_seen) {
   memcpy(ret_seen->digest, digest, ORR_HTTP_PIN);
   return memcmp(pin->digest, digest, ORR_HTTP_PIN) == 0;
 }
+
+orr__http_library orr__http_library_facts(void) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  orr__http_library facts = { info->version, info->ssl_version, NULL };
+  CURL *easy = curl_easy_init();
+  char *bundle = NULL;
+  if (easy != NULL && curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle) == CURLE_OK) facts.ca_bundle = bundle;
+  curl_easy_cleanup(easy);
+  return facts;
+}

@@ -296,3 +296,5 @@ int64_t orr__loop_timeout_ms(const orr__loop *loop) {
   uv_update_time(loop->uv);
   return shorter_wait(timer_ms, uv_backend_timeout(loop->uv));
 }
+
+const char *orr__loop_library(void) { return uv_version_string(); }

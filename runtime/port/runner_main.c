@@ -325,6 +325,7 @@ static int block_signals(void) {
 
 int main(int argc, char **argv) {
   bool is_detached = argc > 1 && strcmp(argv[1], "detached") == 0;
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts("orrery-runner " ORR_VERSION) < 0;
   if (argc < 2 || !(is_detached || strcmp(argv[1], "attached") == 0) || fcntl(ORR_RUNNER_LOCK, F_GETFD) < 0) {
     fprintf(stderr, "orrery-runner: started by the orrery library to run one program; of no use by hand\n");
     return 2;

@@ -4,6 +4,7 @@
  * tells about; all others must lead somewhere. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -50,7 +51,9 @@ static int find_missing_columns(const orr__sqlite *self, orr__buf *sql, orr__buf
   for (int m = 0; m < ORR_M_COUNT; m++) {
     const orr__model *model = &orr__models[m];
     for (size_t i = 0; i < model->field_count; i++) {
-      if (!orr__field_is_stored(&model->fields[i])) continue;
+      /* What came later and may be unset is added when the database is opened the next time. */
+      bool is_later = model->fields[i].since > 1 && !(model->fields[i].flags & ORR_FIELD_REQUIRED);
+      if (!orr__field_is_stored(&model->fields[i]) || is_later) continue;
       orr__buf_addf(sql,
                     "SELECT 'table %s has no column %s' WHERE NOT EXISTS"
                     " (SELECT 1 FROM pragma_table_info('%s') WHERE name = '%s')",
@@ -110,6 +113,12 @@ int orr__sqlite_find(const orr__sqlite *self, enum orr__check_mode mode, orr__bu
   return code;
 }
 
+/* SQLite makes a log to read a database that has none; looking must leave nothing. */
+static void drop_empty_log(const char *log) {
+  struct stat facts;
+  if (log && stat(log, &facts) == 0 && facts.st_size == 0) unlink(log);
+}
+
 int orr__store_check_as(const char *path, enum orr__check_mode mode, char **ret_report, orr_error *reterr) {
   if (access(path, F_OK) != 0) return orr__error_set(reterr, ORR_E_NOT_FOUND, "there is no database '%s'", path);
   orr__sqlite *self = calloc(1, sizeof *self);
@@ -121,6 +130,8 @@ int orr__store_check_as(const char *path, enum orr__check_mode mode, char **ret_
   orr__buf_init(&report, REPORT_BYTES);
   orr_error err = ORR_ERROR_INIT;
   size_t count = 0;
+  char *log = orr__strf("%s-wal", path);
+  bool had_log = log && access(log, F_OK) == 0;
   int code = orr__sqlite_open(self, false, &err);
   if (!code) code = orr__sqlite_find(self, mode, &report, &count, &err);
   if (code == ORR_E_CORRUPT) {
@@ -136,10 +147,14 @@ int orr__store_check_as(const char *path, enum orr__check_mode mode, char **ret_
   if (code) orr__error_move(reterr, &err);
   orr__buf_clear(&report);
   orr__sqlite_shut(self, true);
+  if (!had_log) drop_empty_log(log);
+  free(log);
   free(self->path);
   free(self);
   return code;
 }
+
+const char *orr__store_library(void) { return sqlite3_libversion(); }
 
 int orr__store_check(const char *path, char **ret_report, orr_error *reterr) {
   return orr__store_check_as(path, ORR_CHECK_FULL, ret_report, reterr);

@@ -133,6 +133,8 @@ int64_t orr__tx_number(const orr__tx *tx, int slot); /* of a count */
 
 /* ---- care ------------------------------------------------------------------------------------------------- */
 
+/* The version of SQLite that is linked with us, such as 3.40.1. */
+const char *orr__store_library(void);
 /* Checks integrity and the invariants (result rule, references); blocking, for `db check`, on a store that nobody
  * holds. Findings one per line in *ret_report (owned); returns 0 if there are none, else CORRUPT. */
 int orr__store_check(const char *path, char **ret_report, orr_error *reterr);

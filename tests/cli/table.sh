@@ -89,4 +89,20 @@ run result ls --json
 ok "JSON has everything" json 'len(r) == 8 and all(len(x["uuid"]) == 36 and "errorMessage" in x for x in r)'
 o --json result ls --wide --quiet --no-header >other
 ok "however tables look" cmp -s out other
+
+# The page of the morning.
+columns 80 status
+ok "status fits into 80 columns" fits 80
+ok "it says who serves" says "orrery serve 0."
+ok "it counts the Backups by how they are" says "6 Backups: 4 well, 1 failed, 1 never ran"
+ok "it names the next fires" says "1 schedule; next: timed in"
+ok "it lists what failed last" says "Failed last:"
+ok "with why" says "数据库连接失败"
+echo "broken(" >providers/odd.lua
+until_ok sh -c "'$ORRERY' --data '$data' provider ls | grep -q odd.lua"
+run status
+ok "and providers that do not load" says "odd.lua:2"
+rm providers/odd.lua
 end_serve
+run status
+ok "without serve that is the first line" test "$(head -n 1 out)" = "no \`orrery serve\` runs: nothing is scheduled or refreshed"
