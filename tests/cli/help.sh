@@ -74,6 +74,7 @@ adapt() {
     *"server add web1"*) orrery server rm web1 --yes ;;
     *"backup create docs"*) orrery backup rm docs --with-results --yes ;;
     *"backup create home"*) orrery backup rm home --with-results --yes ;;
+    *"result retry"*) orrery backup create fails --provider archive --set ends=FAILED; orrery backup run fails --wait; id=$(orrery result ls --backup fails --quiet) ;;
     *"result cancel"*) orrery backup run docs --set seconds:=30; id=$(orrery result ls --quiet | head -n 1) ;;
   esac
 }
@@ -91,6 +92,7 @@ while read -r noun verb <&3; do
     adapt "$example" >>prepared 2>&1
     case $example in
       *"backup resolve"* | *"result resolve"*) wanted="5" ;; # nothing waits here; resolve.sh has the real ones
+      *"result retry"*) wanted=1 ;; # it fails again
       *) wanted=0 ;;
     esac
     printf '%s\n' "$example" | sed "s/3f2a/$id/; s|/etc/restic.key|$PWD/restic.key|; s|/srv/orrery-copy|$PWD/copy$n|; s|./restored/|./restored/$n|; s|/var/lib/orrery|$PWD/d$n|; s|>~|>$PWD/made-by-example # |" >example.sh
