@@ -1,7 +1,8 @@
 /* A schedule in English, from its value alone, so that it says what will happen and not what was typed.
  *
  * Deliberately does not know zones or the clock. */
-#include "base/buf.h"
+#include "core/cron_text.h"
+
 #include "core/cron.h"
 
 enum { TEXT_LIMIT = 4096, TIMES_MAX = 6 };
@@ -106,15 +107,17 @@ static void add_times(orr__buf *out, uint64_t minutes, uint64_t hours) {
   add_hours(out, hours);
 }
 
+const char *orr__month_name(int month) { return month_names[month]; }
+
 static void add_month_days(orr__buf *out, uint64_t days) {
   orr__buf_adds(out, count(days) == 1 ? "on day " : "on days ");
   add_list(out, days, NULL);
   orr__buf_adds(out, " of the month");
 }
 
-static void add_weekdays(orr__buf *out, uint64_t weekdays) {
+void orr__weekdays_add(orr__buf *out, uint8_t weekdays) {
   /* Weeks read from Monday: "Friday to Sunday". */
-  add_list(out, (weekdays & ~UINT64_C(1)) | (weekdays & 1) << 7, weekday_names);
+  add_list(out, ((uint64_t)weekdays & ~UINT64_C(1)) | ((uint64_t)weekdays & 1) << 7, weekday_names);
 }
 
 static void add_days(orr__buf *out, const orr__cron *cron, bool is_clock_time) {
@@ -128,7 +131,7 @@ static void add_days(orr__buf *out, const orr__cron *cron, bool is_clock_time) {
   if (!any_day) add_month_days(out, cron->days);
   if (any_weekday) return;
   orr__buf_adds(out, any_day ? "on " : cron->is_either_day ? " or on " : " if it is a ");
-  add_weekdays(out, cron->weekdays);
+  orr__weekdays_add(out, cron->weekdays);
 }
 
 static void add_interval(orr__buf *out, int64_t every_ms) {
