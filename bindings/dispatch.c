@@ -67,6 +67,7 @@ static void push_arg(lua_State *L, orr__hookcall *hc, enum orr__hook_arg arg) {
     kind = ORR_BOX_FROZEN;
     why = "it is the Backup as it was";
     break;
+  case ORR_ARG_ARGS:
   case ORR_ARG_CONFIG: push_json(L, call->config); return;
   case ORR_ARG_OPTS:
     push_json(L, call->opts);

@@ -14,6 +14,7 @@ void orr__lib_url(lua_State *L);
 void orr__lib_uuid(lua_State *L);
 void orr__lib_time(lua_State *L);
 void orr__lib_sleep(lua_State *L);
+void orr__lib_defer(lua_State *L);
 void orr__lib_random(lua_State *L);
 void orr__lib_log(lua_State *L);
 void orr__lib_secret(lua_State *L);

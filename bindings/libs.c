@@ -60,6 +60,7 @@ const orr__lib orr__libs[] = {
   { "time", orr__lib_time },
   { "os", NULL },
   { "sleep", orr__lib_sleep },
+  { "defer", orr__lib_defer },
   { "log", orr__lib_log },
   { "secret", orr__lib_secret },
   { "fs", orr__lib_fs },

@@ -67,6 +67,8 @@ int orr__object_set_map_method(lua_State *L);
 int orr__config_field(const orr__model *model);   /* the field `config`, or -1 */
 /* object_wait.c: raw methods that wait. */
 int orr__object_save(lua_State *L);
+/* Saves this object of the call: `return orr__save_start(L, object);` */
+int orr__save_start(lua_State *L, orr__object *object);
 int orr__object_results(lua_State *L);
 
 #endif

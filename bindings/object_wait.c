@@ -50,6 +50,12 @@ static void save_clear(orr__wait *wait) {
 
 static const orr__wait_kind save_kind = { "save", save_start, NULL, save_push, save_clear };
 
+int orr__save_start(lua_State *L, orr__object *object) {
+  save_wait *w = orr__wait_new(L, &save_kind, sizeof *w);
+  w->object = object;
+  return orr__wait_start(L, &w->wait, NULL);
+}
+
 int orr__object_save(lua_State *L) {
   orr__box *box = orr__check_box(L, "save");
   enum orr__model_id id = box->model->id;
@@ -57,10 +63,8 @@ int orr__object_save(lua_State *L) {
   orr__check_writable(L, box, "save");
   if (!orr__object_id(box->object)) orr__raise(L, "this %s is not persisted yet: return it as data", box->model->class_name);
   if (box->kind == ORR_BOX_COPY) orr__raise(L, "this %s is a copy; save the one the hook was given", box->model->class_name);
-  save_wait *w = orr__wait_new(L, &save_kind, sizeof *w);
-  w->object = box->object;
   orr__object_redact(box->hc, box->object);
-  return orr__wait_start(L, &w->wait, NULL);
+  return orr__save_start(L, box->object);
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------- */

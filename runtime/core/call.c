@@ -204,6 +204,7 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   const orr_result *result = flow->graph.result;
   call->execution_config = result && result->executionConfig ? orr__strdup(result->executionConfig) : orr__strdup("{}");
   call->config = flow->config ? orr__json_print(flow->config) : orr__strdup("{}");
+  if (flow->call_name) call->name = orr__strdup(flow->call_name);
   if (!call->opts || !call->execution_config || !call->config) {
     orr__call_free(call);
     return NULL;

@@ -68,6 +68,7 @@ void orr__flow_end(orr__flow *flow) {
   orr__json_free(flow->out);
   free(flow->ids);
   free(flow->find_ref);
+  free(flow->call_name);
   orr__batch_free(flow);
   if (flow->reserved) orr__name_free(core, flow->reserved);
   free(flow->reserved);

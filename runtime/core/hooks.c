@@ -21,6 +21,7 @@
 #define ARG_KIND_PREVIOUS ORR_ARG_PREVIOUS
 #define ARG_KIND_CONNECTION ORR_ARG_CONNECTION
 #define ARG_KIND_NAME ORR_ARG_NAME
+#define ARG_KIND_ARGS ORR_ARG_ARGS
 
 #define ARG_NAME_NONE NULL
 #define ARG_NAME_BACKUP "backup"
@@ -34,6 +35,7 @@
 #define ARG_NAME_PREVIOUS "previous"
 #define ARG_NAME_CONNECTION "connection"
 #define ARG_NAME_NAME "name"
+#define ARG_NAME_ARGS "args"
 
 #define ARGS(a, b, c, d, e, f)                                                              \
   { ARG_KIND_##a, ARG_KIND_##b, ARG_KIND_##c, ARG_KIND_##d, ARG_KIND_##e, ARG_KIND_##f }, { \

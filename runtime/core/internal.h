@@ -79,6 +79,7 @@ struct orr__flow {
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
   int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
   bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
+  char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
   int64_t id;                        /* scratch: a row looked for */
   int64_t *ids;                      /* scratch: rows to go through */
@@ -253,6 +254,12 @@ void orr__recover_cancel(orr__core *core, int64_t result_id);
 /* A new result like flow->graph.result, linked to it, in a flow of its own that holds it. NULL: flow->code. To be inserted by
  * orr__run_insert, and to go on by orr__run_go. */
 orr__flow *orr__run_like(orr__flow *flow);
+/* ---- clean_up.c --------------------------------------------------------------------------------------------- */
+
+bool orr__result_cleans_up(const orr_result *result); /* it has ended, and its clean-ups come next */
+bool orr__result_is_over(const orr_result *result);   /* it has ended, and nothing comes next */
+void orr__clean_up_go(orr__flow *flow);               /* the flow holds it and has loaded it */
+
 /* ---- admit.c, retry_policy.c -------------------------------------------------------------------------------- */
 
 /* May flow->graph.result begin, or go on that has begun? True: it has its slots. False: it is in the line, and its statusMessage says why. */

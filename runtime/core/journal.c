@@ -73,7 +73,7 @@ void orr__flow_tell(orr__flow *flow) {
 
 /* Has the watched result come to where the watcher wanted to see it? */
 static bool is_reached(const orr__watcher *w, const orr_result *result) {
-  if (orr__status_is_terminal(result->status) || result->attention) return true;
+  if (orr__result_is_over(result) || result->attention) return true;
   if (w->kind != ORR_WATCH_STARTED) return false;
   int next = result->nextAction ? orr__hook_find(result->nextAction) : -1;
   return next != ORR_HOOK_prepareExecuteBackup && next != ORR_HOOK_prepareBackupResult &&

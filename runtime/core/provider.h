@@ -39,7 +39,7 @@ enum orr__hook {
 
 enum orr__hook_arg {
   ORR_ARG_NONE, ORR_ARG_BACKUP, ORR_ARG_RESULT, ORR_ARG_CONFIG, ORR_ARG_OPTS, ORR_ARG_EXECUTION_CONFIG, ORR_ARG_CLOUD,
-  ORR_ARG_SERVER, ORR_ARG_RESULTS, ORR_ARG_PREVIOUS, ORR_ARG_CONNECTION, ORR_ARG_NAME
+  ORR_ARG_SERVER, ORR_ARG_RESULTS, ORR_ARG_PREVIOUS, ORR_ARG_CONNECTION, ORR_ARG_NAME, ORR_ARG_ARGS
 };
 #define ORR_HOOK_ARGS 6
 
@@ -104,10 +104,10 @@ typedef struct orr__call {
   orr__graph *batch;         /* refreshBackupResults: its subjects; graph then has connection only */
   size_t batch_count;
   orr_backup *previous;      /* updateBackup */
-  char *config;              /* the configuration supplied from outside, as it was supplied */
+  char *config;              /* the configuration supplied from outside, as it was supplied; of cleanUp: its args */
   char *execution_config;
   char *opts;                /* complete: runtime's keys and the caller's */
-  char *name;                /* optionSource; plain text */
+  char *name;                /* optionSource, cleanUp; plain text */
   int64_t deadline_mono_ms;
   bool is_marked_sent;       /* an earlier attempt's mark, or this one's: mark_sent is then not asked again */
 } orr__call;

@@ -135,6 +135,11 @@ static void delete_result(orr__flow *flow) {
     orr__flow_abandon(flow);
   } else if (is_forced) {
     drop_result(flow, true);
+  } else if (result->deferred) {
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED,
+                                "the clean-ups of result %lld are still to be done; --force drops the record and them",
+                                (long long)result->id);
+    orr__flow_abandon(flow);
   } else if (!orr__flow_declaration(flow)) {
     orr__flow_abandon(flow);
   } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult)) {

@@ -68,6 +68,11 @@ static int check_result(orr__flow *flow) {
   const orr_result *result = flow->graph.result;
   orr_error *err = &flow->error;
   long long id = (long long)result->id;
+  bool cleans_up = result->attention && result->deferred && orr__status_is_terminal(result->status);
+  if (cleans_up && !is_retry(flow))
+    return flow->code = orr__error_set(err, ORR_E_REFUSED,
+                                       "result %lld has ended, only its clean-ups are left: resolve it by retry", id);
+  if (cleans_up) return flow->code = 0;
   if (orr__status_is_terminal(result->status))
     return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld has ended already: %s", id, result->status);
   if (!result->attention)
@@ -221,6 +226,22 @@ static void end_unrun(orr__flow *flow) {
   orr__flow_submit(flow, tx, resolved);
 }
 
+/* Its clean-ups are tried again. */
+static void clean_again(orr__flow *flow) {
+  orr__object *o = &flow->graph.result->head;
+  orr__tx *tx = orr__flow_tx(flow);
+  guard(flow, tx);
+  orr__unset(o, ORR_F_result_attention);
+  orr__set_int(o, ORR_F_result_errorCount, 0);
+  orr__result_next(flow, ORR_HOOK_cleanUp, 0);
+  orr__flow_write(flow, tx);
+  char *message = orr__strf("resolved by %s: its clean-ups are tried again", orr__resolver(flow));
+  write_op(flow, tx, message);
+  orr__flow_event(flow, tx, "result.resolved", "info", "%s", message ? message : "");
+  free(message);
+  orr__flow_submit(flow, tx, resolved);
+}
+
 /* ---- again -------------------------------------------------------------------------------------------------- */
 
 /* The new result and the end of the old one are stored; `run` is the flow of the new one, its parent that of the old one. */
@@ -264,6 +285,8 @@ static void result_loaded(orr__flow *flow) {
     orr__flow_abandon(flow);
   else if (ran(flow))
     go_on(flow);
+  else if (is_retry(flow) && orr__status_is_terminal(flow->graph.result->status))
+    clean_again(flow);
   else if (is_retry(flow))
     run_again(flow);
   else

@@ -70,6 +70,10 @@ void orr__result_end(orr__core *core, orr_result *result, const char *status, co
   orr__unset(o, ORR_F_result_nextAction);
   orr__unset(o, ORR_F_result_nextActionDate);
   orr__unset(o, ORR_F_result_attention);
+  if (!result->deferred) return;
+  orr__set_int(o, ORR_F_result_errorCount, 0);
+  orr__set_str(o, ORR_F_result_nextAction, orr__hooks[ORR_HOOK_cleanUp].name);
+  orr__set_int(o, ORR_F_result_nextActionDate, now);
 }
 
 void orr__result_finish(orr__flow *flow, const char *status, const char *message) {
@@ -164,7 +168,7 @@ static void committed(orr__flow *flow) {
 }
 
 static void arm(orr__core *core, const orr_result *result) {
-  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__status_is_terminal(result->status) ||
+  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__result_is_over(result) ||
       result->attention) {
     orr__wheel_remove(core->due, (uint64_t)result->id);
     return;
@@ -504,6 +508,10 @@ void orr__run_continue(orr__flow *flow) {
     flow->answer.outcome = ORR_OUTCOME_ERROR;
     orr__result_attention(flow, "provider_missing");
     orr__result_commit(flow, tx);
+    return;
+  }
+  if (orr__status_is_terminal(result->status)) {
+    orr__clean_up_go(flow);
     return;
   }
   bool is_plain = flow->hook == ORR_HOOK_refreshBackupResult && !orr__streq(result->status, "CANCEL_REQUESTED");

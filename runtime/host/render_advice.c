@@ -15,6 +15,7 @@ static const struct {
     {"overdue", "see how ", "'s job is going outside"},
     {"no_progress", "see whether ", "'s job is stuck outside"},
     {"provider_missing", "bring back the provider of ", ""},
+    {"cleanup_failing", "", ""},
     {"lost_external", "see where ", "'s job has gone outside"},
 };
 
@@ -34,6 +35,10 @@ void orr__advice(orr__buf *out, const cJSON *result) {
   while (i < sizeof FIRST / sizeof *FIRST && !orr__streq(FIRST[i].attention, attention)) i++;
   if (i == sizeof FIRST / sizeof *FIRST) {
     orr__buf_addf(out, ": see what happened: orrery result show %.*s --journal\n", ID_SHOWN, uuid);
+    return;
+  }
+  if (orr__streq(attention, "cleanup_failing")) {
+    orr__buf_addf(out, ": what its clean-up would have removed may still be there: orrery result resolve %.*s --retry\n", ID_SHOWN, uuid);
     return;
   }
   bool is_uncertain = !external_id && (orr__streq(attention, "unknown_start") || orr__streq(attention, "provider_missing"));
