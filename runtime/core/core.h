@@ -12,6 +12,7 @@
 #include "model/json.h"
 #include "port/crypto.h"
 #include "port/job.h"
+#include "port/keyring.h"
 #include "port/loop.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ typedef struct orr__core_config {
   const char *zoneinfo;      /* folder of TZif files; NULL: /usr/share/zoneinfo */
   const char *data_dir;      /* for status; copied */
   int64_t max_running;       /* results at a time; 0: no limit */
+  orr__keyring *keyring;     /* NULL: nothing is sealed */
   enum orr__role role;
   orr__core_sink sink;
   /* Adds what only the wiring knows to the reply of runtime.facts: libraries, folders, the job runner. NULL: nothing. */

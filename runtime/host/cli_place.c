@@ -1,7 +1,9 @@
 /* Where a command works: the data directory and the settings, from options, environment and defaults.
  *
  *   data directory   --data, else $ORRERY_DATA, else $XDG_DATA_HOME/orrery, else ~/.local/share/orrery
- *   providers        every --providers, then those of $ORRERY_PROVIDERS, parted by colons */
+ *   providers        every --providers, then those of $ORRERY_PROVIDERS, parted by colons
+ *   key file         --setting key_file, else orrery.key among the credentials that systemd hands over, else the
+ *                    library's own */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +78,15 @@ static int add_settings(orr__cli *cli, orr_error *reterr) {
   return rc;
 }
 
+static int add_key(orr__cli *cli, orr_error *reterr) {
+  const char *folder = set_or_null("CREDENTIALS_DIRECTORY");
+  char *path = folder ? orr__strf("%s/orrery.key", folder) : NULL;
+  if (folder && !path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = path && access(path, F_OK) == 0 ? orr_settings_set(cli->settings, "key_file", path, reterr) : 0;
+  free(path);
+  return rc;
+}
+
 static int place(orr__cli *cli, orr_error *reterr) {
   free(cli->data_dir);
   orr_settings_free(cli->settings);
@@ -89,6 +100,7 @@ int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr) {
   if (rc == 0) rc = orr_settings_set(cli->settings, "data_dir", cli->data_dir, reterr);
   if (rc == 0) rc = orr_settings_set(cli->settings, "role", role, reterr);
   if (rc == 0) rc = add_providers(cli, reterr);
+  if (rc == 0) rc = add_key(cli, reterr);
   if (rc == 0) rc = add_settings(cli, reterr);
   return rc;
 }

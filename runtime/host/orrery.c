@@ -24,6 +24,7 @@
 #include "port/crypto.h"
 #include "port/http.h"
 #include "port/job.h"
+#include "port/keyring.h"
 #include "port/loop.h"
 #include "port/process.h"
 #include "store/store.h"
@@ -56,7 +57,7 @@ const char *orr_error_field_message(const orr_error *error, size_t i) {
 
 /* ---- settings ----------------------------------------------------------------------------------------------- */
 
-enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_MAX_RUNNING, S_COUNT };
+enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_MAX_RUNNING, S_KEY, S_COUNT };
 
 static const struct {
   const char *key, *type, *standard, *doc;
@@ -73,6 +74,7 @@ static const struct {
   [S_CLOCK] = { "clock", "real|virtual", "real", "virtual: time moves only by orr_advance, for tests" },
   [S_SEED] = { "seed", "number", "", "makes ids and chance repeatable, for tests" },
   [S_ZONEINFO] = { "zoneinfo", "path", "/usr/share/zoneinfo", "the time zone database" },
+  [S_KEY] = { "key_file", "path", "", "the keys that seal secrets; else secret.key in the data directory" },
   [S_MEMORY] = { "memory_limit", "number", "67108864", "bytes of memory for each provider's Lua state" },
   [S_MAX_RUNNING] = { "max_running", "number", "0", "results that may run at a time, others wait; 0 is no limit" },
 };
@@ -164,8 +166,8 @@ struct orr_runtime {
   orr__core *core;
   orr__bindings *bindings;
   orr__random random;
-  uint8_t key[ORR_SEAL_KEY];
   char *runner;
+  orr__keyring *keyring;
   orr_event *first, *last;
   size_t event_count;
 };
@@ -296,12 +298,30 @@ static int take_lock(const char *data_dir, int *ret_fd, orr_error *reterr) {
   return 0;
 }
 
-static int seal(void *self, const char *context, const char *text, char **ret) {
-  return orr__seal(((orr_runtime *)self)->key, context, text, ret);
+/* The codec over the ring of keys. */
+static int seal(void *ring, const char *context, const char *text, char **ret) {
+  return orr__keyring_seal(ring, context, text, ret);
 }
+static int unseal(void *ring, const char *context, const char *sealed, char **ret, orr_error *reterr) {
+  return orr__keyring_unseal(ring, context, sealed, ret, reterr);
+}
+static int knows(void *ring, const char *context, const char *sealed, orr_error *reterr) {
+  return orr__keyring_knows(ring, context, sealed, reterr);
+}
+static size_t count_keys(void *ring) { return orr__keyring_count(ring); }
+static bool is_newest(void *ring, const char *sealed) { return orr__keyring_is_newest(ring, sealed); }
+static int renew(void *ring, orr_error *reterr) { return orr__keyring_renew(ring, reterr); }
+static int settle(void *ring, orr_error *reterr) { return orr__keyring_settle(ring, reterr); }
 
-static int unseal(void *self, const char *context, const char *sealed, char **ret, orr_error *reterr) {
-  return orr__unseal(((orr_runtime *)self)->key, context, sealed, ret, reterr);
+/* An old key that could not be dropped: the file is not ours to write. */
+static void tell_old_keys(orr_runtime *rt) {
+  if (orr__keyring_count(rt->keyring) < 2) return;
+  orr__key_info keys[ORR_KEYRING_MAX];
+  orr__keyring_list(rt->keyring, keys);
+  char *line = orr__strf("everything is sealed with key %s: remove every line but the first from %s", keys[0].id,
+                         orr__keyring_path(rt->keyring));
+  if (line) on_log(rt, ORR_LOG_WARNING, NULL, line);
+  free(line);
 }
 
 static void wake(void *arg) { orr__loop_wake(((orr_runtime *)arg)->waker); }
@@ -310,11 +330,15 @@ static void woken(void *arg) { orr__core_store_woken(((orr_runtime *)arg)->core)
 static int open_store(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
   orr__store_config config = { .wake = wake, .wake_arg = rt };
   if (strcmp(setting(settings, S_STORE), "memory") == 0) return orr__store_open_memory(&config, &rt->store, reterr);
-  char *path = orr__strf("%s/orrery.db", rt->data_dir), *key = orr__strf("%s/secret.key", rt->data_dir);
-  int code = path && key ? orr__key_load(key, rt->key, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  const char *key_file = setting(settings, S_KEY);
+  char *path = orr__strf("%s/orrery.db", rt->data_dir);
+  char *key = *key_file ? orr__strdup(key_file) : orr__strf("%s/secret.key", rt->data_dir);
+  int code = path && key ? orr__keyring_open(key, !*key_file, &rt->keyring, reterr)
+                         : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   config.path = path;
-  config.codec = (orr__store_codec){ .self = rt, .seal = seal, .open = unseal };
+  config.codec = (orr__store_codec){ rt->keyring, seal, unseal, knows, count_keys, is_newest, renew, settle };
   if (!code) code = orr__store_open_sqlite(&config, &rt->store, reterr);
+  if (!code) tell_old_keys(rt);
   free(path);
   free(key);
   return code;
@@ -355,6 +379,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                               .zoneinfo = setting(settings, S_ZONEINFO),
                               .data_dir = rt->data_dir,
                               .max_running = (int64_t)strtoull(setting(settings, S_MAX_RUNNING), NULL, 10),
+                              .keyring = rt->keyring,
                               .role =
                                   strcmp(setting(settings, S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
                               .sink = { .self = rt, .reply = on_reply, .update = on_update, .log = on_log },
@@ -438,7 +463,7 @@ void orr_close(orr_runtime *rt) {
   if (rt->waker) orr__waker_free(rt->waker);
   orr__loop_free(rt->loop);
   for (orr_event *event; (event = orr_next(rt));) orr_event_free(event);
-  orr__wipe(rt->key, sizeof rt->key);
+  orr__keyring_free(rt->keyring);
   if (rt->lock_fd >= 0) close(rt->lock_fd);
   free(rt->data_dir);
   free(rt->runner);

@@ -1,6 +1,6 @@
 /* Hashes, random bytes and sealing: libsodium's functions in our shape, no cryptography of our own.
  *
- * Deliberately ignorant of what is sealed and of where the key file lies.
+ * Deliberately ignorant of what is sealed and of where keys are kept (keyring.c).
  *
  * Invariants: what is sealed uses the system's random bytes whatever source the run was given; keys and
  * opened texts are wiped from every buffer that is released here. */
@@ -15,9 +15,9 @@
 
 #include "base/str.h"
 
-#define SEAL_PREFIX "s1:"
+#define SEAL_PREFIX "s2:"
+#define SEAL_PREFIX_OLD "s1:" /* of before keys had ids */
 #define SEAL_OVERHEAD (crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES)
-#define KEY_FILE_MAX 4096
 
 _Static_assert(ORR_SEAL_KEY == crypto_secretbox_KEYBYTES, "the sealing key is a secretbox key");
 _Static_assert(ORR_SEAL_KEY == crypto_generichash_KEYBYTES, "and keys the hash of the context");
@@ -133,6 +133,41 @@ uint64_t orr__random_u64(orr__random *random) {
   return value;
 }
 
+/* ---- sealing ------------------------------------------------------------------------------------------------ */
+
+void orr__key_new(uint8_t ret_key[ORR_SEAL_KEY]) { randombytes_buf(ret_key, ORR_SEAL_KEY); }
+
+bool orr__key_parse(const char *digits, uint8_t ret_key[ORR_SEAL_KEY]) {
+  size_t len = 0;
+  return sodium_hex2bin(ret_key, ORR_SEAL_KEY, digits, ORR_KEY_DIGITS, NULL, &len, NULL) == 0 && len == ORR_SEAL_KEY;
+}
+
+void orr__key_print(const uint8_t key[ORR_SEAL_KEY], char out[ORR_KEY_DIGITS + 1]) {
+  sodium_bin2hex(out, ORR_KEY_DIGITS + 1, key, ORR_SEAL_KEY);
+}
+
+/* A hash under the key itself: it tells keys apart and nothing of them. */
+void orr__key_id(const uint8_t key[ORR_SEAL_KEY], char out[ORR_KEY_ID]) {
+  static const char purpose[] = "orrery key id";
+  uint8_t digest[crypto_generichash_BYTES];
+  crypto_generichash(digest, sizeof digest, (const uint8_t *)purpose, sizeof purpose - 1, key, ORR_SEAL_KEY);
+  sodium_bin2hex(out, ORR_KEY_ID, digest, (ORR_KEY_ID - 1) / 2);
+}
+
+/* Where the base64 begins; NULL: not in a sealed form. The id is "" in the form that had none. */
+static const char *find_box(const char *sealed, char ret_id[ORR_KEY_ID]) {
+  ret_id[0] = '\0';
+  if (orr__starts_with(sealed, SEAL_PREFIX_OLD)) return sealed + strlen(SEAL_PREFIX_OLD);
+  if (!orr__starts_with(sealed, SEAL_PREFIX)) return NULL;
+  const char *id = sealed + strlen(SEAL_PREFIX);
+  if (strspn(id, "0123456789abcdef") != ORR_KEY_ID - 1 || id[ORR_KEY_ID - 1] != ':') return NULL;
+  memcpy(ret_id, id, ORR_KEY_ID - 1);
+  ret_id[ORR_KEY_ID - 1] = '\0';
+  return id + ORR_KEY_ID;
+}
+
+bool orr__sealed_id(const char *sealed, char ret_id[ORR_KEY_ID]) { return find_box(sealed, ret_id) != NULL; }
+
 /* Secretbox has no place for a context, so each context gets a key of its own. */
 static void context_key(const uint8_t key[ORR_SEAL_KEY], const char *context, uint8_t out[ORR_SEAL_KEY]) {
   crypto_generichash(out, ORR_SEAL_KEY, (const uint8_t *)context, strlen(context), key, ORR_SEAL_KEY);
@@ -151,7 +186,9 @@ int orr__seal(const uint8_t key[ORR_SEAL_KEY], const char *context, const char *
   crypto_secretbox_easy(box + crypto_secretbox_NONCEBYTES, (const uint8_t *)text, text_len, box, own_key);
   encoded = orr__base64(box, box_len, false, NULL);
   if (encoded == NULL) goto done;
-  char *sealed = orr__strf(SEAL_PREFIX "%s", encoded);
+  char id[ORR_KEY_ID];
+  orr__key_id(key, id);
+  char *sealed = orr__strf(SEAL_PREFIX "%s:%s", id, encoded);
   if (sealed == NULL) goto done;
   *ret_sealed = sealed;
   rc = 0;
@@ -169,11 +206,10 @@ int orr__unseal(const uint8_t key[ORR_SEAL_KEY], const char *context, const char
   uint8_t *box = NULL;
   char *text = NULL;
   uint8_t own_key[ORR_SEAL_KEY];
+  char id[ORR_KEY_ID];
   context_key(key, context, own_key);
-  if (orr__starts_with(sealed, SEAL_PREFIX)) {
-    const char *encoded = sealed + strlen(SEAL_PREFIX);
-    box = (uint8_t *)orr__base64_decode(encoded, strlen(encoded), &box_len);
-  }
+  const char *encoded = find_box(sealed, id);
+  if (encoded) box = (uint8_t *)orr__base64_decode(encoded, strlen(encoded), &box_len);
   if (box == NULL || box_len < SEAL_OVERHEAD) {
     rc = orr__error_set(reterr, ORR_E_CORRUPT, "sealed text of %s: not in the sealed form", context);
     goto done;
@@ -196,51 +232,4 @@ done:
   free(text);
   free(box);
   return rc;
-}
-
-static int key_make(const char *path, orr_error *reterr) {
-  uint8_t key[ORR_SEAL_KEY];
-  char line[2 * ORR_SEAL_KEY + 2];
-  randombytes_buf(key, sizeof key);
-  sodium_bin2hex(line, sizeof line, key, sizeof key);
-  line[2 * ORR_SEAL_KEY] = '\n';
-  int rc = orr__file_write(path, line, 2 * ORR_SEAL_KEY + 1, 0600, reterr);
-  orr__wipe(key, sizeof key);
-  orr__wipe(line, sizeof line);
-  return rc;
-}
-
-static int key_read(const char *path, uint8_t ret_key[ORR_SEAL_KEY], orr_error *reterr) {
-  char *data = NULL;
-  size_t len = 0;
-  int rc = orr__file_read(path, KEY_FILE_MAX, &data, &len, reterr);
-  if (rc < 0) return rc;
-  uint8_t key[ORR_SEAL_KEY];
-  size_t digits = strcspn(data, " \t\r\n");
-  bool is_alone = digits + strspn(data + digits, " \t\r\n") == len;
-  size_t key_len = 0;
-  if (!is_alone || digits != 2 * ORR_SEAL_KEY ||
-      sodium_hex2bin(key, sizeof key, data, digits, NULL, &key_len, NULL) != 0 || key_len != ORR_SEAL_KEY) {
-    rc = orr__error_set(reterr, ORR_E_CORRUPT, "%s: a key file is one line of %d hexadecimal digits", path,
-                        2 * ORR_SEAL_KEY);
-  } else {
-    memcpy(ret_key, key, sizeof key);
-  }
-  orr__wipe(key, sizeof key);
-  orr__wipe(data, len);
-  free(data);
-  return rc;
-}
-
-int orr__key_load(const char *path, uint8_t ret_key[ORR_SEAL_KEY], orr_error *reterr) {
-  orr_error err = ORR_ERROR_INIT;
-  int rc = key_read(path, ret_key, &err);
-  if (rc != ORR_E_NOT_FOUND) {
-    if (rc < 0) orr__error_move(reterr, &err);
-    return rc;
-  }
-  orr__error_clear(&err);
-  rc = key_make(path, reterr);
-  if (rc < 0) return rc;
-  return key_read(path, ret_key, reterr);
 }

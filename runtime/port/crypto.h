@@ -3,6 +3,7 @@
 #ifndef ORR_PORT_CRYPTO_H
 #define ORR_PORT_CRYPTO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,15 +32,23 @@ void orr__random_seeded(orr__random *random, uint64_t seed);
 void orr__random_uuid(orr__random *random, char out[37]);
 uint64_t orr__random_u64(orr__random *random);
 
-/* Authenticated encryption of short texts under a 32-byte key (XSalsa20-Poly1305, random nonce).
- * `context` (table, row, column) is bound in, so that a sealed text moved elsewhere does not open.
- * The sealed form is printable: "s1:" and base64. Owned; open fails with CORRUPT. */
+/* A key of 32 bytes, its hexadecimal digits, and its id, by which a key is spoken of: 8 digits that reveal nothing. */
 #define ORR_SEAL_KEY 32
+#define ORR_KEY_DIGITS (2 * ORR_SEAL_KEY)
+#define ORR_KEY_ID 9
+void orr__key_new(uint8_t ret_key[ORR_SEAL_KEY]);
+bool orr__key_parse(const char *digits, uint8_t ret_key[ORR_SEAL_KEY]); /* reads ORR_KEY_DIGITS characters */
+void orr__key_print(const uint8_t key[ORR_SEAL_KEY], char out[ORR_KEY_DIGITS + 1]);
+void orr__key_id(const uint8_t key[ORR_SEAL_KEY], char out[ORR_KEY_ID]);
+
+/* Authenticated encryption of short texts under a key (XSalsa20-Poly1305, random nonce). `context` ("table.column")
+ * is bound in, so that a sealed text moved elsewhere does not open. The sealed form is printable: "s2:", the key's
+ * id, ":" and base64; "s1:" and base64, without an id, opens too. Owned; open fails with CORRUPT. */
 int orr__seal(const uint8_t key[ORR_SEAL_KEY], const char *context, const char *text, char **ret_sealed);
 int orr__unseal(const uint8_t key[ORR_SEAL_KEY], const char *context, const char *sealed, char **ret_text,
                 orr_error *reterr);
-/* Reads the key file, or makes it (mode 0600) if there is none. */
-int orr__key_load(const char *path, uint8_t ret_key[ORR_SEAL_KEY], orr_error *reterr);
+/* Which key it was sealed with: its id, "" where the form has none. False: not a sealed form. */
+bool orr__sealed_id(const char *sealed, char ret_id[ORR_KEY_ID]);
 void orr__wipe(void *bytes, size_t len);
 
 #endif

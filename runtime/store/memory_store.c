@@ -234,6 +234,8 @@ static int run_guard_none(const memory_store *self, const orr__step *step, orr_e
 /* ---- transactions -------------------------------------------------------------------------------------------- */
 
 static int run_step(memory_store *self, orr__tx *tx, const orr__step *step, orr_error *reterr) {
+  if (step->kind == ORR_STEP_RESEAL || step->kind == ORR_STEP_SETTLE)
+    return orr__error_set(reterr, ORR_E_REFUSED, "this store has no keys that change");
   if (step->kind <= ORR_STEP_LAST_WRITE) return run_write(self, step, reterr);
   if (step->kind == ORR_STEP_GUARD_STR || step->kind == ORR_STEP_GUARD_INT) return run_guard(self, step, reterr);
   if (step->kind == ORR_STEP_GUARD_NONE) return run_guard_none(self, step, reterr);

@@ -98,6 +98,15 @@ int orr__tx_count(orr__tx *tx, const orr__query *query) {
   return add_query(tx, ORR_STEP_COUNT, query);
 }
 
+int orr__tx_reseal(orr__tx *tx) {
+  orr__step *step = orr__tx_read_step(tx, ORR_STEP_RESEAL, ORR_M_connection);
+  return step ? step->slot : -1;
+}
+
+void orr__tx_settle_keys(orr__tx *tx) {
+  orr__tx_step(tx, ORR_STEP_SETTLE, ORR_M_connection);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
 int orr__slot_add(orr__slot *slot, orr__object *row) {

@@ -17,6 +17,7 @@ enum {
   ORR_SQLITE_KEY = 32 + 2 * ORR_TX_WHERE,
   ORR_SQLITE_CHECKPOINT = 20000,     /* pages in the WAL */
   ORR_SQLITE_TEXT = 64 << 10,        /* longest statement */
+  ORR_SQLITE_CONTEXT = 160,          /* "table.column" */
 };
 
 /* What makes two steps take the same statement. */
@@ -104,6 +105,17 @@ void orr__sqlite_forget(orr__sqlite *self);
 /* Carries out the steps inside the open transaction, all or none. Not 0: refused, unless is_broken is set now. */
 int orr__sqlite_run(orr__sqlite *self, orr__tx *tx, orr_error *reterr);
 int orr__sqlite_step_fixed(orr__sqlite *self, enum orr__sqlite_fixed which, orr_error *reterr);
+/* What the codec binds a sealed value to. */
+void orr__sqlite_context(const orr__model *model, const orr__field *field, char out[ORR_SQLITE_CONTEXT]);
+
+/* ---- sqlite_keys.c ------------------------------------------------------------------------------------------- */
+
+/* At opening: are the keys of what is sealed at hand (CORRUPT)? Makes the first key where nothing is, and finishes a change of
+ * keys that was cut short. */
+int orr__sqlite_check_keys(orr__sqlite *self, orr_error *reterr);
+/* Inside a transaction: takes a new key and seals all anew. Once that has committed, settle drops the old keys. */
+int orr__sqlite_reseal(orr__sqlite *self, int64_t *ret_count, orr_error *reterr);
+int orr__sqlite_settle(orr__sqlite *self, orr_error *reterr);
 
 /* ---- sqlite_backup.c ----------------------------------------------------------------------------------------- */
 

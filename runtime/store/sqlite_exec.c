@@ -40,8 +40,8 @@ static int write_error(orr__sqlite *self, int rc, orr_error *reterr) {
 
 /* ---- values in and out --------------------------------------------------------------------------------------- */
 
-static void make_context(const orr__model *model, const orr__field *field, char out[160]) {
-  snprintf(out, 160, "%s.%s", model->table, field->name);
+void orr__sqlite_context(const orr__model *model, const orr__field *field, char out[ORR_SQLITE_CONTEXT]) {
+  snprintf(out, ORR_SQLITE_CONTEXT, "%s.%s", model->table, field->name);
 }
 
 static int bind_text(orr__sqlite *self, sqlite3_stmt *statement, int param, const orr__model *model, int field,
@@ -49,9 +49,9 @@ static int bind_text(orr__sqlite *self, sqlite3_stmt *statement, int param, cons
   const orr__field *facts = &model->fields[field];
   int rc;
   if (facts->flags & ORR_FIELD_SECRET && self->codec.seal) {
-    char context[160];
+    char context[ORR_SQLITE_CONTEXT];
     char *sealed = NULL;
-    make_context(model, facts, context);
+    orr__sqlite_context(model, facts, context);
     int code = self->codec.seal(self->codec.self, context, text, &sealed);
     if (code) return orr__error_set(reterr, code, "%s cannot be sealed", context);
     rc = sqlite3_bind_text(statement, param, sealed, -1, free);
@@ -88,9 +88,9 @@ static int read_text(orr__sqlite *self, sqlite3_stmt *statement, int column, orr
   const char *text = (const char *)sqlite3_column_text(statement, column);
   if (!text) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (!(facts->flags & ORR_FIELD_SECRET && self->codec.open)) return orr__set_str(object, field, text);
-  char context[160];
+  char context[ORR_SQLITE_CONTEXT];
   char *opened = NULL;
-  make_context(object->model, facts, context);
+  orr__sqlite_context(object->model, facts, context);
   int code = self->codec.open(self->codec.self, context, text, &opened, reterr);
   if (!code) code = orr__set_str(object, field, opened);
   free(opened);
@@ -348,6 +348,8 @@ static int run_step(orr__sqlite *self, orr__tx *tx, const orr__step *step, orr_e
     case ORR_STEP_DELETE:
     case ORR_STEP_DELETE_WHERE:
     case ORR_STEP_PRUNE: return run_write(self, step, reterr);
+    case ORR_STEP_RESEAL: return orr__sqlite_reseal(self, &tx->slots[step->slot].number, reterr);
+    case ORR_STEP_SETTLE: return orr__sqlite_settle(self, reterr);
     case ORR_STEP_GUARD_STR:
     case ORR_STEP_GUARD_INT: return run_guard(self, step, reterr);
     case ORR_STEP_GUARD_NONE: return run_guard_none(self, step, reterr);

@@ -129,7 +129,9 @@ static void add_text(orr__buf *sql, const orr__step *step) {
       break;
     case ORR_STEP_QUERY: add_query(sql, step->query, false); break;
     case ORR_STEP_COUNT: add_query(sql, step->query, true); break;
-    case ORR_STEP_GRAPH: assert(!"a graph is made of gets"); break;
+    case ORR_STEP_GRAPH:
+    case ORR_STEP_RESEAL:
+    case ORR_STEP_SETTLE: assert(!"a step without a statement of its own"); break;
   }
 }
 

@@ -115,6 +115,7 @@ int orr__store_open_sqlite(const orr__store_config *config, orr__store **ret_sto
   }
   self->codec = config->codec;
   code = orr__sqlite_open(self, true, reterr);
+  if (!code) code = orr__sqlite_check_keys(self, reterr);
   if (!code) code = read_ids(self, last_id, reterr);
   if (!code) code = orr__store_new(&sqlite_ops, self, config, last_id, ret_store, reterr);
   if (code) free_self(self, true);

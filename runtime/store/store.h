@@ -24,12 +24,18 @@
 typedef struct orr__store orr__store;
 typedef struct orr__tx orr__tx;
 
-/* How secrets are sealed; context is "table.column". seal and open are called on the store's thread. Both return
- * owned text. NULL functions: stored as they are (the twin in memory). */
+/* How secrets are sealed; context is "table.column". All are called on the opener's or the store's thread. seal and
+ * open return owned text. NULL functions: stored as they are (the twin in memory); only seal and open: with
+ * keys that never change. */
 typedef struct orr__store_codec {
   void *self;
   int (*seal)(void *self, const char *context, const char *text, char **ret_sealed);
   int (*open)(void *self, const char *context, const char *sealed, char **ret_text, orr_error *reterr);
+  int (*knows)(void *self, const char *context, const char *sealed, orr_error *reterr); /* is its key at hand? */
+  size_t (*count)(void *self);                     /* of keys; more than one: a change of keys is not over */
+  bool (*is_newest)(void *self, const char *sealed);
+  int (*renew)(void *self, orr_error *reterr);     /* seals with a new key from now on; the old ones still open */
+  int (*settle)(void *self, orr_error *reterr);    /* nothing needs the old ones any more */
 } orr__store_codec;
 
 typedef struct orr__store_config {
@@ -39,7 +45,9 @@ typedef struct orr__store_config {
   void *wake_arg;
 } orr__store_config;
 
-/* Opens, or makes, and migrates (numbered, in one transaction). CORRUPT for a damaged database (nothing is
+/* Asks whether the codec knows the keys of what is sealed, has the first key made where nothing is, and finishes a change of
+ * keys that was cut short; what the codec says comes out (CORRUPT for a missing or wrong key).
+ * Opens, or makes, and migrates (numbered, in one transaction). CORRUPT for a damaged database (nothing is
  * changed, the message says what to do), NEWER for one of a later version, IO. Owned. */
 int orr__store_open_sqlite(const orr__store_config *config, orr__store **ret_store, orr_error *reterr);
 int orr__store_open_memory(const orr__store_config *config, orr__store **ret_store, orr_error *reterr);
@@ -114,6 +122,11 @@ typedef struct orr__query {
 } orr__query;
 int orr__tx_query(orr__tx *tx, const orr__query *query);
 int orr__tx_count(orr__tx *tx, const orr__query *query);
+
+/* Changes the key: a new one, and everything sealed with it; a count of the values in the slot (orr__tx_number). When that
+ * has committed, a transaction with settle_keys drops the old key. REFUSED where nothing is sealed. */
+int orr__tx_reseal(orr__tx *tx);
+void orr__tx_settle_keys(orr__tx *tx);
 
 /* ---- submitting ------------------------------------------------------------------------------------------- */
 

@@ -105,7 +105,7 @@ static void test_crypto__what_is_sealed_opens_only_in_its_place_and_with_its_key
   orr_error err = ORR_ERROR_INIT;
   assert_int_equal(orr__seal(key, "connection/7/password", "s3cret", &sealed), 0);
   assert_int_equal(orr__seal(key, "connection/7/password", "s3cret", &again), 0);
-  assert_true(orr__starts_with(sealed, "s1:"));
+  assert_true(orr__starts_with(sealed, "s2:"));
   assert_string_not_equal(sealed, again);
   assert_null(strstr(sealed, "s3cret"));
   assert_int_equal(orr__unseal(key, "connection/7/password", sealed, &text, NULL), 0);
@@ -117,7 +117,7 @@ static void test_crypto__what_is_sealed_opens_only_in_its_place_and_with_its_key
   assert_int_equal(orr__unseal(other, "connection/7/password", sealed, &text, &err), ORR_E_CORRUPT);
   sealed[strlen(sealed) / 2] ^= 1;
   assert_int_equal(orr__unseal(key, "connection/7/password", sealed, &text, &err), ORR_E_CORRUPT);
-  static const char *const wrong[] = { "", "s1:", "s1:AAAA", "s2:AAAA", "plain", "s1:!!!!" };
+  static const char *const wrong[] = { "", "s1:", "s1:AAAA", "s2:AAAA", "s2:0123abcd:", "s2:0123abcd!AAAA", "s3:AAAA", "plain", "s1:!!!!" };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     assert_int_equal(orr__unseal(key, "c", wrong[i], &text, &err), ORR_E_CORRUPT);
   }
@@ -132,24 +132,34 @@ static void test_crypto__what_is_sealed_opens_only_in_its_place_and_with_its_key
   free(sealed);
 }
 
-static void test_crypto__the_key_file_is_made_once_and_kept_private(void **state) {
-  char path[256];
-  snprintf(path, sizeof path, "%s/key", (const char *)*state);
-  uint8_t first[ORR_SEAL_KEY] = { 0 }, second[ORR_SEAL_KEY] = { 0 }, zero[ORR_SEAL_KEY] = { 0 };
-  assert_int_equal(orr__key_load(path, first, NULL), 0);
-  assert_int_equal(orr__key_load(path, second, NULL), 0);
-  assert_memory_equal(first, second, sizeof first);
-  assert_memory_not_equal(first, zero, sizeof first);
-  struct stat info;
-  assert_int_equal(stat(path, &info), 0);
-  assert_int_equal(info.st_mode & 0777, 0600);
-  orr_error err = ORR_ERROR_INIT;
-  assert_int_equal(orr__file_write(path, "abc\n", 4, 0600, NULL), 0);
-  assert_int_equal(orr__key_load(path, second, &err), ORR_E_CORRUPT);
-  assert_memory_equal(first, second, sizeof first);
-  orr__error_clear(&err);
-  assert_true(orr__key_load("/nonexistent/key", second, &err) < 0);
-  orr__error_clear(&err);
+static void test_crypto__a_sealed_text_says_with_which_key(void **state) {
+  (void)state;
+  uint8_t key[ORR_SEAL_KEY] = { 1, 2, 3 }, back[ORR_SEAL_KEY];
+  char id[ORR_KEY_ID], of_text[ORR_KEY_ID], digits[ORR_KEY_DIGITS + 1], *sealed = NULL, *text = NULL;
+  orr__key_id(key, id);
+  assert_int_equal(strlen(id), ORR_KEY_ID - 1);
+  assert_int_equal(orr__seal(key, "c", "s3cret", &sealed), 0);
+  assert_true(orr__sealed_id(sealed, of_text));
+  assert_string_equal(of_text, id);
+  free(sealed);
+  key[31] ^= 1;
+  orr__key_id(key, of_text);
+  assert_string_not_equal(of_text, id);
+  /* Of before keys had ids: the key of zeros and ones, "s3cret". */
+  memset(key, 0, sizeof key);
+  key[0] = 1;
+  static const char old[] = "s1:7zg0pT2iIYmdO8POlaTZosAjNzEy2YOFlF1q//dOp8HFLvCF7N3gS6FkbPCXDw==";
+  assert_true(orr__sealed_id(old, of_text));
+  assert_string_equal(of_text, "");
+  assert_int_equal(orr__unseal(key, "c", old, &text, NULL), 0);
+  assert_string_equal(text, "s3cret");
+  free(text);
+  assert_false(orr__sealed_id("plain", of_text));
+  orr__key_print(key, digits);
+  assert_true(orr__key_parse(digits, back));
+  assert_memory_equal(key, back, sizeof key);
+  digits[5] = 'x';
+  assert_false(orr__key_parse(digits, back));
 }
 
 static void test_crypto__wiping_leaves_zeros(void **state) {
@@ -171,8 +181,6 @@ static int teardown(void **state) {
   char path[256];
   snprintf(path, sizeof path, "%s/data", (const char *)*state);
   unlink(path);
-  snprintf(path, sizeof path, "%s/key", (const char *)*state);
-  unlink(path);
   return rmdir(*state);
 }
 
@@ -183,7 +191,7 @@ int main(void) {
     cmocka_unit_test(test_crypto__a_file_hashes_like_its_bytes),
     cmocka_unit_test(test_crypto__a_seeded_source_repeats_and_the_systems_does_not),
     cmocka_unit_test(test_crypto__what_is_sealed_opens_only_in_its_place_and_with_its_key),
-    cmocka_unit_test(test_crypto__the_key_file_is_made_once_and_kept_private),
+    cmocka_unit_test(test_crypto__a_sealed_text_says_with_which_key),
     cmocka_unit_test(test_crypto__wiping_leaves_zeros),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

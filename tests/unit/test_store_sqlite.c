@@ -428,7 +428,7 @@ static int fake_open(void *self, const char *context, const char *sealed, char *
 static void test_sqlite__seals_secrets(void **state) {
   bench *b = *state;
   bench_close(b);
-  b->codec = (orr__store_codec){"k", fake_seal, fake_open};
+  b->codec = (orr__store_codec){.self = "k", .seal = fake_seal, .open = fake_open};
   bench_open(b);
   orr_connection *c = orr__connection_new();
   orr__set_int(&c->head, ORR_F_connection_id, 1);
