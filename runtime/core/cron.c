@@ -9,10 +9,9 @@
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MINUTES 1440
-#define SHIFT_LIMIT_MS (3 * 60 * MINUTE_MS) /* from here on it is a new clock, not daylight saving */
 #define FIRST_MS (-INT64_C(62135596800000)) /* year 1 */
 #define LAST_MS INT64_C(253370764800000)    /* year 9999 */
-#define NO_MINUTE INT64_MAX
+#define NO_MINUTE ORR__CRON_NEVER
 
 /* Gregorian dates and weekdays repeat after this: what does not come within it never comes. */
 enum { CYCLE_YEARS = 400 };
@@ -90,7 +89,7 @@ static int64_t minute_from(int64_t local_ms) { return -floor_div(-local_ms, MINU
 /* Was a fitting time left out when the clock was set forward at the start of this span? Which one? */
 static bool is_owed(const orr__cron *cron, const orr__zone_span *span, int64_t *ret_minute) {
   int64_t shift_ms = span->offset_ms - span->offset_before_ms;
-  if (cron->is_elapsed || shift_ms <= 0 || shift_ms >= SHIFT_LIMIT_MS) return false;
+  if (cron->is_elapsed || shift_ms <= 0 || shift_ms >= ORR__CRON_SHIFT_LIMIT_MS) return false;
   *ret_minute = next_minute(cron, minute_from(span->start_ms + span->offset_before_ms));
   return *ret_minute != NO_MINUTE && *ret_minute * MINUTE_MS < span->start_ms + span->offset_ms;
 }
@@ -103,7 +102,7 @@ bool orr__cron_is_owed(const orr__cron *cron, const orr__zone *zone, int64_t at_
 /* Up to which local instant was the wall's time shown before, in the span that came earlier? */
 static int64_t repeated_until(const orr__cron *cron, const orr__zone_span *span) {
   int64_t shift_ms = span->offset_before_ms - span->offset_ms;
-  if (cron->is_elapsed || shift_ms <= 0 || shift_ms >= SHIFT_LIMIT_MS) return INT64_MIN;
+  if (cron->is_elapsed || shift_ms <= 0 || shift_ms >= ORR__CRON_SHIFT_LIMIT_MS) return INT64_MIN;
   return span->start_ms + span->offset_before_ms;
 }
 
@@ -133,3 +132,5 @@ int64_t orr__cron_next(const orr__cron *cron, const orr__zone *zone, int64_t anc
 }
 
 bool orr__cron_is_never(const orr__cron *cron) { return cron->every_ms == 0 && next_day(cron, 0) == NO_MINUTE; }
+
+int64_t orr__cron_next_wall(const orr__cron *cron, int64_t from_minute) { return next_minute(cron, from_minute); }

@@ -11,6 +11,7 @@
 enum { TEXT_MAX = 256 };
 
 #define EVERY_MAX_MS (INT64_C(3650) * 86400000)
+#define JITTER_MAX_S 1e9
 
 typedef struct cron_reader {
   const char *text, *at;
@@ -26,9 +27,16 @@ typedef struct cron_field {
   const char *expected;
 } cron_field;
 
-enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELDS };
+/* What a field, or a part of it so far, comes to. */
+typedef struct field_value {
+  uint64_t bits;
+  bool has_star;   /* it restricts nothing, or stands for a `*` with a step */
+  bool has_picked; /* an H is in it */
+  bool has_step;   /* one over all of the field is in it */
+  bool is_list;
+} field_value;
 
-static const cron_field fields[FIELDS] = {
+static const cron_field fields[ORR__CRON_FIELDS] = {
   { "minute", 0, 59, NULL, 0, "0-59" },
   { "hour", 0, 23, NULL, 0, "0-23" },
   { "day of month", 1, 31, NULL, 0, "1-31" },
@@ -148,108 +156,124 @@ uint64_t orr__cron_seed(const char *uuid) {
 }
 
 int64_t orr__jitter_ms(uint64_t seed, double seconds) {
-  return seconds > 0 ? (int64_t)pick(seed, FIELDS, (uint64_t)(seconds * 1000) + (seconds < 0.001)) : 0;
+  if (!(seconds >= 0.001)) return 0; /* nor for what is no number */
+  double limit_ms = seconds < JITTER_MAX_S ? seconds * 1000 : JITTER_MAX_S * 1000;
+  return (int64_t)pick(seed, ORR__CRON_FIELDS, (uint64_t)limit_ms);
 }
 
 static bool is_picked(const char *at) { return (*at == 'H' || *at == 'h') && !is_letter(at[1]); }
 
+/* The b of a range a-b, which began at `start`. */
+static int read_range_end(cron_reader *r, const cron_field *field, const char *start, int first, int *ret_last) {
+  r->at++;
+  int rc = read_value(r, field, ret_last);
+  if (rc != 0) return rc;
+  if (field == &fields[ORR__CRON_WEEKDAY] && *ret_last == 0 && first > 0) *ret_last = 7; /* FRI-SUN */
+  if (*ret_last >= first) return 0;
+  return fault(r, start, "the range of %s runs backwards; write two, with a comma", field->name);
+}
+
 /* H, H(a-b), and either with a step. */
-static int read_picked(cron_reader *r, const cron_field *field, uint64_t *bits, bool *has_star) {
-  const char *start = r->at++;
-  int first = field->min, last = field == &fields[DAY] ? 28 : field == &fields[WEEKDAY] ? 6 : field->max;
+static int read_picked(cron_reader *r, const cron_field *field, field_value *ret) {
+  int index = (int)(field - fields);
+  int first = field->min, last = index == ORR__CRON_DAY ? 28 : index == ORR__CRON_WEEKDAY ? 6 : field->max;
   int rc = 0, step = 0;
-  bool has_range = *r->at == '(';
+  bool has_range = *++r->at == '(';
   if (has_range) {
     const char *range = ++r->at;
     rc = read_value(r, field, &first);
     if (rc != 0) return rc;
     if (*r->at != '-') return fault(r, r->at, "H picks from a range, as in H(%d-%d)", first, field->max);
-    r->at++;
-    rc = read_value(r, field, &last);
+    rc = read_range_end(r, field, range, first, &last);
     if (rc != 0) return rc;
     if (*r->at != ')') return fault(r, r->at, "the range of H ends with )");
-    if (last < first) return fault(r, range, "the range of %s runs backwards", field->name);
     r->at++;
   }
+  int number = last - first + 1;
   if (*r->at == '/') {
+    const char *start = r->at + 1;
     rc = read_step(r, field, &step);
     if (rc != 0) return rc;
-    if (step > last - first + 1) return fault(r, start, "the step is longer than the range that H picks from");
+    if (step == 1) return fault(r, start, "a step of H is at least 2; every %s is *", field->name);
+    if (step > number) return fault(r, start, "the step is longer than the range that H picks from");
+    number = step;
   }
-  uint64_t size = (uint64_t)(step ? step : last - first + 1);
-  int value = first + (int)pick(r->seed, (unsigned)(field - fields), size);
-  for (; value <= last; value += step ? step : field->max + 1) *bits |= UINT64_C(1) << value;
-  *has_star = *has_star || (step && !has_range && field != &fields[DAY] && field != &fields[WEEKDAY]);
+  ret->has_picked = true;
+  ret->has_step = ret->has_step || (step && !has_range);
+  ret->has_star = ret->has_star || (step && !has_range && index <= ORR__CRON_HOUR);
+  int value = first + (int)pick(r->seed, (unsigned)index, (uint64_t)number);
+  for (; value <= last; value += step ? step : last + 1) ret->bits |= UINT64_C(1) << value;
   return 0;
 }
 
 /* `*`, a value or a range, and its step; or H. */
-static int read_term(cron_reader *r, const cron_field *field, uint64_t *bits, bool *has_star) {
+static int read_term(cron_reader *r, const cron_field *field, field_value *ret) {
   int first = field->min, last = field->max, step = 1, rc = 0;
   const char *start = r->at;
   bool is_range = true;
-  if (is_picked(r->at)) return read_picked(r, field, bits, has_star);
+  if (is_picked(r->at)) return read_picked(r, field, ret);
   if (*r->at == '*') {
-    *has_star = true;
+    ret->has_star = true;
     r->at++;
   } else {
     rc = read_value(r, field, &first);
     if (rc != 0) return rc;
     last = first;
     is_range = *r->at == '-';
-    if (is_range) {
-      r->at++;
-      rc = read_value(r, field, &last);
-      if (rc != 0) return rc;
-      if (field == &fields[WEEKDAY] && last == 0 && first > 0) last = 7; /* FRI-SUN */
-      if (last < first) return fault(r, start, "the range of %s runs backwards; write two, with a comma", field->name);
-    }
+    if (is_range) rc = read_range_end(r, field, start, first, &last);
+    if (rc != 0) return rc;
   }
   if (*r->at == '/') {
     if (!is_range) return fault(r, r->at, "a step needs * or a range before it, as in %d-%d/2", first, field->max);
     rc = read_step(r, field, &step);
     if (rc != 0) return rc;
   }
-  for (int value = first; value <= last; value += step) *bits |= UINT64_C(1) << value;
+  int end = field == &fields[ORR__CRON_WEEKDAY] ? 6 : field->max;
+  ret->has_step = ret->has_step || (step > 1 && first == field->min && last >= end);
+  for (int value = first; value <= last; value += step) ret->bits |= UINT64_C(1) << value;
   return 0;
 }
 
-static int read_field(cron_reader *r, const cron_field *field, uint64_t *ret_bits, bool *ret_has_star) {
-  *ret_bits = 0;
-  *ret_has_star = false;
+static int read_field(cron_reader *r, const cron_field *field, field_value *ret) {
+  *ret = (field_value){ 0 };
   for (;;) {
-    int rc = read_term(r, field, ret_bits, ret_has_star);
+    int rc = read_term(r, field, ret);
     if (rc != 0) return rc;
     if (is_end(*r->at)) return 0;
     if (*r->at != ',')
       return fault(r, r->at, "'%.*s' cannot follow here: after a %s comes a comma or a blank", char_len(r->at), r->at,
                    field->name);
     r->at++;
+    ret->is_list = true;
   }
 }
 
 static int read_fields(cron_reader *r, orr__cron *ret_cron) {
-  uint64_t bits[FIELDS];
-  bool has_star[FIELDS];
-  for (int i = 0; i < FIELDS; i++) {
+  field_value values[ORR__CRON_FIELDS];
+  unsigned picked = 0, stepped = 0;
+  for (int i = 0; i < ORR__CRON_FIELDS; i++) {
     skip_blanks(r);
     if (*r->at == '\0')
       return fault(r, r->at, "%s is missing: the fields are minute, hour, day of month, month, day of week",
                    fields[i].name);
-    int rc = read_field(r, &fields[i], &bits[i], &has_star[i]);
+    int rc = read_field(r, &fields[i], &values[i]);
     if (rc != 0) return rc;
+    picked |= (unsigned)values[i].has_picked << i;
+    stepped |= (unsigned)(values[i].has_step && !values[i].is_list) << i;
   }
   skip_blanks(r);
   if (*r->at != '\0') return fault(r, r->at, "nothing can follow the five fields (seconds are not supported)");
-  bits[WEEKDAY] |= bits[WEEKDAY] >> 7; /* 7 is Sunday too */
+  uint64_t weekdays = values[ORR__CRON_WEEKDAY].bits;
   *ret_cron = (orr__cron){
-    .minutes = bits[MINUTE],
-    .hours = (uint32_t)bits[HOUR],
-    .days = (uint32_t)bits[DAY],
-    .months = (uint16_t)bits[MONTH],
-    .weekdays = bits[WEEKDAY] & 0x7f,
-    .is_either_day = !has_star[DAY] && !has_star[WEEKDAY],
-    .is_elapsed = has_star[MINUTE] || has_star[HOUR],
+    .minutes = values[ORR__CRON_MINUTE].bits,
+    .hours = (uint32_t)values[ORR__CRON_HOUR].bits,
+    .days = (uint32_t)values[ORR__CRON_DAY].bits,
+    .months = (uint16_t)values[ORR__CRON_MONTH].bits,
+    .weekdays = (weekdays | weekdays >> 7) & 0x7f, /* 7 is Sunday too */
+    .is_either_day = !values[ORR__CRON_DAY].has_star && !values[ORR__CRON_WEEKDAY].has_star,
+    .is_elapsed = values[ORR__CRON_MINUTE].has_star || values[ORR__CRON_HOUR].has_star,
+    .picked = (uint8_t)picked,
+    .stepped = (uint8_t)stepped,
   };
   return 0;
 }

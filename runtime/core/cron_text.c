@@ -152,6 +152,17 @@ static void add_interval(orr__buf *out, int64_t every_ms) {
   }
 }
 
+static void add_picked(orr__buf *out, uint64_t picked) {
+  static const char *const field_names[] = { "minute", "hour", "day of month", "month", "day of week" };
+  if (!picked) return;
+  orr__buf_adds(out, " (");
+  /* One by one: neighbours are no range here. */
+  for (; picked; picked &= picked - 1) {
+    orr__buf_adds(out, field_names[lowest(picked)]);
+    orr__buf_adds(out, count(picked) > 2 ? ", " : count(picked) == 2 ? " and " : " picked by H)");
+  }
+}
+
 char *orr__cron_describe(const orr__cron *cron) {
   orr__buf out;
   orr__buf_init(&out, TEXT_LIMIT);
@@ -164,6 +175,7 @@ char *orr__cron_describe(const orr__cron *cron) {
       orr__buf_adds(&out, " in ");
       add_list(&out, cron->months, month_names);
     }
+    add_picked(&out, cron->picked);
   }
   return orr__buf_take(&out, NULL);
 }

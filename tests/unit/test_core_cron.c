@@ -1,4 +1,5 @@
 /* core/cron.h: parsing with columns, the next instant against a slow walk over all minutes, the wording. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,6 +90,11 @@ static void test_cron__sunday_is_zero_and_seven(void **state) {
   for (int i = 0; i < 4; i++) FIRES(same[i], "UTC", "2026-07-15", "2026-07-19T00:00:00Z", "2026-07-26T00:00:00Z");
   FIRES("0 0 * * FRI-SUN", "UTC", "2026-07-13", "2026-07-17T00:00:00Z", "2026-07-18T00:00:00Z",
         "2026-07-19T00:00:00Z", "2026-07-24T00:00:00Z");
+  for (int i = 0; i < 40; i++) { /* whatever is picked is a day from Friday on */
+    orr__cron cron;
+    assert_int_equal(orr__cron_parse("0 0 * * H(FRI-SUN)", (uint64_t)i, &cron, NULL), 0);
+    assert_true(cron.weekdays == 1 << 0 || cron.weekdays == 1 << 5 || cron.weekdays == 1 << 6);
+  }
   FIRES("0 0 * * 5-7", "UTC", "2026-07-18", "2026-07-19T00:00:00Z", "2026-07-24T00:00:00Z");
 }
 
@@ -175,7 +181,14 @@ static void test_cron__h_is_always_the_same_for_a_backup(void **state) {
   assert_int_equal(__builtin_popcount(cron.days) + __builtin_popcount(cron.months) + __builtin_popcount(cron.weekdays), 3);
   assert_true(cron.is_either_day && !cron.is_elapsed);
   assert_int_equal(orr__jitter_ms(seed, 600), 20705);
-  assert_int_equal(orr__jitter_ms(seed, 0), 0);
+  const double none[] = { 0, -1, 0.0004, NAN, -INFINITY };
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_int_equal(orr__jitter_ms(seed, none[i]), 0);
+  assert_int_equal(orr__jitter_ms(seed, 0.001), 0);
+  assert_in_range(orr__jitter_ms(seed, INFINITY), 1, INT64_C(1000000000000) - 1);
+  cron = picked("H(0-29),H(30-59) * * * *", seed); /* one number for the field */
+  assert_true(cron.minutes == picked("H(0-29) * * * *", seed).minutes * ((UINT64_C(1) << 30) + 1));
+  assert_int_equal(picked("0 0 H * H", seed).picked, 1 << ORR__CRON_DAY | 1 << ORR__CRON_WEEKDAY);
+  assert_int_equal(orr__cron_seed(NULL), orr__cron_seed(""));
 }
 
 static void test_cron__h_spreads_and_stays_in_its_range(void **state) {
@@ -212,9 +225,23 @@ static void check_note(const char *text, const char *zone, const char *at, const
 static void test_cron__a_fire_that_the_clock_moves_says_so(void **state) {
   (void)state;
   check_note("30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z",
-             "02:30 does not exist on that day in Europe/Berlin: it fires when the clock goes forward");
+             "02:30 does not exist on 2026-03-29 in Europe/Berlin: the clock goes forward from 02:00 to 03:00, so it fires "
+             "right after, at 03:00");
+  check_note("*/10 2 * * *", "Europe/Berlin", "2026-03-30T00:00:00Z", NULL);
+  check_note("10-50/10 2,3 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z",
+             "02:10 to 02:50 (5 times) do not exist on 2026-03-29 in Europe/Berlin: the clock goes forward from 02:00 to "
+             "03:00, so it fires once right after, at 03:00");
+  check_note("0 0 * * *", "Africa/Cairo", "2026-04-23T22:00:00Z",
+             "00:00 does not exist on 2026-04-24 in Africa/Cairo: the clock goes forward from 00:00 to 01:00, so it fires "
+             "right after, at 01:00");
+  check_note("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:30:00Z",
+             "02:30 comes twice on 2026-10-25 in Europe/Berlin, for the clock goes back: it fires both times, and this is the first");
+  check_note("*/30 * * * *", "Europe/Berlin", "2026-10-25T01:30:00Z",
+             "02:30 comes twice on 2026-10-25 in Europe/Berlin, for the clock goes back: it fires both times, and this is the "
+             "second");
+  check_note("0 12 * * *", "Pacific/Apia", "2011-12-30T22:00:00Z", NULL);
   check_note("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z",
-             "02:30 comes twice on that day in Europe/Berlin, for the clock goes back: it fires the first time");
+             "02:30 comes twice on 2026-10-25 in Europe/Berlin, for the clock goes back: it fires the first time only");
   check_note("30 2 * * *", "Europe/Berlin", "2026-03-30T00:30:00Z", NULL);
   check_note("0 3 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", NULL); /* it shows just then, and was not left out */
   check_note("*/30 * * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", NULL);
@@ -242,10 +269,58 @@ static void test_cron__warns_of_what_may_not_be_meant(void **state) {
   check_warnings("0 0 13 * 5", "day of month and day of week are both restricted: it fires on days that fit either\n");
   check_warnings("0 0 31 * *", "day 31: months without one are left out\n");
   check_warnings("0 0 30 1,3 *", "");
-  check_warnings("0 0 29 2 *", "day 29: months without one are left out\n");
-  check_warnings("*/7 * * * *", "7 does not divide 60: every 7 minutes, but only 4 where a new hour begins\n");
-  check_warnings("0 */5 * * *", "5 does not divide 24: every 5 hours, but only 4 where a new day begins\n");
+  check_warnings("0 0 29 2 *", "29 February comes in leap years only\n");
+  check_warnings("0 0 15,30 * *", "day 30: months without one are left out\n");
+  check_warnings("0 0 1,29,31 * *", "day 29: months without one are left out\nday 31: months without one are left out\n");
+  check_warnings("0 0 25-31 * *", "");
+  check_warnings("0 0 H * *", "");
+  check_warnings("0 0 H(30-31) * *", "day 30: months without one are left out\n");
+  check_warnings("0 0 */2 * *", "every 2 days, but the count begins anew with each month\n");
+  check_warnings("0 0 */2 * 5",
+                 "a step of * restricts one of the day fields: it fires only on days that fit both\n"
+                 "every 2 days, but the count begins anew with each month\n");
+  check_warnings("0 0 * * */2", "2 does not divide 7: every 2 days, but 1 where a new week begins\n");
+  check_warnings("0 0 1 */5 *", "5 does not divide 12: every 5 months, but 2 where a new year begins\n");
+  check_warnings("*/40 * * * *", "40 does not divide 60: every 40 minutes, but 20 where a new hour begins\n");
+  check_warnings("0-59/7 * * * *", "7 does not divide 60: every 7 minutes, but 4 where a new hour begins\n");
+  check_warnings("H/7 * * * *", "7 does not divide 60: every 7 minutes, but 4 where a new hour begins\n");
+  check_warnings("H/15 H/6 * * *", "");
+  check_warnings("0,40 0-20/7 * * *", "");
+  check_warnings("*/60 * * * *", "");
+  check_warnings("* 2 * * *",
+                 "every minute: that is 60 times in each of its hours; for once write a minute, such as 0 or H\n");
+  check_warnings("*/7 * * * *", "7 does not divide 60: every 7 minutes, but 4 where a new hour begins\n");
+  check_warnings("0 */5 * * *", "5 does not divide 24: every 5 hours, but 4 where a new day begins\n");
   check_warnings("@every 7m", "");
+}
+
+static void check_clock(const char *text, const char *zone_name, const char *wanted) {
+  char lines[1000] = "";
+  orr__cron cron = parse(text);
+  orr__zone *zone = zone_named(zone_name);
+  orr__cron_warn_clock(&cron, zone, iso("2026-01-01"), keep_lines, lines);
+  assert_string_equal(lines, wanted);
+  orr__zone_unref(zone);
+}
+
+static void test_cron__warns_of_what_the_clock_does_to_it(void **state) {
+  (void)state;
+  check_clock("30 2 * * *", "Europe/Berlin", "");
+  check_clock("*/30 * * * *", "Europe/Berlin", "");
+  check_clock("*/30 3-23 * * *", "Europe/Berlin", "");
+  check_clock("*/30 2 * * *", "UTC", "");
+  check_clock("*/30 2 * * *", "Asia/Kolkata", "");
+  check_clock("*/30 2 * * *", "Europe/Berlin",
+              "02:00 does not exist on 2026-03-29 in Europe/Berlin, for the clock goes forward: it is left out, and would fire "
+              "right after if minute and hour held no *\n");
+  check_clock("15 */3 * * *", "America/Havana",
+              "00:15 does not exist on 2026-03-08 in America/Havana, for the clock goes forward: it is left out, and would fire "
+              "right after if minute and hour held no *\n");
+  check_clock("@every 36h", "Europe/Berlin", "");
+  check_clock("@every 1d", "UTC", "");
+  check_clock("@every 48h", "Europe/Berlin",
+              "@every follows elapsed time: when the clock of Europe/Berlin is changed on 2026-03-29, its fires move to another "
+              "time of day\n");
 }
 
 static void check_fault(const char *text, int column, const char *wanted) {
@@ -275,7 +350,11 @@ static void test_cron__a_fault_names_its_column_and_what_was_expected(void **sta
   check_fault("H(7) * * * *", 4, "H picks from a range, as in H(7-59)");
   check_fault("0 H(0-7 * * *", 8, "the range of H ends with )");
   check_fault("0 H(7-2) * * *", 5, "runs backwards");
-  check_fault("H(0-9)/20 * * * *", 1, "longer than the range");
+  check_fault("H(0-9)/20 * * * *", 8, "longer than the range");
+  check_fault("H/1 * * * *", 3, "a step of H is at least 2; every minute is *");
+  check_fault("0 0 H/29 * *", 7, "longer than the range");
+  check_fault("0 0 * * H(1-8)", 13, "day of week is 0-7");
+  check_fault("H5 * * * *", 2, "'5' cannot follow here");
   check_fault("HH * * * *", 1, "'HH' is no minute");
   check_fault("30-10 * * * *", 1, "runs backwards");
   check_fault("*/0 * * * *", 3, "a number from 1 to 60");
@@ -348,6 +427,10 @@ static void test_cron__describes_itself_in_english(void **state) {
   check_text("0 0 1-7 * */1", "at 00:00 on days 1 to 7 of the month");
   check_text("0 0 */15 * 5", "at 00:00 on days 1, 16 and 31 of the month if it is a Friday");
   check_text("0 4 * 6-8 *", "at 04:00 every day in June to August");
+  check_text("H 2 * * *", "at 02:27 every day (minute picked by H)");
+  check_text("H H * * *", "at 12:27 every day (minute and hour picked by H)");
+  check_text("H H H 1 *", "at 12:27 on day 15 of the month in January (minute, hour and day of month picked by H)");
+  check_text("H/15 * * * *", "at minutes 12, 27, 42 and 57 of every hour (minute picked by H)");
   check_text("@every 2s", "every 2 seconds");
   check_text("@every 60m", "every hour");
   check_text("@every 90m", "every 1 hour 30 minutes");
@@ -490,6 +573,7 @@ int main(void) {
     cmocka_unit_test(test_cron__h_spreads_and_stays_in_its_range),
     cmocka_unit_test(test_cron__a_fire_that_the_clock_moves_says_so),
     cmocka_unit_test(test_cron__warns_of_what_may_not_be_meant),
+    cmocka_unit_test(test_cron__warns_of_what_the_clock_does_to_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
