@@ -55,7 +55,7 @@ static void test_object__finds_aliases_and_suggests_names(void **state) {
   (void)state;
   const orr__model *backup = &orr__models[ORR_M_backup], *result = &orr__models[ORR_M_result];
   assert_int_equal(orr__field_find(backup, "connectionId"), ORR_F_backup_backupProviderId);
-  assert_int_equal(orr__field_find(result, "connectionId"), -1);
+  assert_int_equal(orr__field_find(&orr__models[ORR_M_op], "connectionId"), -1);
   assert_int_equal(orr__field_find(backup, "backupProvider"), -1);
   assert_int_equal(orr__field_find(backup, NULL), -1);
   assert_string_equal(orr__field_nearest(result, "externalID"), "externalId");
