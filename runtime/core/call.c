@@ -5,7 +5,7 @@
  *   orr__flow_settle   op row `done`, in the caller's transaction, together with what the answer changed
  *
  * A QUIET hook (refresh) has no intent: its row is made when it marks itself sent, or at the end if there is
- * something to tell. Knows nothing of what an answer leads to. */
+ * something to tell; most have none and cost none. Knows nothing of what an answer leads to. */
 #include "core/internal.h"
 
 #include <assert.h>
@@ -68,17 +68,18 @@ static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
   orr_op *op = orr__op_new();
   if (!op) return NULL;
   orr__object *o = &op->head;
-  const orr_result *result = flow->graph.result;
-  const orr_backup *backup = flow->graph.backup;
+  const orr__graph *graph = flow->call ? &flow->call->graph : &flow->graph;
+  const orr_result *result = graph->result;
+  const orr_backup *backup = graph->backup;
+  const char *code = flow->call ? flow->call->provider : provider_code(flow);
   orr__set_int(o, ORR_F_op_id, orr__store_next_id(core->store, ORR_M_op));
   orr__set_str(o, ORR_F_op_hook, orr__hooks[hook].name);
   orr__set_str(o, ORR_F_op_state, state);
   orr__set_int(o, ORR_F_op_attempt, flow->attempt);
-  orr__set_int(o, ORR_F_op_startDate, orr__now(core));
-  orr__set_str(o, ORR_F_op_providerCode, provider_code(flow));
+  orr__set_int(o, ORR_F_op_startDate, flow->quiet_ms ? flow->quiet_ms : orr__now(core));
+  orr__set_str(o, ORR_F_op_providerCode, code);
   const orr__declaration *declaration = NULL;
-  if (core->ops &&
-      core->ops->describe(core->ops->self, provider_code(flow) ? provider_code(flow) : "", &declaration, NULL) == 0)
+  if (core->ops && core->ops->describe(core->ops->self, code ? code : "", &declaration, NULL) == 0)
     orr__set_str(o, ORR_F_op_providerSha256, declaration->sha256);
   if (result) orr__set_int(o, ORR_F_op_resultId, result->id);
   if (backup && backup->id) orr__set_int(o, ORR_F_op_backupId, backup->id);
@@ -95,6 +96,14 @@ static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
 static void op_drop(orr__flow *flow) {
   orr__object_free((orr__object *)flow->op);
   flow->op = NULL;
+  flow->is_op_stored = false;
+  flow->quiet_ms = 0;
+}
+
+/* The row of a QUIET hook, now that there is something to write in it. */
+static void op_of_quiet(orr__flow *flow) {
+  if (flow->op || !flow->quiet_ms) return;
+  flow->op = op_new(flow, flow->hook, "intent");
   flow->is_op_stored = false;
 }
 
@@ -113,6 +122,7 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
   const orr_result *result = flow->graph.result;
   bool has_news =
       answer->outcome != ORR_OUTCOME_SUCCESS || (result && result->head.dirty & ORR_BIT(ORR_F_result_status));
+  if (has_news) op_of_quiet(flow);
   if (flow->op && (flow->is_op_stored || has_news)) {
     orr__object *o = &flow->op->head;
     orr__set_str(o, ORR_F_op_state, "done");
@@ -148,6 +158,12 @@ static bool next_key(const char **rest, char key[OPTS_KEY_MAX]) {
   key[len] = '\0';
   *rest += len;
   return true;
+}
+
+static bool takes_opts(enum orr__hook hook) {
+  for (int i = 0; i < ORR_HOOK_ARGS; i++)
+    if (orr__hooks[hook].args[i] == ORR_ARG_OPTS) return true;
+  return false;
 }
 
 /* The runtime's keys of ops.def's list, over the caller's own. */
@@ -200,20 +216,22 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   if (!call) return NULL;
   flow->hook_deadline_ms = orr__now(core) + (int64_t)(timeout_s * 1000);
   call->deadline_mono_ms = orr__loop_mono_ms(core->loop) + (int64_t)(timeout_s * 1000);
-  call->opts = opts_build(flow, hook);
-  const orr_result *result = flow->graph.result;
-  call->execution_config = result && result->executionConfig ? orr__strdup(result->executionConfig) : orr__strdup("{}");
-  call->config = flow->config ? orr__json_print(flow->config) : orr__strdup("{}");
+  /* What is empty stays NULL, and a hook that takes no opts gets none: most calls are refreshes, which need none of it. */
+  const char *execution = flow->graph.result ? flow->graph.result->executionConfig : NULL;
+  bool has_opts = takes_opts(hook), has_execution = execution && strcmp(execution, "{}") != 0;
+  if (has_opts) call->opts = opts_build(flow, hook);
+  if (has_execution) call->execution_config = orr__strdup(execution);
+  if (flow->config) call->config = orr__json_print(flow->config);
   if (flow->call_name) call->name = orr__strdup(flow->call_name);
-  if (!call->opts || !call->execution_config || !call->config) {
-    orr__call_free(call);
-    return NULL;
-  }
-  return call;
+  bool is_whole = (!has_opts || call->opts) && (!has_execution || call->execution_config) && (!flow->config || call->config);
+  if (is_whole) return call;
+  orr__call_free(call);
+  return NULL;
 }
 
 /* The objects go back to the flow, the call goes. */
 static void call_back(orr__flow *flow, orr__call *call) {
+  flow->call = NULL;
   if (flow->batch) {
     if (call->batch_count) orr__batch_back(flow, call);
   } else {
@@ -244,10 +262,7 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
     answer_at_once(flow, ORR_OUTCOME_ERROR);
     return;
   }
-  if (!flow->op) { /* QUIET: its row is made now, and written if it comes to that */
-    flow->op = op_new(flow, hook, "intent");
-    flow->is_op_stored = false;
-  }
+  if (!flow->op) flow->quiet_ms = orr__now(core);
   uint64_t id = call->id;
   int code = 0;
   if (flow->batch) {
@@ -256,6 +271,7 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
     call->graph = flow->graph;
     memset(&flow->graph, 0, sizeof flow->graph);
   }
+  flow->call = call;
   if (code == 0 && orr__map_put(&core->calls, id, flow) == 0 &&
       core->ops->call(core->ops->self, call, &flow->error) == 0) {
     flow->call_id = id;
@@ -397,8 +413,9 @@ static int mark_result(orr__flow *flow, orr__tx *tx) {
 }
 
 /* May the call act at all? Not once its cancel is recorded and nothing has left yet: work never sent is never sent. */
-static int may_act(const orr__flow *flow, orr_error *reterr) {
+static int may_act(orr__flow *flow, orr_error *reterr) {
   if (!flow) return orr__error_set(reterr, ORR_E_CANCELLED, "the hook has ended");
+  op_of_quiet(flow);
   if (!flow->op) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   const orr__subject *subject = orr__subject_of(flow->core, flow->subject);
   bool is_sent = orr__streq(flow->op->state, "sent");

@@ -59,6 +59,8 @@ struct orr__flow {
   orr__graph graph;                  /* what is being worked on */
   orr_op *op;                        /* the row of the journal for the call at hand, if any */
   bool is_op_stored;                 /* it has been inserted */
+  int64_t quiet_ms;                  /* wall: when a QUIET hook was called that has no row yet; 0: none */
+  const orr__call *call;             /* the call in flight, which has the objects meanwhile; NULL: none */
   enum orr__hook hook;               /* of the call in flight, or the last one */
   uint64_t call_id;                  /* 0: none in flight */
   int64_t sent_ms;                   /* wall: the call is past its first mutating act; 0: it is not */
