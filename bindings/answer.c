@@ -382,7 +382,9 @@ static void override_stopped(orr__hookcall *hc, orr__answer *answer) {
 void orr__answer_read(orr__hookcall *hc, orr__answer *answer) {
   reading r = { hc, answer };
   orr_error err = ORR_ERROR_INIT;
-  if (orr__protect(hc->version, read_main, &r, &err) != 0) refuse(&r, "its answer could not be read: %s", orr__error_message(&err));
+  bool is_nothing = hc->main->lua_status == 0 && lua_gettop(hc->main->co) == 0 && hc->opts_ref <= 0;
+  if (is_nothing) read_nothing(&r, hc->main->co); /* most refreshes: there is nothing to read that could raise */
+  else if (orr__protect(hc->version, read_main, &r, &err) != 0) refuse(&r, "its answer could not be read: %s", orr__error_message(&err));
   orr__error_clear(&err);
   override_stopped(hc, answer);
 }

@@ -109,7 +109,7 @@ void orr__bindings_close(orr__bindings *b) {
   uint64_t id;
   void *hc;
   /* Answering may call back into us, but starts nothing any more: orr__call_start refuses while closing. */
-  while (pos = 0, orr__map_next(&b->calls, &pos, &id, &hc))
+  while (orr__map_next(&b->calls, &pos, &id, &hc))
     orr__call_abandon(hc, ORR_OUTCOME_INTERRUPTED, ORR_E_CANCELLED, "the runtime is closing");
   orr__timer_stop(b->config.loop, &b->reap_timer);
   orr__waits_orphan(b);

@@ -199,7 +199,8 @@ int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr) {
   hc->id = call->id;
   orr__buf_init(&hc->warnings, WARNINGS_MAX);
   int rc = orr__call_secrets(hc) ? orr__error_set(reterr, ORR_E_NOMEM, "out of memory") : 0;
-  if (!rc) rc = orr__protect(v, make_main_task, hc, reterr);
+  if (!rc) hc->main = orr__task_pooled(hc);
+  if (!rc && !hc->main) rc = orr__protect(v, make_main_task, hc, reterr);
   if (!rc && orr__map_put(&b->calls, call->id, hc) != 0) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (!rc && orr__timer_start(b->config.loop, &hc->timer, call->deadline_mono_ms, deadline_passed, hc) != 0)
     rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");

@@ -11,12 +11,11 @@
 #include "base/str.h"
 #include "task.h"
 
-#define TYPE "orrery.object"
 #define REG_METHODS "orrery.object"   /* where sandbox.c leaves what prelude/object.lua returns */
 
 orr__box *orr__box_of(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return NULL;
-  lua_getfield(L, LUA_REGISTRYINDEX, TYPE ".meta");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, orr__version_of(L)->box_meta_ref);
   bool is_box = lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
   return is_box ? lua_touserdata(L, index) : NULL;
@@ -27,11 +26,16 @@ const orr__object *orr__object_of(lua_State *L, int index) {
   return box && box->hc ? box->object : NULL;
 }
 
+/* Takes nothing from the allocator: the key is there, and a value goes. */
 static void detach(orr__box *box) {
-  if (!box->link) return;
-  *box->link = box->next;
-  if (box->next) box->next->link = box->link;
-  box->link = NULL;
+  orr__version *v = box->hc->version;
+  lua_State *L = v->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, v->boxes_ref);
+  lua_pushlightuserdata(L, box->object);
+  lua_pushnil(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  box->hc->boxes = box->next;
   box->next = NULL;
   box->hc = NULL;
   box->object = NULL;
@@ -72,9 +76,7 @@ void orr__push_object(lua_State *L, orr__hookcall *hc, const orr__graph *graph, 
   lua_rawgeti(L, LUA_REGISTRYINDEX, hc->version->boxes_ref);
   lua_pushlightuserdata(L, object);
   lua_rawget(L, -2);
-  orr__box *known = lua_touserdata(L, -1);
-  /* The memory of an object of an earlier call may have become this one's. */
-  if (known && known->hc == hc && known->object == object) {
+  if (lua_touserdata(L, -1)) {
     lua_remove(L, -2);
     return;
   }
@@ -87,16 +89,14 @@ void orr__push_object(lua_State *L, orr__hookcall *hc, const orr__graph *graph, 
   box->kind = kind;
   box->frozen_why = frozen_why;
   box->model = object->model;
-  lua_getfield(L, LUA_REGISTRYINDEX, TYPE ".meta");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, hc->version->box_meta_ref);
   lua_setmetatable(L, -2);
-  box->next = hc->boxes;
-  if (hc->boxes) hc->boxes->link = &box->next;
-  box->link = &hc->boxes;
-  hc->boxes = box;
   lua_pushlightuserdata(L, object);
   lua_pushvalue(L, -2);
   lua_rawset(L, -4);
   lua_remove(L, -2);
+  box->next = hc->boxes; /* now that nothing can raise any more: it is held until it is let go with the others */
+  hc->boxes = box;
 }
 
 /* ---- checks ------------------------------------------------------------------------------------------------ */
@@ -160,6 +160,16 @@ static void raise_unknown(lua_State *L, const orr__box *box, const char *name) {
   orr__raise(L, "%s has no field '%s' (free values: setConfigProperty, getConfigProperty)", box->model->class_name, name);
 }
 
+/* The field of the name at index 2, or -1. Upvalue 1 has a table of them for each model. */
+static int field_at_2(lua_State *L, const orr__box *box) {
+  lua_rawgeti(L, lua_upvalueindex(1), (int)box->model->id + 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, -2);
+  int field = (int)lua_tointeger(L, -1) - 1;
+  lua_pop(L, 2);
+  return field;
+}
+
 static const char *key_name(lua_State *L, const orr__box *box) {
   if (lua_type(L, 2) != LUA_TSTRING) orr__raise(L, "%s has fields by name; %s is no name", box->model->class_name, luaL_typename(L, 2));
   return lua_tostring(L, 2);
@@ -169,7 +179,7 @@ static int index_object(lua_State *L) {
   orr__box *box = lua_touserdata(L, 1);
   check_alive(L, box);
   const char *name = key_name(L, box);
-  int field = orr__field_find(box->model, name);
+  int field = field_at_2(L, box);
   if (field >= 0) {
     orr__push_field(L, box, field);
     return 1;
@@ -196,7 +206,7 @@ static int newindex_object(lua_State *L) {
   orr__box *box = lua_touserdata(L, 1);
   check_alive(L, box);
   const char *name = key_name(L, box);
-  int field = orr__field_find(box->model, name);
+  int field = field_at_2(L, box);
   if (field < 0 && nav_field(box->model, name) >= 0)
     orr__raise(L, "%s.%s cannot be set: it is what the %s belongs to", box->model->class_name, name, box->model->name);
   if (field < 0) {
@@ -239,12 +249,6 @@ static int equal_objects(lua_State *L) {
   return 1;
 }
 
-static int collect(lua_State *L) {
-  orr__box *box = lua_touserdata(L, 1);
-  if (box) detach(box);
-  return 0;
-}
-
 /* backup:copy(): a writable Backup of its own, to be returned as data. */
 static int copy_object(lua_State *L) {
   orr__box *box = orr__check_box(L, "copy");
@@ -257,17 +261,37 @@ static int copy_object(lua_State *L) {
   return 1;
 }
 
+/* { { name = field + 1 } by model + 1 }: what orr__field_find knows, in the form in which Lua finds a name fastest. */
+static void push_field_tables(lua_State *L) {
+  lua_createtable(L, ORR_M_COUNT, 0);
+  for (int m = 0; m < ORR_M_COUNT; m++) {
+    const orr__model *model = &orr__models[m];
+    const char *name;
+    lua_createtable(L, 0, (int)model->field_count);
+    for (size_t i = 0; (name = orr__field_name(model, i)) != NULL; i++) {
+      lua_pushinteger(L, orr__field_find(model, name) + 1);
+      lua_setfield(L, -2, name);
+    }
+    lua_rawseti(L, -2, m + 1);
+  }
+}
+
 void orr__objects_open(lua_State *L) {
-  static const luaL_Reg meta[] = { { "__index", index_object }, { "__newindex", newindex_object }, { "__tostring", object_tostring },
-    { "__eq", equal_objects }, { "__gc", collect }, { NULL, NULL } };
+  static const luaL_Reg meta[] = { { "__tostring", object_tostring }, { "__eq", equal_objects }, { NULL, NULL } };
   static const luaL_Reg methods[] = { { "getConfigProperty", orr__object_get_property }, { "setConfigProperty", orr__object_set_property },
     { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object },
     { "save", orr__object_save }, { "results", orr__object_results }, { NULL, NULL } };
   lua_newtable(L);
   luaL_register(L, NULL, meta);
+  push_field_tables(L);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, index_object, 1);
+  lua_setfield(L, -3, "__index");
+  lua_pushcclosure(L, newindex_object, 1);
+  lua_setfield(L, -2, "__newindex");
   lua_pushliteral(L, "object");
   lua_setfield(L, -2, "__metatable");
-  lua_setfield(L, LUA_REGISTRYINDEX, TYPE ".meta");
+  orr__version_of(L)->box_meta_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_newtable(L);
   luaL_register(L, NULL, methods);
 }

@@ -4,8 +4,8 @@
  * are typed, READONLY ones refused, unknown names raise with the nearest real one. Nothing is copied: what a
  * hook writes is in the object, and the object's dirty mask tells the core.
  *
- * Invariants: a box is alive while its hook runs, afterwards `hc` is NULL and every use raises; one object has
- * one box in a call; reading a secret makes it known for redaction first. */
+ * Invariants: a box is alive while its hook runs, and held by the state for so long; afterwards `hc` is NULL and every use
+ * raises; one object has one box in a call; reading a secret makes it known for redaction first. */
 #ifndef ORR_BINDINGS_OBJECT_H
 #define ORR_BINDINGS_OBJECT_H
 
@@ -22,7 +22,7 @@ struct orr__hookcall;
 enum orr__box_kind { ORR_BOX_CALL, ORR_BOX_COPY, ORR_BOX_FROZEN };
 
 typedef struct orr__box {
-  struct orr__box *next, **link;  /* of the call's boxes */
+  struct orr__box *next;          /* of the call's boxes */
   struct orr__hookcall *hc;       /* NULL: its hook has ended */
   orr__object *object;
   const orr__graph *graph;        /* to navigate in */

@@ -5,8 +5,8 @@
  *      ^                       | findings, unreadable, two of one name
  *      +-----------------------+ current stays, declaration.warning and provider->error say why
  *
- * Whether files changed is asked at every describe and call with one stat per file; the same broken files are not tried
- * twice. Does not know what makes a version good (version.c) nor where files lie (provider_find.c). */
+ * Whether files changed is asked at describe and call with one stat per file, once in a turn of the loop however many ask; the same
+ * broken files are not tried twice. Does not know what makes a version good (version.c) nor where files lie (provider_find.c). */
 #include "registry.h"
 
 #include <libgen.h>
@@ -150,8 +150,19 @@ static void announce(orr__provider *p, const orr_error *err) {
   if (host->provider_changed) host->provider_changed(host->core, p->code, err, p->current != NULL);
 }
 
+/* A turn has one time. On a virtual clock many turns have, so there every asking looks. */
+static bool has_looked(orr__provider *p) {
+  const orr__loop *loop = p->bindings->config.loop;
+  int64_t now_ms = orr__loop_mono_ms(loop);
+  if (orr__loop_is_virtual(loop) || p->looked_ms != now_ms) {
+    p->looked_ms = now_ms;
+    return false;
+  }
+  return true;
+}
+
 static bool is_stale(orr__provider *p) {
-  if (!p->path) return false;
+  if (!p->path || has_looked(p)) return false;
   if (orr__stamps_changed(&p->stamps)) return true;
   if (!orr__stamps_racy(&p->stamps)) return false;
   return true;

@@ -33,6 +33,7 @@ typedef struct orr__provider {
   char *folder;                  /* of its modules, or NULL */
   orr__stamps stamps;            /* of the last reading, whether that worked or not */
   char seen_sha256[65];          /* of the last reading */
+  int64_t looked_ms;             /* when its files were last looked at, on a real clock; 0: never */
   orr__version *current;         /* NULL: it has never loaded */
   orr__version *old;             /* replaced; freed when their last call has ended */
   orr_error error;               /* why the newest sources are not current */

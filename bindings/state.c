@@ -99,7 +99,36 @@ static int call_entry(lua_State *L) {
   return 0;
 }
 
-/* Two protected calls: the outer one guards the reading of what the inner one caught. */
+static int read_caught(lua_State *L) {
+  struct entry *entry = lua_touserdata(L, 2);
+  orr__error_from_lua(L, 1, &entry->err);
+  entry->code = entry->err.code;
+  return 0;
+}
+
+static void no_memory(lua_State *L, struct entry *entry) {
+  lua_settop(L, 0);
+  entry->code = orr__error_set(&entry->err, ORR_E_NOMEM, "out of memory");
+}
+
+/* Two protected calls: the second one guards the reading of what the first one caught. Both functions are there already, for
+ * nothing outside of them may allocate. */
+static void enter(orr__version *v, struct entry *entry) {
+  lua_State *L = v->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, v->entry_ref);
+  lua_pushlightuserdata(L, entry);
+  int rc = lua_pcall(L, 1, 0, 0);
+  if (rc == 0) return;
+  if (rc != LUA_ERRMEM) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, v->caught_ref);
+    lua_insert(L, 1);
+    lua_pushlightuserdata(L, entry);
+    rc = lua_pcall(L, 2, 0, 0);
+  }
+  if (rc) no_memory(L, entry);
+}
+
+/* The same while the state is being opened and has no functions of ours. */
 static int guard_entry(lua_State *L) {
   struct entry *entry = lua_touserdata(L, 1);
   lua_pushcfunction(L, call_entry);
@@ -115,10 +144,8 @@ static int guard_entry(lua_State *L) {
 
 int orr__protect(orr__version *v, void (*fn)(lua_State *L, void *arg), void *arg, orr_error *reterr) {
   struct entry entry = { fn, arg, 0, ORR_ERROR_INIT };
-  if (lua_cpcall(v->L, guard_entry, &entry) != 0) {
-    lua_settop(v->L, 0);
-    entry.code = orr__error_set(&entry.err, ORR_E_NOMEM, "out of memory");
-  }
+  if (v->caught_ref != LUA_NOREF) enter(v, &entry);
+  else if (lua_cpcall(v->L, guard_entry, &entry) != 0) no_memory(v->L, &entry);
   if (entry.code) orr__error_move(reterr, &entry.err);
   return entry.code;
 }
@@ -131,12 +158,12 @@ static void open_libraries(lua_State *L, void *arg) {
   lua_pushboolean(L, 1);
   luaL_unref(L, LUA_REGISTRYINDEX, luaL_ref(L, LUA_REGISTRYINDEX));
   lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
   v->boxes_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   orr__sandbox_open(L);
+  lua_pushcfunction(L, call_entry);
+  v->entry_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushcfunction(L, read_caught);
+  v->caught_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 int orr__state_open(orr__version *v, orr_error *reterr) {
@@ -145,7 +172,7 @@ int orr__state_open(orr__version *v, orr_error *reterr) {
   if (!v->L) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory for a Lua state");
   if (!v->bindings->may_jit) luaJIT_setmode(v->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   for (int i = 0; i < ORR_HOOK_COUNT; i++) v->hook_refs[i] = LUA_NOREF;
-  v->boxes_ref = LUA_NOREF;
+  v->boxes_ref = v->box_meta_ref = v->entry_ref = v->caught_ref = LUA_NOREF;
   int rc = orr__protect(v, open_libraries, v, reterr);
   if (rc) orr__state_close(v);
   return rc;

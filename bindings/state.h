@@ -22,7 +22,7 @@
 #define ORR_LOAD_MS 2000           /* the longest the chunk of a provider may run */
 #define ORR_SOURCE_MAX (1u << 20)  /* bytes of one source file */
 #define ORR_SOURCES_MAX 200        /* files of one provider */
-#define ORR_POOL_MAX 64            /* finished coroutines kept for the next calls */
+#define ORR_POOL_MAX 1024            /* finished coroutines kept for the next calls */
 #define ORR_MEMORY_DEFAULT (64u << 20)
 
 struct orr__task;
@@ -75,7 +75,9 @@ typedef struct orr__version {
   lua_State *pool[ORR_POOL_MAX];
   int pool_refs[ORR_POOL_MAX];
   size_t pool_len;
-  int boxes_ref;             /* weak table: object pointer -> userdata */
+  int boxes_ref;             /* table of the boxes alive: object pointer -> userdata */
+  int box_meta_ref;          /* their metatable */
+  int entry_ref, caught_ref; /* functions of orr__protect; LUA_NOREF while the state is being opened */
 } orr__version;
 
 /* state.c. A new state with libraries and prelude in it; v->bindings, provider and limit are set. */

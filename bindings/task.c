@@ -46,30 +46,35 @@ static void dequeue(orr__task *task) {
   task->is_queued = false;
 }
 
-orr__task *orr__task_new(lua_State *L, orr__hookcall *hc) {
-  orr__version *v = hc->version;
-  lua_State *co;
-  int ref;
-  if (v->pool_len > 0) {
-    v->pool_len--;
-    co = v->pool[v->pool_len];
-    ref = v->pool_refs[v->pool_len];
-  } else {
-    co = lua_newthread(L);
-    ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  }
-  orr__task *task = calloc(1, sizeof *task);
-  if (!task) {
-    luaL_unref(L, LUA_REGISTRYINDEX, ref);
-    lua_pushliteral(L, "out of memory");
-    lua_error(L);
-  }
+static orr__task *join(orr__hookcall *hc, orr__task *task, lua_State *co, int ref) {
   task->hc = hc;
   task->co = co;
   task->co_ref = ref;
   task->next = hc->tasks;
   hc->tasks = task;
   return task;
+}
+
+orr__task *orr__task_pooled(orr__hookcall *hc) {
+  orr__version *v = hc->version;
+  orr__task *task = v->pool_len > 0 ? calloc(1, sizeof *task) : NULL;
+  if (!task) return NULL;
+  v->pool_len--;
+  return join(hc, task, v->pool[v->pool_len], v->pool_refs[v->pool_len]);
+}
+
+orr__task *orr__task_new(lua_State *L, orr__hookcall *hc) {
+  orr__task *task = orr__task_pooled(hc);
+  if (task) return task;
+  lua_State *co = lua_newthread(L);
+  int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  task = calloc(1, sizeof *task);
+  if (!task) {
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    lua_pushliteral(L, "out of memory");
+    lua_error(L);
+  }
+  return join(hc, task, co, ref);
 }
 
 void orr__task_free(orr__task *task) {

@@ -100,6 +100,8 @@ void orr__answer_read(orr__hookcall *hc, orr__answer *answer);
 
 /* task.c */
 orr__task *orr__task_new(lua_State *L, orr__hookcall *hc); /* may raise for memory; joins hc->tasks */
+/* The same with a coroutine of the pool, and never raising; NULL: none is there, or no memory. */
+orr__task *orr__task_pooled(orr__hookcall *hc);
 void orr__task_free(orr__task *task);
 void orr__task_ready(orr__task *task, enum orr__task_outcome outcome);
 int orr__task_stop_code(const orr__task *task);

@@ -85,6 +85,14 @@ int orr__field_find(const orr__model *model, const char *name) {
   return -1;
 }
 
+const char *orr__field_name(const orr__model *model, size_t i) {
+  if (i < model->field_count) return model->fields[i].name;
+  i -= model->field_count;
+  for (size_t k = 0; k < ALIAS_COUNT; k++)
+    if (aliases[k].model == model->id && i-- == 0) return aliases[k].name;
+  return NULL;
+}
+
 /* Each field counts twice, by its name and by its navigation or, where it has none, its name again; then the
  * aliases, two names each. */
 static const char *name_at(void *arg, size_t i) {

@@ -173,6 +173,8 @@ void orr__object_clean(orr__object *object);
 /* Finds a field by name or alias; -1. A miss may be suggested for: orr__field_nearest gives the nearest name or
  * NULL. Names of navigation count for the latter. */
 int orr__field_find(const orr__model *model, const char *name);
+/* The names and aliases that it finds, by number from 0; NULL at the end. */
+const char *orr__field_name(const orr__model *model, size_t i);
 const char *orr__field_nearest(const orr__model *model, const char *name);
 const orr__model *orr__model_find(const char *name); /* "result"; NULL */
 
