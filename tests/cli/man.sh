@@ -17,7 +17,7 @@ while read -r noun verb; do
   page "-$noun" >noun
   # every option of the command, as --help has them
   for option in $(o $noun $verb --help | sed -n '/^Options:/,/^$/s/^  \(--[a-z-]*\).*/\1/p'); do
-    grep -q -e "$option" noun || missing="$missing $noun-$verb:$option"
+    grep -q -e "^ *$option" noun || missing="$missing $noun-$verb:$option"
   done
 done <commands
 ok "every command and option stands in the page of its noun:$missing" test -z "$missing"
