@@ -32,6 +32,12 @@ for file in bin/orrery libexec/orrery/orrery-runner include/orrery.h; do holds "
 for file in liborrery.so liborrery.a pkgconfig/orrery.pc cmake/Orrery/OrreryConfig.cmake; do holds "$file is there" test -s "$lib/$file"; done
 for name in restic archive command; do holds "provider $name is there" test -s "$prefix/share/orrery/providers/$name.lua"; done
 
+for file in man/man1/orrery.1 man/man1/orrery-backup.1 bash-completion/completions/orrery zsh/vendor-completions/_orrery \
+  fish/vendor_completions.d/orrery.fish; do holds "$file is there" test -s "$prefix/share/$file"; done
+if command -v man >/dev/null; then
+  holds "man orrery-backup finds it" sh -c "MANPATH='$prefix/share/man' man -P cat orrery-backup | grep -q 'orrery backup create'"
+fi
+
 # Only the functions of orrery.h are exported, and all of them.
 nm -D --defined-only "$lib/liborrery.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort >"$place/exported"
 grep -E '^ORR_API' "$prefix/include/orrery.h" | grep -oE '\borr_[a-z_]+\(' | tr -d '(' | sort -u >"$place/declared"

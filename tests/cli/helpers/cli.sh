@@ -46,36 +46,13 @@ end
 return provider
 LUA
 
-# What a test started ends with it.
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
+. "$(dirname "$1")/../../said.sh"
 
 o() { "$ORRERY" --data "$data" --providers "$providers" --setting shipped_providers=false "$@"; }
 
 # The same for the background: with exec, $! is the program's own pid.
 later() { exec "$ORRERY" --data "$data" --providers "$providers" --setting shipped_providers=false "$@"; }
 
-run() {
-  o "$@" >"$PWD/out" 2>"$PWD/err"
-  status=$?
-  out=$(cat "$PWD/out")
-  err=$(cat "$PWD/err")
-}
-
-# ok WHAT COMMAND...: says whether the command succeeds.
-ok() {
-  what=$1
-  shift
-  if "$@" >/dev/null; then
-    echo "ok $what"
-  else
-    echo "not ok $what"
-    printf '  # status %s\n  # out: %.600s\n  # err: %.600s\n' "${status:-}" "${out:-}" "${err:-}"
-  fi
-}
-
-exits() { [ "$status" -eq "$1" ]; }
-says() { case $out in *"$1"*) ;; *) return 1 ;; esac; }
-complains() { case $err in *"$1"*) ;; *) return 1 ;; esac; }
 # $out as JSON, asked by a Python expression over `r`.
 json() { python3 -c 'import json,sys
 r = json.load(open("out"))
@@ -84,16 +61,6 @@ sys.exit(0 if eval(sys.argv[1]) else 1)' "$1"; }
 # Prints a Python expression over the JSON `r` of a file.
 get() { python3 -c 'import json,sys
 print(eval(sys.argv[2], {"r": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
-
-# Waits up to 10 s for a command to succeed.
-until_ok() {
-  tries=0
-  until "$@" >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || return 1
-    sleep 0.1
-  done
-}
 
 # Starts a daemon: $serve is its pid, serve.log what it says.
 start_serve() {
