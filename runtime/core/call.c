@@ -192,6 +192,20 @@ static char *opts_build(orr__flow *flow, enum orr__hook hook) {
   return text;
 }
 
+/* A waiter of the backend's: mark_sent, checkpoint and results complete to it. */
+typedef struct asked {
+  orr__core *core;
+  uint64_t call_id;
+  orr__ready ready;
+  orr__results_ready results;
+  void *arg;
+  orr_error err;
+  bool is_mark;
+  bool was_sent, was_stored; /* the op row before a mark */
+  orr__object *object;       /* of a checkpoint: with the call, there as long as that is open */
+  uint64_t mask;             /* what was written of it, or of the op row */
+} asked;
+
 /* ---- the call ----------------------------------------------------------------------------------------------- */
 
 static void step_answered(void *arg) {
@@ -213,7 +227,11 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   double timeout_s =
       declaration->hook_timeouts[hook] > 0 ? declaration->hook_timeouts[hook] : orr__hooks[hook].timeout_s;
   orr__call *call = orr__call_new(++core->next_call, hook, declaration->code);
-  if (!call) return NULL;
+  if (call && !flow->spare) flow->spare = calloc(1, sizeof(asked));
+  if (!call || !flow->spare) {
+    orr__call_free(call);
+    return NULL;
+  }
   flow->hook_deadline_ms = orr__now(core) + (int64_t)(timeout_s * 1000);
   call->deadline_mono_ms = orr__loop_mono_ms(core->loop) + (int64_t)(timeout_s * 1000);
   /* What is empty stays NULL, and a hook that takes no opts gets none: most calls are refreshes, which need none of it. */
@@ -334,22 +352,14 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   step_answered(flow);
 }
 
-/* A waiter of the backend's: mark_sent, checkpoint and results complete to it. */
-typedef struct asked {
-  orr__core *core;
-  uint64_t call_id;
-  orr__ready ready;
-  orr__results_ready results;
-  void *arg;
-  orr_error err;
-  bool is_mark;
-  bool was_sent, was_stored; /* the op row before a mark */
-  orr__object *object;       /* of a checkpoint: with the call, there as long as that is open */
-  uint64_t mask;             /* what was written of it, or of the op row */
-} asked;
-
+/* Whoever asks waits for the answer, so there always is one to come: without memory the call's spare serves. */
 static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
   asked *a = calloc(1, sizeof *a);
+  orr__flow *flow = a ? NULL : orr__map_get(&core->calls, call_id);
+  if (flow) {
+    a = flow->spare;
+    flow->spare = NULL;
+  }
   if (!a) return NULL;
   a->core = core;
   a->call_id = call_id;

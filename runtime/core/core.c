@@ -19,7 +19,10 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
   orr__call_install(core);
-  if (!core->data_dir || !core->zones || !core->due || !core->fires || !core->slots) {
+  bool has_timers = !orr__timer_reserve(core->loop, &core->due_timer) &&
+                    !orr__timer_reserve(core->loop, &core->fire_timer) &&
+                    !orr__timer_reserve(core->loop, &core->slot_timer);
+  if (!has_timers || !core->data_dir || !core->zones || !core->due || !core->fires || !core->slots) {
     orr__core_free(core);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
@@ -81,9 +84,9 @@ void orr__core_free(orr__core *core) {
     core->watchers = w->next;
     free(w);
   }
-  orr__timer_stop(core->loop, &core->due_timer);
-  orr__timer_stop(core->loop, &core->fire_timer);
-  orr__timer_stop(core->loop, &core->slot_timer);
+  orr__timer_release(core->loop, &core->due_timer);
+  orr__timer_release(core->loop, &core->fire_timer);
+  orr__timer_release(core->loop, &core->slot_timer);
   size_t pos = 0;
   void *subject;
   while (orr__map_next(&core->subjects, &pos, NULL, &subject)) free(subject);

@@ -21,6 +21,10 @@ orr__flow *orr__flow_new(orr__core *core) {
   if (core->flow_count >= ORR_WAITING_MAX) return NULL;
   orr__flow *flow = calloc(1, sizeof *flow);
   if (!flow) return NULL;
+  if (orr__timer_reserve(core->loop, &flow->timer)) { /* so that it can always go on */
+    free(flow);
+    return NULL;
+  }
   flow->core = core;
   flow->attempt = 1;
   flow->next = core->flows;
@@ -45,7 +49,7 @@ void orr__flow_end(orr__flow *flow) {
     orr__flow_fail(flow, ORR_E_CLOSED, &err);
     orr__error_clear(&err);
   }
-  orr__timer_stop(core->loop, &flow->timer);
+  orr__timer_release(core->loop, &flow->timer);
   orr__flow_release(flow);
   if (flow->prev)
     flow->prev->next = flow->next;
@@ -69,6 +73,7 @@ void orr__flow_end(orr__flow *flow) {
   free(flow->ids);
   free(flow->find_ref);
   free(flow->call_name);
+  free(flow->spare);
   orr__batch_free(flow);
   if (flow->reserved) orr__name_free(core, flow->reserved);
   free(flow->reserved);

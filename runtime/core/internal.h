@@ -81,6 +81,7 @@ struct orr__flow {
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
   int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
   bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
+  void *spare;                       /* call.c: memory for what the call in flight may ask when there is none */
   char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
   int64_t id;                        /* scratch: a row looked for */

@@ -93,15 +93,17 @@ void orr__result_changed(orr__core *core, const orr_result *result) {
       orr__json *json = orr__view_result(result);
       text = json ? orr__json_print(json) : NULL;
       orr__json_free(json);
-      if (!text) return;
     }
-    core->config.sink.update(core->config.sink.self, w->request, text);
+    if (text) core->config.sink.update(core->config.sink.self, w->request, text);
     if (!is_reached(w, result)) {
       at = &w->next;
       continue;
     }
+    orr_error err = ORR_ERROR_INIT;
+    if (!text) orr__error_set(&err, ORR_E_NOMEM, "out of memory");
     *at = w->next;
-    core->config.sink.reply(core->config.sink.self, w->request, 0, text, NULL);
+    core->config.sink.reply(core->config.sink.self, w->request, err.code, text ? text : "null", text ? NULL : &err);
+    orr__error_clear(&err);
     free(w);
   }
   free(text);

@@ -27,6 +27,7 @@ typedef struct orr__loop orr__loop;
 typedef struct orr__timer {
   int64_t due_mono_ms;
   size_t heap_index;              /* 1-based place in the heap, 0 while stopped */
+  bool is_reserved;               /* there is a place for it: starting it cannot fail */
   void (*fire)(void *arg);
   void *arg;
 } orr__timer;
@@ -51,6 +52,10 @@ void orr__loop_step_wall(orr__loop *loop, int64_t delta_ms);
 int orr__timer_start(orr__loop *loop, orr__timer *timer, int64_t due_mono_ms, void (*fire)(void *), void *arg);
 void orr__timer_stop(orr__loop *loop, orr__timer *timer); /* stopped already: fine */
 bool orr__timer_is_started(const orr__timer *timer);
+/* Keeps a place for a timer, once, before it is first started: orr__timer_start of it cannot fail then. 0 or ORR_E_NOMEM. _release
+ * stops it and gives the place back; one without a place is only stopped. */
+int orr__timer_reserve(orr__loop *loop, orr__timer *timer);
+void orr__timer_release(orr__loop *loop, orr__timer *timer);
 
 /* Runs fn(arg) in the next turn, after I/O, in order. Returns 0 or ORR_E_NOMEM. */
 int orr__loop_defer(orr__loop *loop, void (*fn)(void *), void *arg);

@@ -168,6 +168,10 @@ void orr__timer_stop(orr__loop *loop, orr__timer *timer) {
   orr__timers_remove(&loop->timers, timer);
 }
 
+int orr__timer_reserve(orr__loop *loop, orr__timer *timer) { return orr__timers_reserve(&loop->timers, timer); }
+
+void orr__timer_release(orr__loop *loop, orr__timer *timer) { orr__timers_release(&loop->timers, timer); }
+
 bool orr__timer_is_started(const orr__timer *timer) {
   return timer->heap_index != 0;
 }

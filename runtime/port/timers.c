@@ -68,8 +68,9 @@ void orr__timers_clear(orr__timers *timers) {
   *timers = (orr__timers){ 0 };
 }
 
+/* Makes room for one more, be it started or kept a place for. Invariant: cap >= reserved + unreserved. */
 static int reserve_one(orr__timers *timers) {
-  if (timers->len < timers->cap) return 0;
+  if (timers->reserved + timers->unreserved < timers->cap) return 0;
   size_t cap = timers->cap > 0 ? timers->cap * 2 : 64;
   if (cap > TIMERS_MAX) return ORR_E_NOMEM;
   struct orr__timer_entry *entries = realloc(timers->entries, cap * sizeof *entries);
@@ -84,7 +85,8 @@ int orr__timers_put(orr__timers *timers, orr__timer *timer, int64_t due_ms, int6
   int64_t key = timers->is_firing && due_ms < now_ms ? now_ms : due_ms;
   struct orr__timer_entry entry = { key, timers->next_order, timer };
   if (timer->heap_index == 0) {
-    if (reserve_one(timers) < 0) return ORR_E_NOMEM;
+    if (!timer->is_reserved && reserve_one(timers) < 0) return ORR_E_NOMEM;
+    timers->unreserved += !timer->is_reserved;
     sift_up(timers, timers->len++, entry);
   } else {
     assert(timers->entries[timer->heap_index - 1].timer == timer);
@@ -100,8 +102,23 @@ void orr__timers_remove(orr__timers *timers, orr__timer *timer) {
   size_t i = timer->heap_index - 1;
   assert(i < timers->len && timers->entries[i].timer == timer);
   timer->heap_index = 0;
+  timers->unreserved -= !timer->is_reserved;
   struct orr__timer_entry last = timers->entries[--timers->len];
   if (i < timers->len) fill_hole(timers, i, last);
+}
+
+int orr__timers_reserve(orr__timers *timers, orr__timer *timer) {
+  assert(timer->heap_index == 0 && !timer->is_reserved);
+  if (reserve_one(timers) < 0) return ORR_E_NOMEM;
+  timer->is_reserved = true;
+  timers->reserved++;
+  return 0;
+}
+
+void orr__timers_release(orr__timers *timers, orr__timer *timer) {
+  orr__timers_remove(timers, timer);
+  timers->reserved -= timer->is_reserved;
+  timer->is_reserved = false;
 }
 
 bool orr__timers_next(const orr__timers *timers, int64_t *ret_due_ms) {

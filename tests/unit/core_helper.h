@@ -123,7 +123,12 @@ static inline int rig_call(void *self, orr__call *call, orr_error *reterr) {
   size_t i = 0;
   while (r->open[i]) i++;
   r->open[i] = call;
-  return orr__loop_defer(r->loop, rig_begin, rig_pend(r, call->id));
+  pending *p = rig_pend(r, call->id);
+  int code = orr__loop_defer(r->loop, rig_begin, p);
+  if (code == 0) return 0;
+  r->open[i] = NULL;
+  free(p);
+  return orr__error_set(reterr, code, "out of memory");
 }
 
 static inline orr__call *rig_held(rig *r, enum orr__hook hook) {
@@ -154,7 +159,7 @@ static inline void rig_interrupt(void *self, uint64_t call_id, const char *why) 
   if (!call || !r->holds[call->hook]) return;
   pending *p = rig_pend(r, call_id);
   snprintf(p->why, sizeof p->why, "%s", why);
-  orr__loop_defer(r->loop, rig_interrupted, p);
+  if (orr__loop_defer(r->loop, rig_interrupted, p)) free(p);
 }
 
 static inline int rig_describe(void *self, const char *code, const orr__declaration **ret, orr_error *reterr) {
@@ -181,7 +186,7 @@ static inline void rig_reply(void *self, uint64_t request, int code, const char 
   assert_true(request < REPLIES);
   assert_null(r->replies[request]); /* once, and only once */
   r->codes[request] = code;
-  r->replies[request] = orr__strdup(json);
+  r->replies[request] = strdup(json);
   if (err) orr__error_copy(&r->errors[request], err);
 }
 
