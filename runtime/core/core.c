@@ -14,15 +14,17 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   core->zones = orr__zones_new(config->zoneinfo ? config->zoneinfo : "/usr/share/zoneinfo");
   core->due = orr__wheel_new();
   core->fires = orr__wheel_new();
+  core->looks = orr__wheel_new();
   core->slots = orr__slots_new();
   core->started_ms = orr__loop_wall_ms(config->loop);
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
+  orr__map_init(&core->ends);
   orr__call_install(core);
   bool has_timers = !orr__timer_reserve(core->loop, &core->due_timer) &&
                     !orr__timer_reserve(core->loop, &core->fire_timer) &&
                     !orr__timer_reserve(core->loop, &core->slot_timer);
-  if (!has_timers || !core->data_dir || !core->zones || !core->due || !core->fires || !core->slots) {
+  if (!has_timers || !core->data_dir || !core->zones || !core->due || !core->fires || !core->looks || !core->slots) {
     orr__core_free(core);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
@@ -94,6 +96,8 @@ void orr__core_free(orr__core *core) {
   orr__map_clear(&core->calls);
   orr__wheel_free(core->due);
   orr__wheel_free(core->fires);
+  orr__wheel_free(core->looks);
+  orr__map_clear(&core->ends);
   orr__slots_free(core->slots);
   orr__zones_free(core->zones);
   for (size_t i = 0; i < core->name_count; i++) free(core->names[i]);

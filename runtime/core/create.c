@@ -55,10 +55,7 @@ static void persist(orr__flow *flow) {
   orr__set_int(&backup->head, ORR_F_backup_id, orr__store_next_id(core->store, ORR_M_backup));
   orr__set_int(&backup->head, ORR_F_backup_createdDate, now);
   orr__set_int(&backup->head, ORR_F_backup_updatedDate, now);
-  if (backup->schedule) {
-    orr__set_int(&backup->head, ORR_F_backup_scheduleAnchor, now);
-    orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, now);
-  }
+  orr__schedule_begin(flow, tx, backup, NULL);
   orr__draft_guard(flow, tx);
   orr__tx_insert(tx, &backup->head);
   if (flow->op) {
@@ -76,15 +73,6 @@ static const orr__draft_kind creation = {
 
 /* ---- the draft ---------------------------------------------------------------------------------------------- */
 
-static int set_schedule(orr__flow *flow, orr_backup *backup) {
-  const char *text = orr__json_str(flow->args, "schedule");
-  const char *zone = orr__json_str(flow->args, "timeZone");
-  if (!text && zone) return orr__error_set(&flow->error, ORR_E_INVALID, "a time zone needs a schedule");
-  if (!text) return 0;
-  orr__set_int(&backup->head, ORR_F_backup_paused, orr__json_bool(flow->args, "paused", false));
-  return orr__schedule_set(flow->core, backup, text, zone, &flow->error);
-}
-
 static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declaration *declaration) {
   orr__object *o = &backup->head;
   char uuid[37];
@@ -98,7 +86,7 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
   if (has_own_cloud) orr__set_int(o, ORR_F_backup_cloudId, flow->graph.cloud->id);
   int code = orr__draft_set_interval(flow, backup);
   if (!code) code = orr__draft_check_connection(flow, declaration);
-  if (!code) code = set_schedule(flow, backup);
+  if (!code) code = orr__schedule_apply(flow, backup);
   if (!code) code = orr__retention_apply(flow, backup);
   if (!code) code = orr__retry_apply(flow, backup);
   return code ? code : orr__draft_set_options(flow, declaration);

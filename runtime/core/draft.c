@@ -47,8 +47,6 @@ orr__json *orr__draft_view(const orr__flow *flow) {
   orr__json_put(out, "backup", orr__view_backup(flow));
   orr__json_put_str(out, "msg", flow->answer.msg);
   if (backup->schedule)
-    orr__json_put(
-        out, "schedule",
-        orr__schedule_describe(flow->core, backup->schedule, backup->timeZone, backup->scheduleAnchor, 3, NULL));
+    orr__json_put(out, "schedule", orr__schedule_describe(flow->core, backup, 3, NULL));
   return out;
 }

@@ -84,6 +84,8 @@ struct orr__flow {
   void *spare;                       /* call.c: memory for what the call in flight may ask when there is none */
   char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
+  int64_t wake_ms;                   /* schedule_fire.c: wall, when its Backup is looked at next; -1: not by the clock */
+  bool waits_for_end;                /* and when what runs has ended */
   int64_t id;                        /* scratch: a row looked for */
   int64_t *ids;                      /* scratch: rows to go through */
   size_t id_count, id_at;
@@ -119,6 +121,9 @@ struct orr__core {
   orr__zones *zones;
   orr__wheel *due;                   /* result id -> mono ms of the next action */
   orr__wheel *fires;                 /* Backup id -> wall ms of the next fire */
+  orr__wheel *looks;                 /* Backup id -> mono ms: looked at again then, for another reason */
+  orr__map ends;                     /* Backup ids whose schedule waits for the end of a result */
+  int64_t zones_mono_ms;             /* when the zones' files were looked at last */
   orr__slots *slots;
   orr__timer due_timer, fire_timer, slot_timer;
   orr__map subjects;
@@ -203,6 +208,9 @@ void orr__flow_write_backup(orr__flow *flow, orr__tx *tx); /* of a result that g
 
 void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same with data for programs (taken; NULL: none). */
+void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+                          const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* After a commit: tells the watchers. */
 void orr__flow_tell(orr__flow *flow);
 void orr__flow_hush(orr__flow *flow); /* it has not committed: nothing to tell */
@@ -290,16 +298,27 @@ int orr__resolve_check(orr__flow *flow, const char *const *names, size_t count, 
 int orr__drafts_read(orr__tx *tx, const char *name);
 bool orr__draft_is_at_work(const orr__core *core, const orr_op *op); /* its creation has not ended yet: it waits for nobody */
 
-/* ---- schedule.c --------------------------------------------------------------------------------------------- */
+/* ---- schedule.c, schedule_fire.c (schedule.h is for these files only) --------------------------------------- */
 
-/* Checks the text and zone; sets the fields of the Backup. *ret_warnings: owned JSON list. */
-int orr__schedule_set(orr__core *core, orr_backup *backup, const char *text, const char *zone, orr_error *reterr);
+/* Takes schedule, timeZone, misfirePolicy, startDeadline, overlapPolicy, blackouts, jitter, paused and noSchedule of the flow's
+ * args into the Backup (its uuid is set). 0 or a code with flow->error: what is given is not valid, or would never fire. */
+int orr__schedule_apply(orr__flow *flow, orr_backup *backup);
+/* The Backup is about to be written into tx. If its schedule is new, or another one than `previous` has (NULL: it is being
+ * created), or goes on after a pause, it counts from now, and what still waited to fire is recorded as skipped. tx gets a guard
+ * then: CONFLICT if the schedule has fired since `previous` was read, which is to be read again. */
+void orr__schedule_begin(orr__flow *flow, orr__tx *tx, orr_backup *backup, const orr_backup *previous);
+/* It is about to be paused: the same for what still waited. */
+void orr__schedule_halt(orr__flow *flow, orr__tx *tx, orr_backup *backup);
 void orr__schedule_arm(orr__core *core, const orr_backup *backup); /* in, or out where it does not fire */
 void orr__schedule_disarm(orr__core *core, int64_t backup_id);
-int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t after_ms); /* -1: never */
+void orr__schedule_start(orr__core *core); /* arms all there are, a page at a time */
+/* When it starts next, jitter and blackouts seen to; -1: never. */
+int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t after_ms);
 void orr__schedule_due(void *core);
-/* Meaning and the next fires, as a map { meaning, next: [ms], warnings }. NULL: INVALID in reterr. */
-orr__json *orr__schedule_describe(orr__core *core, const char *text, const char *zone, int64_t anchor_ms, int count, orr_error *reterr);
+/* A result of the Backup has ended, or needs attention: what waited for that is looked at. */
+void orr__schedule_ended(orr__core *core, int64_t backup_id);
+/* Meaning and the next fires of a Backup's schedule: { meaning, timeZone, next: [ms], notes, warnings }. NULL: reterr. */
+orr__json *orr__schedule_describe(orr__core *core, const orr_backup *backup, int count, orr_error *reterr);
 
 /* ---- retention.c -------------------------------------------------------------------------------------------- */
 

@@ -26,14 +26,13 @@ static orr_event_row *event_new(orr__flow *flow, const char *kind, const char *l
   return row;
 }
 
-void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...) {
-  char message[1024];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(message, sizeof message, format, args);
-  va_end(args);
+/* Takes data. */
+static void write_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+                        const char *message) {
   orr_event_row *row = event_new(flow, kind, level, message);
   orr__object **events = row ? realloc(flow->events, (flow->event_count + 1) * sizeof *events) : NULL;
+  if (row && data) orr__object_set_map(&row->head, ORR_F_event_data, data);
+  orr__json_free(data);
   if (!events) { /* an event lost to memory is no reason to lose what it tells of */
     orr__object_free((orr__object *)row);
     return;
@@ -45,6 +44,25 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
     flow->core->events_since_prune = 0;
     orr__tx_prune(tx, ORR_M_event, row->id - ORR_EVENTS_KEPT);
   }
+}
+
+void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...) {
+  char message[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  write_event(flow, tx, kind, level, NULL, message);
+}
+
+void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+                          const char *format, ...) {
+  char message[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  write_event(flow, tx, kind, level, data, message);
 }
 
 static void tell(orr__core *core, const orr_event_row *row) {

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define PAUSE_ATTEMPTS 5
+
 /* ---- ls and show -------------------------------------------------------------------------------------------- */
 
 /* One Backup after the other: its graph and its newest result. */
@@ -170,7 +172,13 @@ void orr__request_backup_run(orr__flow *flow) {
 
 /* ---- pause and resume --------------------------------------------------------------------------------------- */
 
+static void pause_loaded(orr__flow *flow);
+
 static void pause_written(orr__flow *flow) {
+  if (flow->code == ORR_E_CONFLICT && flow->attempt++ < PAUSE_ATTEMPTS) { /* it has fired in between */
+    orr__flow_load(flow, ORR_M_backup, flow->graph.backup->id, pause_loaded);
+    return;
+  }
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
@@ -190,16 +198,18 @@ static void pause_loaded(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  orr__object *o = &flow->graph.backup->head;
+  orr_backup *backup = flow->graph.backup;
+  orr__object *o = &backup->head;
   int64_t now = orr__now(flow->core);
   bool pauses = flow->id_at == 1;
-  orr__set_int(o, ORR_F_backup_paused, pauses);
+  orr__tx *tx = orr__flow_tx(flow);
+  if (pauses) orr__schedule_halt(flow, tx, backup);
   orr__set_int(o, ORR_F_backup_updatedDate, now);
-  if (!pauses) { /* what lies behind is not made up for: it was meant not to fire */
+  if (!pauses && backup->paused) { /* what lies behind is not made up for: it was meant not to fire */
     orr__set_int(o, ORR_F_backup_scheduleCursor, now);
     orr__set_int(o, ORR_F_backup_scheduleAnchor, now);
   }
-  orr__tx *tx = orr__flow_tx(flow);
+  orr__set_int(o, ORR_F_backup_paused, pauses);
   orr__tx_update(tx, o, o->dirty);
   orr__flow_event(flow, tx, pauses ? "backup.paused" : "backup.resumed", "info", "%s", pauses ? "paused" : "resumed");
   orr__flow_submit(flow, tx, pause_written);
@@ -219,21 +229,3 @@ static void set_paused(orr__flow *flow, bool pauses) {
 
 void orr__request_backup_pause(orr__flow *flow) { set_paused(flow, true); }
 void orr__request_backup_resume(orr__flow *flow) { set_paused(flow, false); }
-
-/* ---- schedules ---------------------------------------------------------------------------------------------- */
-
-void orr__request_schedule_describe(orr__flow *flow) {
-  int64_t count = orr__json_int(flow->args, "count", 3);
-  if (count < 0 || count > 1000) count = 3;
-  orr__json *out =
-      orr__schedule_describe(flow->core, orr__json_str(flow->args, "schedule"), orr__json_str(flow->args, "timeZone"),
-                             orr__now(flow->core), (int)count, &flow->error);
-  if (out) {
-    orr__flow_reply(flow, out);
-    orr__json_free(out);
-    orr__flow_end(flow);
-    return;
-  }
-  flow->code = flow->error.code;
-  orr__flow_abandon(flow);
-}

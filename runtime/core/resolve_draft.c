@@ -131,11 +131,8 @@ static void persist(orr__flow *flow) {
   orr__set_int(o, ORR_F_backup_id, orr__store_next_id(flow->core->store, ORR_M_backup));
   orr__set_int(o, ORR_F_backup_createdDate, now);
   orr__set_int(o, ORR_F_backup_updatedDate, now);
-  if (backup->schedule) {
-    orr__set_int(o, ORR_F_backup_scheduleAnchor, now);
-    orr__set_int(o, ORR_F_backup_scheduleCursor, now);
-  }
   orr__tx *tx = orr__flow_tx(flow);
+  orr__schedule_begin(flow, tx, backup, NULL);
   guard(flow, tx);
   if (backup->backupProviderId)
     orr__tx_guard_int(tx, ORR_M_connection, backup->backupProviderId, ORR_F_connection_id, backup->backupProviderId);

@@ -18,9 +18,16 @@
 
 enum { NAME_MAX_LEN = 64, FILE_MAX = 256 * 1024, CACHE_MAX = 2048, LIST_MAX = 4096, LIST_DEPTH = 3 };
 
+/* What tells one version of a file from another; all zero where a zone has no file. */
+typedef struct version {
+  uint64_t inode;
+  int64_t size, changed_s, changed_ns;
+} version;
+
 struct orr__zone {
   size_t refs;
   char *name;
+  version version;
   orr__tz_table table;
 };
 
@@ -45,6 +52,35 @@ orr__zones *orr__zones_new(const char *folder) {
     return NULL;
   }
   return zones;
+}
+
+static version version_of(const char *path) {
+  struct stat st;
+  if (!path || stat(path, &st)) return (version){ 0 };
+  return (version){ st.st_ino, st.st_size, st.st_ctim.tv_sec, st.st_ctim.tv_nsec };
+}
+
+static bool is_same(const version *a, const version *b) {
+  return a->inode == b->inode && a->size == b->size && a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+bool orr__zones_refresh(orr__zones *zones) {
+  size_t pos = 0;
+  uint64_t hash;
+  void *entry;
+  bool has_changed = false;
+  while (orr__map_next(&zones->cached, &pos, &hash, &entry)) {
+    orr__zone *zone = entry;
+    char *path = zone->version.inode ? orr__strf("%s/%s", zones->folder, zone->name) : NULL;
+    version now = version_of(path);
+    if (path && !is_same(&now, &zone->version)) {
+      orr__map_remove(&zones->cached, hash);
+      orr__zone_unref(zone);
+      has_changed = true;
+    }
+    free(path);
+  }
+  return has_changed;
 }
 
 void orr__zones_flush(orr__zones *zones) {
@@ -154,7 +190,8 @@ static int refuse_name(const orr__zones *zones, const char *name, orr_error *ret
   return ORR_E_INVALID;
 }
 
-static int read_table(const orr__zones *zones, const char *name, orr__tz_table *ret_table, orr_error *reterr) {
+static int read_table(const orr__zones *zones, const char *name, orr__tz_table *ret_table, version *ret_version,
+                      orr_error *reterr) {
   if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0) {
     int added = orr__tz_table_add(ret_table, INT64_MIN, 0);
     return added == 0 ? 0 : orr__error_set(reterr, added, "out of memory for time zone '%s'", name);
@@ -166,6 +203,7 @@ static int read_table(const orr__zones *zones, const char *name, orr__tz_table *
   int rc = ORR_E_NOMEM;
   char *path = orr__strf("%s/%s", zones->folder, name);
   struct stat st;
+  *ret_version = version_of(path); /* before it is read: a change in between is noticed */
   if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
     rc = ORR_E_NOT_FOUND;
   } else if (path) {
@@ -196,7 +234,7 @@ int orr__zones_get(orr__zones *zones, const char *name, orr__zone **ret_zone, or
   if (!zone) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory for time zone '%s'", name);
   zone->refs = 1;
   zone->name = orr__strdup(name);
-  int rc = zone->name ? read_table(zones, name, &zone->table, reterr)
+  int rc = zone->name ? read_table(zones, name, &zone->table, &zone->version, reterr)
                       : orr__error_set(reterr, ORR_E_NOMEM, "out of memory for time zone '%s'", name);
   if (rc != 0) {
     orr__zone_unref(zone);

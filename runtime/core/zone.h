@@ -10,6 +10,7 @@
 #ifndef ORR_CORE_ZONE_H
 #define ORR_CORE_ZONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ void orr__zones_free(orr__zones *zones);
 /* Forgets what was read, so that the next orr__zones_get sees an updated tzdata. Zones held stay as they
  * are; their holders decide when to ask again. */
 void orr__zones_flush(orr__zones *zones);
+
+/* Forgets those whose files have changed or gone since they were read. Are there any? Zones held stay as they are. */
+bool orr__zones_refresh(orr__zones *zones);
 
 /* Gives an owned reference. "UTC" and "Etc/UTC" need no file. A name is relative, begins with a capital
  * and holds only letters, digits and `_ + - /`; so no name leads out of the folder, and neither the host's
