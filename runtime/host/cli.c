@@ -16,13 +16,13 @@ enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2, ADVICE_MAX = 5 };
 /* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
 static void show_log(void *arg, const char *json) {
   const orr__cli *cli = arg;
-  if (cli->is_silent) return;
   cJSON *line = cJSON_Parse(json);
   const char *level = orr__json_word(line, "level");
   const char *message = orr__json_word(line, "message");
   const char *provider = orr__json_word(line, "provider");
   bool is_grave = orr__streq(level, "warning") || orr__streq(level, "error");
-  if (message && (is_grave || cli->globals.is_verbose)) {
+  bool is_told = cli->tells_providers && provider;
+  if (message && !is_told && (is_grave || cli->globals.is_verbose)) {
     orr__buf text;
     orr__buf_init(&text, ORR_PRINT_MAX);
     orr__text_line(&text, message);

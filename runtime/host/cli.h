@@ -44,7 +44,7 @@ typedef struct orr__cli {
   orr__client *client;         /* NULL until orr__cli_connect */
   orr__paint paint;
   int signal_fd;
-  bool is_silent;              /* what a runtime in this process logs is not shown: the command tells it in its own way */
+  bool tells_providers;        /* the command shows itself which providers do not load: the log's lines about them do not */
 } orr__cli;
 
 /* Fills globals, command, args and kept. INVALID with everything that is wrong at once; it may have set
@@ -61,6 +61,8 @@ int orr__stdin_secret(const char *what, bool *stdin_taken, char **ret_text, orr_
 
 /* data_dir, settings and config out of the global options and the environment. */
 int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr);
+/* Where the keys that seal secrets are, by these settings; after orr__cli_place. Owned; NULL: no memory. */
+char *orr__cli_key_path(const orr__cli *cli);
 /* Settings of a runtime that keeps nothing, with the same providers. */
 int orr__cli_place_apart(orr__cli *cli, orr_error *reterr);
 /* Owned; relative paths from the working directory. NULL: no memory. */

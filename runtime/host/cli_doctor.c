@@ -186,8 +186,11 @@ static int find_out(orr__doctor *d, orr_error *reterr) {
   rc = orr__cli_reach(d->cli, REACH_MS, &d->unreachable);
   d->dir = d->cli->data_dir;
   d->dir_errno = stat(d->dir, &st) != 0 ? errno : !S_ISDIR(st.st_mode) ? ENOTDIR : 0;
+  d->is_closed = d->dir_errno == 0 ? access(d->dir, X_OK) != 0 : d->dir_errno != ENOENT;
   d->has_database = has_file(d, "orrery.db");
-  d->has_key = has_file(d, "secret.key");
+  d->key_path = orr__cli_key_path(d->cli);
+  if (!d->key_path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  d->has_key = access(d->key_path, F_OK) == 0;
   d->is_answering = d->is_held = rc == 0;
   if (rc == ORR_E_CANCELLED) return orr__error_move(reterr, &d->unreachable);
   if (!d->is_held) look_at_lock(d);
@@ -243,13 +246,14 @@ static void clear(orr__doctor *d) {
   cJSON *const all[] = {d->facts, d->status, d->providers, d->backups, d->connections, d->events, d->findings};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) cJSON_Delete(all[i]);
   orr_text_free(d->check_report);
+  free(d->key_path);
   orr__error_clear(&d->unreachable);
 }
 
 int orr__cli_doctor(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   orr__doctor d = {.cli = cli, .findings = cJSON_CreateArray()};
-  cli->is_silent = true;
+  cli->tells_providers = true;
   int rc = d.findings ? find_out(&d, &error) : orr__error_set(&error, ORR_E_NOMEM, "out of memory");
   if (rc != 0) {
     clear(&d);

@@ -78,13 +78,29 @@ static int add_settings(orr__cli *cli, orr_error *reterr) {
   return rc;
 }
 
-static int add_key(orr__cli *cli, orr_error *reterr) {
+/* The file that systemd hands over (LoadCredential=orrery.key:...), where it does. Owned; NULL. */
+static char *credential_path(void) {
   const char *folder = set_or_null("CREDENTIALS_DIRECTORY");
   char *path = folder ? orr__strf("%s/orrery.key", folder) : NULL;
-  if (folder && !path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  int rc = path && access(path, F_OK) == 0 ? orr_settings_set(cli->settings, "key_file", path, reterr) : 0;
+  if (path && access(path, F_OK) == 0) return path;
+  free(path);
+  return NULL;
+}
+
+static int add_key(orr__cli *cli, orr_error *reterr) {
+  char *path = credential_path();
+  int rc = path ? orr_settings_set(cli->settings, "key_file", path, reterr) : 0;
   free(path);
   return rc;
+}
+
+char *orr__cli_key_path(const orr__cli *cli) {
+  static const char SETTING[] = "key_file=";
+  for (size_t i = cli->globals.setting_count; i-- > 0;) {
+    if (orr__starts_with(cli->globals.settings[i], SETTING)) return orr__strdup(cli->globals.settings[i] + strlen(SETTING));
+  }
+  char *path = credential_path();
+  return path ? path : orr__strf("%s/secret.key", cli->data_dir);
 }
 
 static int place(orr__cli *cli, orr_error *reterr) {

@@ -165,8 +165,8 @@ static void print_page(const orr__cli *cli, cJSON *status, const cJSON *backups,
 int orr__cli_status(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   cJSON *status = NULL, *backups = NULL, *providers = NULL;
-  cli->is_silent = !cli->globals.is_json; /* providers that do not load are in the page */
   bool is_page = !cli->globals.is_json && !cli->globals.is_quiet;
+  cli->tells_providers = is_page;
   int rc = orr__cli_call(cli, "status", NULL, &status, &error);
   if (rc == 0 && is_page) rc = orr__cli_call(cli, "backup.ls", NULL, &backups, &error);
   if (rc == 0 && is_page) rc = orr__cli_call(cli, "provider.ls", NULL, &providers, &error);

@@ -16,7 +16,9 @@ typedef struct orr__doctor {
   orr__cli *cli;
   const char *dir;           /* the data directory */
   int dir_errno;             /* why it cannot be looked at; 0: it can */
+  bool is_closed;            /* it is there, and may not be entered: nobody knows what is in it */
   bool has_database, has_key;
+  char *key_path;            /* of the keys, as this program's settings have it */
   bool is_held, is_answering; /* by another process; and it answers */
   int holder_pid;            /* of one that does not answer, 0: not known */
   int check_code;            /* of orr_db_check, where nobody holds it */

@@ -43,17 +43,15 @@ void orr__doctor_directory(orr__doctor *d) {
   }
   user_name(st.st_uid, owner);
   user_name(geteuid(), me);
-  if (st.st_uid != geteuid() && geteuid() != 0)
-    orr__doctor_problem(d, "run as its owner, or give another one with --data", "%s belongs to %s, you are %s", d->dir, owner, me);
-  else if (st.st_uid != geteuid() && !d->is_answering)
-    orr__doctor_warning(d, "run as its owner: what you make in it, the owner cannot use", "%s belongs to %s, you are %s", d->dir, owner, me);
-  if (st.st_mode & 077) {
-    char *todo = todo_file("chmod 0700", d, "");
-    orr__doctor_warning(d, todo, "others may look into %s (mode %04o)", d->dir, (unsigned)(st.st_mode & 07777));
-    free(todo);
-  } else {
-    orr__doctor_ok(d, "%s, of %s, mode %04o", d->dir, owner, (unsigned)(st.st_mode & 07777));
-  }
+  bool is_mine = st.st_uid == geteuid(), is_private = (st.st_mode & 077) == 0;
+  unsigned mode = (unsigned)(st.st_mode & 07777);
+  char *as_owner = orr__strf("run as its owner: sudo -u %s orrery ...", owner), *close_it = todo_file("chmod 0700", d, "");
+  if (!is_mine && geteuid() != 0) orr__doctor_problem(d, as_owner, "%s belongs to %s, you are %s", d->dir, owner, me);
+  else if (!is_mine && !d->is_answering) orr__doctor_warning(d, as_owner, "%s belongs to %s, who cannot use what you make in it", d->dir, owner);
+  if (!is_private) orr__doctor_warning(d, close_it, "others may look into %s (mode %04o)", d->dir, mode);
+  if (is_private && (is_mine || geteuid() == 0)) orr__doctor_ok(d, "%s, of %s, mode %04o", d->dir, owner, mode);
+  free(as_owner);
+  free(close_it);
 }
 
 /* The directory, or the nearest folder above it that exists. Owned. */
@@ -101,7 +99,8 @@ void orr__doctor_space(orr__doctor *d) {
   double room = (double)vfs.f_bavail * (double)vfs.f_frsize, whole = (double)vfs.f_blocks * (double)vfs.f_frsize;
   char *room_text = orr__doctor_size(room), *whole_text = orr__doctor_size(whole);
   static const char REMEDY[] = "make room: orrery result ls shows what takes it, history and job output lie in the data directory";
-  if (room < 64 * MIB) orr__doctor_problem(d, REMEDY, "only %s free at %s", room_text, path);
+  if (whole == 0) orr__doctor_ok(d, "%s has no size of its own", path);
+  else if (room < 64 * MIB) orr__doctor_problem(d, REMEDY, "only %s free at %s", room_text, path);
   else if (room < GIB && room < whole / 20) orr__doctor_warning(d, REMEDY, "only %s of %s free at %s", room_text, whole_text, path);
   else if (vfs.f_files > 0 && vfs.f_favail < INODES_MIN) orr__doctor_warning(d, "remove files", "only %llu inodes free at %s", (unsigned long long)vfs.f_favail, path);
   else orr__doctor_ok(d, "%s of %s free", room_text, whole_text);
@@ -111,6 +110,7 @@ void orr__doctor_space(orr__doctor *d) {
 }
 
 void orr__doctor_holder(orr__doctor *d) {
+  if (d->is_closed) return;
   if (d->is_answering) {
     const cJSON *pid = cJSON_GetObjectItemCaseSensitive(d->facts, "pid");
     const char *role = orr__json_word(d->facts, "role"), *version = orr__json_word(d->facts, "version");
@@ -142,6 +142,7 @@ static void tell_damage(orr__doctor *d) {
 }
 
 void orr__doctor_database(orr__doctor *d) {
+  if (d->is_closed) return;
   double wal = file_size(d, "orrery.db-wal");
   char *size = orr__doctor_size(file_size(d, "orrery.db")), *wal_size = orr__doctor_size(wal);
   if (!d->has_database) orr__doctor_ok(d, "none yet");
@@ -159,26 +160,32 @@ void orr__doctor_database(orr__doctor *d) {
 
 void orr__doctor_key(orr__doctor *d) {
   struct stat st;
-  char *path = orr__strf("%s/secret.key", d->dir);
-  if (path && stat(path, &st) == 0) {
+  if (d->is_closed) return;
+  cJSON *shown = orr__doctor_ask(d, "key.show", NULL, NULL, NULL);
+  const char *told = orr__json_word(shown, "path"), *path = told ? told : d->key_path;
+  int keys = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(shown, "keys"));
+  if (stat(path, &st) == 0) {
     char *todo = orr__strf("chmod 0600 %s", path);
-    bool is_private = (st.st_mode & 077) == 0;
+    unsigned mode = (unsigned)(st.st_mode & 07777);
     if (st.st_size < KEY_SIZE_MIN) orr__doctor_problem(d, "put back your copy of it", "%s is cut off: it has %lld bytes", path, (long long)st.st_size);
-    else if (!is_private) orr__doctor_problem(d, todo, "others may read %s (mode %04o)", path, (unsigned)(st.st_mode & 07777));
+    else if (mode & 077) orr__doctor_problem(d, todo, "others may read %s (mode %04o)", path, mode);
     else if (access(path, R_OK) != 0) orr__doctor_problem(d, "run as its owner", "%s: %s", path, strerror(errno));
-    else orr__doctor_ok(d, "secret.key, mode %04o; keep a copy elsewhere: without it the stored passwords are lost", (unsigned)(st.st_mode & 07777));
+    else if (keys > 1) orr__doctor_warning(d, "orrery key show says which are not needed any more", "%s still has %d keys", path, keys);
+    else orr__doctor_ok(d, "%s, mode %04o; keep a copy elsewhere: without it the stored passwords are lost", path, mode);
     free(todo);
-  } else if (d->has_database && !d->is_answering) {
-    orr__doctor_problem(d, "put back your copy of it", "%s/secret.key is missing: the stored passwords cannot be read", d->dir);
-  } else if (!d->has_database) {
+  } else if (d->is_answering) {
+    orr__doctor_ok(d, "the runtime has it, from %s", path);
+  } else if (d->has_database) {
+    orr__doctor_problem(d, "put back your copy of it, or name the file that `orrery serve` uses: --setting key_file=FILE", "%s is missing: the stored passwords cannot be read", path);
+  } else {
     orr__doctor_ok(d, "none yet");
   }
-  free(path);
+  cJSON_Delete(shown);
 }
 
 void orr__doctor_jobs(orr__doctor *d) {
   char *path = orr__strf("%s/jobs", d->dir), *one = NULL;
-  DIR *folder = path ? opendir(path) : NULL;
+  DIR *folder = path && !d->is_closed ? opendir(path) : NULL;
   const struct dirent *entry;
   int count = 0, orphans = 0;
   while (folder && (entry = readdir(folder)) != NULL && count < JOBS_LOOKED_AT) {
@@ -196,7 +203,7 @@ void orr__doctor_jobs(orr__doctor *d) {
     free(todo);
   } else if (count > 0) {
     orr__doctor_ok(d, "%d%s of local jobs, each of a result", count, count == 1 ? " folder" : " folders");
-  } else {
+  } else if (!d->is_closed) {
     orr__doctor_ok(d, "no local jobs");
   }
   free(one);

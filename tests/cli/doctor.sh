@@ -68,6 +68,9 @@ before=$(state)
 run doctor
 ok "a key that is missing" finds problem key "is missing"
 ok "and no new one is made" test "$before" = "$(state)"
+cp whole/secret.key other.key
+run --setting key_file="$PWD/other.key" doctor
+ok "a key elsewhere is looked at there" finds ok key "$PWD/other.key, mode 0600"
 broken
 : >"$data/secret.key"
 run doctor
