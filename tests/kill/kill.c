@@ -25,7 +25,7 @@
 #include "talk.h"
 #include "verdict.h"
 
-enum { KINDS = 4, LABEL_MAX = 48, LABELS_MAX = 64, LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
+enum { KINDS = 4, KNOWN_MAX = 256, ASKED_MAX = 64, LABEL_MAX = 48, LABELS_MAX = 64, LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
 
 typedef struct kind {
   const char *code, *file, *service;
@@ -52,6 +52,8 @@ static const control controls[] = {
   { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE },
   { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH },
   { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE },
+  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH },
+  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED },
   { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED },
 };
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
@@ -69,8 +71,25 @@ typedef struct label {
   long seen, kills;
 } label;
 
+/* A result that was acknowledged, and may be cancelled, extracted or deleted later. */
+typedef struct known {
+  char uuid[40];
+  bool is_neither; /* of the provider that cannot find out: its leftovers are no fault */
+} known;
+
+/* A deletion that was asked for on this connection. */
+typedef struct asked {
+  uint64_t id;
+  char uuid[40];
+} asked;
+
 typedef struct harness {
   options options;
+  known known[KNOWN_MAX]; /* a ring */
+  size_t known_count;
+  asked asked[ASKED_MAX];
+  size_t asked_count;
+  long cancels, deletions, extractions;
   char dir[256];
   kind kinds[KINDS];
   uint64_t chance;
@@ -212,7 +231,8 @@ static bool set_up(harness *h, int port) {
              is_job ? "\"ledger\":\"" : "", is_job ? h->dir : "", is_job ? "/ledger\"" : "");
     is_well = is_well && ask(h, "backup.create", args);
   }
-  return is_well;
+  const char *scheduled = h->options.control ? NULL : "{\"name\":\"scheduled\",\"provider\":\"lookup\",\"connection\":\"lookup\",\"schedule\":\"@every 1s\"}";
+  return is_well && (!scheduled || ask(h, "backup.create", scheduled));
 }
 
 /* ---- a round ------------------------------------------------------------------------------------------------ */
@@ -245,8 +265,47 @@ static void listen_outside(harness *h) {
 
 static void listen_runtime(harness *h) {
   for (orr__json *reply; (reply = talk_next(&h->talk)); orr__json_free(reply)) {
-    const char *uuid = orr__json_str(orr__json_get(reply, "data"), "uuid");
-    if (uuid) verdict_acknowledged(h->verdict, uuid);
+    const orr__json *data = orr__json_get(reply, "data");
+    const char *uuid = orr__json_str(data, "uuid"), *name = orr__json_str(data, "backupName");
+    for (size_t i = 0; data && i < h->asked_count; i++)
+      if (h->asked[i].id == (uint64_t)orr__json_int(reply, "id", 0)) verdict_away(h->verdict, h->asked[i].uuid);
+    if (!uuid) continue;
+    known *k = &h->known[h->known_count++ % KNOWN_MAX];
+    snprintf(k->uuid, sizeof k->uuid, "%s", uuid);
+    k->is_neither = name && strcmp(name, "neither") == 0;
+    verdict_acknowledged(h->verdict, uuid);
+  }
+}
+
+static known *some_known(harness *h, size_t newest) {
+  size_t count = h->known_count < newest ? h->known_count : newest;
+  return count ? &h->known[(h->known_count - 1 - (size_t)below(h, (int64_t)count)) % KNOWN_MAX] : NULL;
+}
+
+static bool waits_for(const harness *h, const char *step) { return strstr(h->wanted, step) != NULL; }
+
+/* Something is done with results that are known: the newest are cancelled, any are deleted or extracted. */
+static void ask_for_changes(harness *h) {
+  char args[400];
+  known *k = below(h, 3) == 0 || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
+  if (k) {
+    snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
+    h->cancels += talk_ask(&h->talk, "result.cancel", args) != 0;
+  }
+  k = below(h, 3) == 0 || waits_for(h, ".delete") ? some_known(h, KNOWN_MAX) : NULL;
+  if (k && !k->is_neither && h->asked_count < ASKED_MAX) {
+    snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
+    verdict_asked_away(h->verdict, k->uuid);
+    asked *a = &h->asked[h->asked_count];
+    memcpy(a->uuid, k->uuid, sizeof a->uuid);
+    a->id = talk_ask(&h->talk, "result.rm", args);
+    h->asked_count += a->id != 0;
+    h->deletions += a->id != 0;
+  }
+  k = below(h, 5) == 0 || waits_for(h, ".extract") ? some_known(h, KNOWN_MAX) : NULL;
+  if (k) {
+    snprintf(args, sizeof args, "{\"result\":\"%s\",\"destination\":\"%s/out\"}", k->uuid, h->dir);
+    h->extractions += talk_ask(&h->talk, "result.extract", args) != 0;
   }
 }
 
@@ -287,7 +346,9 @@ static void round_once(harness *h) {
   while (now_us() < deadline && !h->is_there) {
     if (!has_asked && talk_connect(&h->talk, "data/socket")) {
       h->ready_us += (now_us() - begun - h->ready_us) / 8;
+      h->asked_count = 0;
       ask_for_runs(h);
+      ask_for_changes(h);
       has_asked = true;
       if (plan == AT_ASK) deadline = now_us() + below(h, 6000);
       if (plan == AT_STEP) deadline = now_us() + LABEL_WAIT_US;
@@ -356,16 +417,19 @@ static void come_to_rest(harness *h) {
     verdict_fault(h->verdict, CHECK_SOUND, "the runtime cannot be reached");
     return;
   }
+  if (!h->options.control) ask(h, "backup.pause", "{\"backup\":\"scheduled\"}");
   while (count_open(h) && now_us() - begun < (int64_t)REST_MS * 1000) {
     sleep_us(REST_STEP_MS * 1000);
     listen_outside(h);
   }
   printf("# at rest after %.1f s\n", (double)(now_us() - begun) / 1e6);
-  for (int i = 0; i < KINDS; i++) {
+  for (int i = 0; i <= KINDS; i++) {
     char args[96];
     orr__json *reply;
-    snprintf(args, sizeof args, "{\"backup\":\"%s\",\"limit\":99999}", h->kinds[i].code);
-    verdict_results(h->verdict, talk_call(&h->talk, "result.ls", args, &reply), strcmp(h->kinds[i].code, "neither") == 0);
+    const char *name = i < KINDS ? h->kinds[i].code : "scheduled";
+    if (i == KINDS && h->options.control) break;
+    snprintf(args, sizeof args, "{\"backup\":\"%s\",\"limit\":99999}", name);
+    verdict_results(h->verdict, talk_call(&h->talk, "result.ls", args, &reply), strcmp(name, "neither") == 0);
     orr__json_free(reply);
   }
   talk_close(&h->talk);
@@ -378,6 +442,7 @@ static void come_to_rest(harness *h) {
 static void print_counts(const harness *h, int64_t us) {
   printf("# seed %llu: %ld kills in %.1f s (%.0f a second): %ld during the start, %ld after a request, %ld at a step, %ld waiting for one\n", h->options.seed,
          h->kills, (double)us / 1e6, (double)h->kills * 1e6 / (double)us, h->at_start, h->at_ask, h->at_step, h->too_late);
+  printf("# %ld cancels, %ld deletions and %ld extractions were asked for\n", h->cancels, h->deletions, h->extractions);
   for (size_t i = 0; i < h->label_count; i++) printf("#   %-28s passed %6ld times, killed there %4ld\n", h->labels[i].name, h->labels[i].seen, h->labels[i].kills);
 }
 

@@ -9,8 +9,9 @@
  *   neither      every request makes a job
  *
  *   POST /KIND/jobs {"key":K}    GET /KIND/jobs/ID    GET /KIND/jobs?key=K    GET /step/KIND.LABEL (a hook says how far it got)
+ *   POST /KIND/cancel {"key":K}  (takes effect some time later, too)          DELETE /KIND/jobs/ID
  *
- * The ledger DIR/ledger has one line per fact, appended: `begin KIND KEY ID` and `end KIND KEY STATUS`. Each start and each step
+ * The ledger DIR/ledger has one line per fact, appended: `begin KIND KEY ID`, `end KIND KEY STATUS` and `delete KIND KEY ID`. Each act and each step
  * is told to FD as a line, and the reply to it waits a little, so that whoever reads FD can kill the runtime right there. One
  * start in eight has its reply lost. Invariant: a start that was read to its end happens. Deliberately knows nothing of Orrery. */
 #include <arpa/inet.h>
@@ -29,12 +30,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 128, REQUEST_MAX = 16 * 1024, JOBS_MAX = 1 << 18, VISIBLE_MAX_MS = 250, RUNS_MAX_MS = 150, HOLD_MS = 2 };
+enum { CONNECTIONS_MAX = 128, CANCEL_MAX_MS = 100, REQUEST_MAX = 16 * 1024, JOBS_MAX = 1 << 18, VISIBLE_MAX_MS = 250, RUNS_MAX_MS = 150, HOLD_MS = 2 };
 
 typedef struct job {
   char kind[16], key[64];
-  int64_t begin_ms, end_ms;
-  bool has_begun, has_ended;
+  int64_t begin_ms, end_ms, cancel_ms; /* cancel_ms 0: nobody asked */
+  bool has_begun, has_ended, is_cancelled, is_deleted;
 } job;
 
 typedef struct connection {
@@ -81,7 +82,10 @@ static void tell(const char *kind, const char *label) {
 }
 
 /* Keys that end in 0 are backups that fail; the ledger says the same to whoever asks. */
-static const char *outcome(const job *of) { return of->key[0] && of->key[strlen(of->key) - 1] == '0' ? "FAILED" : "SUCCEEDED"; }
+static const char *outcome(const job *of) {
+  if (of->is_cancelled) return "CANCELLED";
+  return of->key[0] && of->key[strlen(of->key) - 1] == '0' ? "FAILED" : "SUCCEEDED";
+}
 
 static void let_time_pass(int64_t now) {
   for (size_t i = first_open; i < job_count; i++) {
@@ -91,6 +95,10 @@ static void let_time_pass(int64_t now) {
       j->has_begun = true;
       snprintf(id, sizeof id, "%zu", i + 1);
       note("begin", j, id);
+    }
+    if (j->has_begun && !j->has_ended && j->cancel_ms && now >= j->cancel_ms) {
+      j->is_cancelled = true;
+      j->end_ms = j->cancel_ms;
     }
     if (!j->has_ended && now >= j->end_ms) {
       j->has_ended = true;
@@ -111,13 +119,17 @@ static void reply(connection *to, int status, const char *body) {
   to->reply_ms = now_ms();
 }
 
+/* The key that is asked about; without one the question is answered already. */
+static bool take_key(connection *from, const char *body, char key[64]) {
+  const char *at = strstr(body, "\"key\"");
+  if (at && sscanf(at, "\"key\" : \"%63[^\"]", key) == 1) return true;
+  reply(from, 400, "{}");
+  return false;
+}
+
 static void start(connection *from, const char *kind, const char *body) {
   char key[64] = "", text[64];
-  const char *at = strstr(body, "\"key\"");
-  if (!at || sscanf(at, "\"key\" : \"%63[^\"]", key) != 1) {
-    reply(from, 400, "{}");
-    return;
-  }
+  if (!take_key(from, body, key)) return;
   tell(kind, "start");
   size_t id = strcmp(kind, "idempotent") == 0 ? find(kind, key, false) : 0;
   if (!id) {
@@ -135,9 +147,39 @@ static void start(connection *from, const char *kind, const char *body) {
   from->is_lost = chance(8) == 0;
 }
 
+/* Every job of that key, be it begun or not: what is sent before the start is visible counts all the same. */
+static void cancel(connection *from, const char *kind, const char *body) {
+  char key[64] = "";
+  if (!take_key(from, body, key)) return;
+  tell(kind, "cancel");
+  for (size_t i = 0; i < job_count; i++)
+    if (strcmp(jobs[i].key, key) == 0 && strcmp(jobs[i].kind, kind) == 0 && !jobs[i].cancel_ms) jobs[i].cancel_ms = now_ms() + chance(CANCEL_MAX_MS);
+  reply(from, 200, "{}");
+  from->reply_ms += HOLD_MS;
+  from->is_lost = chance(8) == 0;
+}
+
+static void delete(connection *from, const char *kind, size_t id) {
+  job *j = id >= 1 && id <= job_count && jobs[id - 1].has_begun && !jobs[id - 1].is_deleted ? &jobs[id - 1] : NULL;
+  tell(kind, "delete");
+  if (j && !j->has_ended) {
+    reply(from, 409, "{}");
+  } else if (j) {
+    char text[24];
+    j->is_deleted = true;
+    snprintf(text, sizeof text, "%zu", id);
+    note("delete", j, text);
+    reply(from, 200, "{}");
+  } else {
+    reply(from, 404, "{}");
+  }
+  from->reply_ms += HOLD_MS;
+  from->is_lost = chance(8) == 0;
+}
+
 static void show(connection *to, size_t id) {
   char text[160];
-  const job *j = id >= 1 && id <= job_count && jobs[id - 1].has_begun ? &jobs[id - 1] : NULL;
+  const job *j = id >= 1 && id <= job_count && jobs[id - 1].has_begun && !jobs[id - 1].is_deleted ? &jobs[id - 1] : NULL;
   if (!j) {
     reply(to, 404, "{}");
     return;
@@ -157,6 +199,10 @@ static void handle(connection *from, const char *body) {
     from->reply_ms += HOLD_MS;
   } else if (strcmp(method, "POST") == 0 && strcmp(rest, "jobs") == 0) {
     start(from, kind, body);
+  } else if (strcmp(method, "POST") == 0 && strcmp(rest, "cancel") == 0) {
+    cancel(from, kind, body);
+  } else if (strcmp(method, "DELETE") == 0 && strncmp(rest, "jobs/", 5) == 0) {
+    delete(from, kind, strtoul(rest + 5, NULL, 10));
   } else if (strncmp(rest, "jobs?key=", 9) == 0) {
     show(from, find(kind, rest + 9, true));
   } else if (strncmp(rest, "jobs/", 5) == 0) {

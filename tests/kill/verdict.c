@@ -12,14 +12,16 @@ const char *const check_names[CHECK_COUNT] = {
   [CHECK_ACKNOWLEDGED] = "no acknowledged result is missing",
   [CHECK_ONCE] = "each result has exactly one external job (at most one where a start can be neither repeated nor looked up)",
   [CHECK_ORPHANS] = "no external job is without its result",
-  [CHECK_TRUTH] = "no result says FAILED or SUCCEEDED where the outside says otherwise",
+  [CHECK_DELETED] = "what was deleted is gone here and outside, and nothing else is",
+  [CHECK_FIRES] = "no instant of a schedule has fired twice",
+  [CHECK_TRUTH] = "no result says FAILED, CANCELLED or SUCCEEDED where the outside says otherwise",
   [CHECK_REST] = "each result has ended, or needs attention",
   [CHECK_ATTENTION] = "nobody has to look where the runtime can find out, but after ten errors in a row",
   [CHECK_SOUND] = "the runtime ended by our signals only, and the database is sound",
 };
 
 /* What one source says of a key. */
-enum source { ACKNOWLEDGED, RESULT, BEGUN, ENDED };
+enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, FIRED };
 typedef struct entry {
   char key[KEY_MAX];
   enum source source;
@@ -59,6 +61,10 @@ void verdict_acknowledged(verdict *v, const char *uuid) {
   v->acknowledged++;
 }
 
+void verdict_asked_away(verdict *v, const char *uuid) { add(v, ASKED_AWAY, uuid, NULL); }
+
+void verdict_away(verdict *v, const char *uuid) { add(v, AWAY, uuid, NULL); }
+
 size_t verdict_acknowledged_count(const verdict *v) { return v->acknowledged; }
 
 void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
@@ -67,6 +73,10 @@ void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
     e->has_attention = orr__json_str(r, "attention") != NULL;
     e->is_neither = is_neither;
     e->errors = orr__json_int(r, "errorCount", 0);
+    int64_t instant = orr__json_int(r, "scheduledDate", 0);
+    char fire[KEY_MAX];
+    snprintf(fire, sizeof fire, "%s@%lld", orr__json_str(r, "backupName"), (long long)instant);
+    if (instant) add(v, FIRED, fire, NULL);
   }
 }
 
@@ -79,7 +89,7 @@ bool verdict_ledger(verdict *v, const char *path) {
       verdict_fault(v, CHECK_SOUND, "the ledger says: %s", line);
       continue;
     }
-    add(v, strcmp(word, "begin") == 0 ? BEGUN : ENDED, key, last);
+    add(v, strcmp(word, "begin") == 0 ? BEGUN : strcmp(word, "delete") == 0 ? DELETED : ENDED, key, last);
   }
   fclose(file);
   return true;
@@ -108,30 +118,39 @@ static bool has_ended(const char *status) {
 /* All that is said of one key. */
 static void judge_key(verdict *v, const entry *said, size_t count) {
   const entry *result = NULL;
-  size_t begun = 0, succeeded = 0, failed = 0, acknowledged = 0;
+  size_t of[FIRED + 1] = { 0 }, succeeded = 0, failed = 0, cancelled = 0;
   for (size_t i = 0; i < count; i++) {
+    of[said[i].source]++;
     if (said[i].source == RESULT) result = &said[i];
-    if (said[i].source == ACKNOWLEDGED) acknowledged++;
-    if (said[i].source == BEGUN) begun++;
-    if (said[i].source == ENDED && strcmp(said[i].word, "FAILED") == 0) failed++;
-    else if (said[i].source == ENDED) succeeded++;
+    if (said[i].source != ENDED) continue;
+    if (strcmp(said[i].word, "FAILED") == 0) failed++;
+    else if (strcmp(said[i].word, "CANCELLED") == 0) cancelled++;
+    else succeeded++;
   }
   const char *key = said->key;
+  size_t begun = of[BEGUN];
+  if (of[FIRED] > 1) verdict_fault(v, CHECK_FIRES, "%s fired %zu times", key, of[FIRED]);
+  if (of[FIRED]) return;
+  if (of[DELETED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_DELETED, "%s was deleted outside, and nobody asked for it", key);
   if (!result) {
-    if (acknowledged) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);
-    if (begun) verdict_fault(v, CHECK_ORPHANS, "%s was begun %zu times and is no result", key, begun);
+    if (of[ACKNOWLEDGED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);
+    if (begun && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ORPHANS, "%s was begun %zu times and is no result", key, begun);
+    if (of[ASKED_AWAY] && begun != of[DELETED]) verdict_fault(v, CHECK_DELETED, "%s is gone here; outside %zu began and %zu were deleted", key, begun, of[DELETED]);
     return;
   }
-  bool may_be_none = result->is_neither || result->has_attention;
+  if (of[AWAY]) verdict_fault(v, CHECK_DELETED, "the deletion of %s was acknowledged, and it is there", key);
+  bool is_cancelled = strcmp(result->word, "CANCELLED") == 0;
+  bool may_be_none = result->is_neither || result->has_attention || is_cancelled;
   if (begun > 1 || (begun == 0 && !may_be_none)) verdict_fault(v, CHECK_ONCE, "%s (%s%s) was begun %zu times", key, result->word, result->has_attention ? ", attention" : "", begun);
   if (!has_ended(result->word)) {
     if (!result->has_attention) verdict_fault(v, CHECK_REST, "%s is %s", key, result->word);
     else if (!result->is_neither && result->errors < ERROR_BUDGET) verdict_fault(v, CHECK_ATTENTION, "%s is %s with attention", key, result->word);
     return;
   }
-  bool is_failed = strcmp(result->word, "FAILED") == 0;
-  size_t same = is_failed ? failed : succeeded;
-  if (same == 0 || succeeded + failed != same) verdict_fault(v, CHECK_TRUTH, "%s is %s; outside %zu began, %zu succeeded, %zu failed", key, result->word, begun, succeeded, failed);
+  size_t same = strcmp(result->word, "FAILED") == 0 ? failed : is_cancelled ? cancelled : succeeded, ended = succeeded + failed + cancelled;
+  bool may_say_nothing = is_cancelled && ended == 0; /* it was never begun, or is a local tool, which leaves no word when it is killed */
+  if (ended != same || (same == 0 && !may_say_nothing))
+    verdict_fault(v, CHECK_TRUTH, "%s is %s; outside %zu began, %zu succeeded, %zu failed, %zu were cancelled", key, result->word, begun, succeeded, failed, cancelled);
 }
 
 void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {

@@ -7,7 +7,7 @@
 
 #include "model/json.h"
 
-enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
+enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_DELETED, CHECK_FIRES, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
 extern const char *const check_names[CHECK_COUNT];
 
 typedef struct verdict verdict;
@@ -15,6 +15,9 @@ typedef struct verdict verdict;
 verdict *verdict_new(void);
 void verdict_free(verdict *v);
 void verdict_acknowledged(verdict *v, const char *uuid); /* the runtime said that it has accepted this result */
+/* The deletion of this result was asked for: it may be gone. Has it been acknowledged, it must be. */
+void verdict_asked_away(verdict *v, const char *uuid);
+void verdict_away(verdict *v, const char *uuid);
 size_t verdict_acknowledged_count(const verdict *v);
 /* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
 void verdict_results(verdict *v, const orr__json *results, bool is_neither);

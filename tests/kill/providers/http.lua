@@ -54,4 +54,35 @@ local function recover(backupResult)
 end
 if DELAY then provider.recoverBackupResult = recover end
 
+-- relabels: what a wrong provider does, which says that it is cancelled and leaves the job alone
+function provider.cancelBackup(backupResult)
+  local backup = backupResult.backup
+  step(backup, "cancel.begin")
+  if FAULT == "relabels" then
+    backupResult.status = "CANCELLED"
+    return true
+  end
+  local reply = http.post(url(backup, KIND .. "/cancel"), { json = { key = backupResult.uuid } })
+  step(backup, "cancel.end")
+  return reply.status == 200
+end
+
+function provider.deleteBackupResult(backupResult)
+  local backup = backupResult.backup
+  step(backup, "delete.begin")
+  if backupResult.externalId and FAULT ~= "forgets" then
+    local reply = http.delete(url(backup, KIND .. "/jobs/" .. backupResult.externalId))
+    if reply.status == 409 then return ServiceResponse.retry("it runs still", { after = 0.1 }) end
+    if reply.status ~= 200 and reply.status ~= 404 then return false, "the service answered " .. reply.status end
+  end
+  step(backup, "delete.end")
+  return true
+end
+
+function provider.extractBackup(backupResult, opts)
+  step(backupResult.backup, "extract.begin")
+  step(backupResult.backup, "extract.end")
+  return ServiceResponse.success { path = opts.destination, sizeInBytes = 0 }
+end
+
 return provider

@@ -11,6 +11,7 @@ local script = [=[
 echo "begin job $0 $$" >>"$1"
 sleep 0.1
 case $0 in *0) end=FAILED ;; *) end=SUCCEEDED ;; esac
+trap "" TERM # what it says of its end is so
 echo "end job $0 $end" >>"$1"
 [ $end = SUCCEEDED ]]=]
 
@@ -31,9 +32,26 @@ function provider.refreshBackupResult(backupResult)
   local backup = backupResult.backup
   step(backup, "refresh.begin")
   local state = job.poll("tool")
-  if state.state == "ended" then backupResult.status = state.code == 0 and "SUCCEEDED" or "FAILED" end
+  if state.state == "ended" and state.cancelled and state.code < 0 then backupResult.status = "CANCELLED"
+  elseif state.state == "ended" then backupResult.status = state.code == 0 and "SUCCEEDED" or "FAILED" end
   if state.state == "lost" or state.state == "absent" then backupResult.status = "FAILED" end
   step(backup, "refresh.end")
+end
+
+function provider.cancelBackup(backupResult)
+  step(backupResult.backup, "cancel.begin")
+  job.cancel("tool")
+  step(backupResult.backup, "cancel.end")
+  return true
+end
+
+function provider.deleteBackupResult(backupResult)
+  local backup = backupResult.backup
+  step(backup, "delete.begin")
+  local script = '! grep -q "^begin job $0 " "$1" || grep -q "^delete job $0 " "$1" || echo "delete job $0 1" >>"$1"'
+  local code = process.run { argv = { "sh", "-c", script, backupResult.uuid, backup:getConfigProperty("ledger") } }.code
+  step(backup, "delete.end")
+  return code == 0
 end
 
 return provider
