@@ -133,3 +133,26 @@ run backup run b --set a=- --set b=-
 ok "standard input is read once" complains "once only"
 run backup run b --set a=@/nonexistent
 ok "a file that is not there is told with its key" complains "a:"
+
+# Every command there is, with what none of them can want.
+o --help | sed -n '/^Commands:/,/^Options/s/^  \([a-z][a-z-]*\) *\([a-z-]*\)  *\([A-Za-z|]*\).*/\1 \2 \3/p' >commands
+ok "there are commands" test "$(wc -l <commands)" -gt 30
+control=$(printf '\033[31mred\nand\007more')
+bad=
+while read -r noun verb rest <&3; do
+  words="$noun $verb"
+  run $words --nonsense
+  [ "$status" = 2 ] && complains "unknown option '--nonsense'" || bad="$bad [$words --nonsense: $status]"
+  run $words one two three four five six
+  [ "$status" = 2 ] || bad="$bad [$words and six words: $status]"
+  run $words --json=yes
+  [ "$status" = 2 ] || bad="$bad [$words --json=yes: $status]"
+  [ "$words" = "serve " ] && continue
+  for word in "" "$control" "--" ../../etc/passwd; do
+    o $words "$word" --yes >out 2>err </dev/null
+    status=$?
+    case $status in [0-8]) ;; *) bad="$bad [$words '$word': $status]" ;; esac
+    if LC_ALL=C grep -q "$(printf '\033\|\007')" out err; then bad="$bad [$words: control characters]"; fi
+  done
+done 3<commands
+ok "each refuses what it does not know, and survives the rest$bad" test -z "$bad"
