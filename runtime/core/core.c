@@ -15,16 +15,18 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   core->due = orr__wheel_new();
   core->fires = orr__wheel_new();
   core->looks = orr__wheel_new();
+  core->sweeps = orr__wheel_new();
   core->slots = orr__slots_new();
   core->started_ms = orr__loop_wall_ms(config->loop);
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
   orr__map_init(&core->ends);
   orr__call_install(core);
-  bool has_timers = !orr__timer_reserve(core->loop, &core->due_timer) &&
-                    !orr__timer_reserve(core->loop, &core->fire_timer) &&
-                    !orr__timer_reserve(core->loop, &core->slot_timer);
-  if (!has_timers || !core->data_dir || !core->zones || !core->due || !core->fires || !core->looks || !core->slots) {
+  bool has_timers =
+      !orr__timer_reserve(core->loop, &core->due_timer) && !orr__timer_reserve(core->loop, &core->fire_timer) &&
+      !orr__timer_reserve(core->loop, &core->slot_timer) && !orr__timer_reserve(core->loop, &core->sweep_timer);
+  bool has_wheels = core->due && core->fires && core->looks && core->sweeps;
+  if (!has_timers || !has_wheels || !core->data_dir || !core->zones || !core->slots) {
     orr__core_free(core);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
@@ -43,6 +45,7 @@ void orr__core_drain(orr__core *core) {
   core->is_draining = true;
   orr__timer_stop(core->loop, &core->due_timer);
   orr__timer_stop(core->loop, &core->fire_timer);
+  orr__timer_stop(core->loop, &core->sweep_timer);
   orr__timer_stop(core->loop, &core->slot_timer);
   /* Who only watches will see no more; who waits in line for a subject will not get it. */
   while (core->watchers) {
@@ -62,11 +65,11 @@ void orr__core_close(orr__core *core) {
   core->ops = NULL;
 }
 
-/* Flows that only sleep until a later try do not keep a closing runtime. */
+/* Flows that only sleep until a later try do not keep a closing runtime; nor do those whose part is what goes on. */
 static bool is_working(const orr__flow *flow) {
   bool sleeps = orr__timer_is_started(&flow->timer) && flow->timer.due_mono_ms > orr__loop_mono_ms(flow->core->loop);
   bool waits = flow->subject && !flow->is_holding;
-  return !sleeps && !waits;
+  return !sleeps && !waits && !flow->has_part;
 }
 
 bool orr__core_is_idle(const orr__core *core) {
@@ -88,6 +91,7 @@ void orr__core_free(orr__core *core) {
   }
   orr__timer_release(core->loop, &core->due_timer);
   orr__timer_release(core->loop, &core->fire_timer);
+  orr__timer_release(core->loop, &core->sweep_timer);
   orr__timer_release(core->loop, &core->slot_timer);
   size_t pos = 0;
   void *subject;
@@ -98,6 +102,7 @@ void orr__core_free(orr__core *core) {
   orr__wheel_free(core->fires);
   orr__wheel_free(core->looks);
   orr__map_clear(&core->ends);
+  orr__wheel_free(core->sweeps);
   orr__slots_free(core->slots);
   orr__zones_free(core->zones);
   for (size_t i = 0; i < core->name_count; i++) free(core->names[i]);

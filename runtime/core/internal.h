@@ -53,7 +53,10 @@ struct orr__flow {
   orr__tx *tx;                       /* while a step runs after a commit or query: its rows */
   int slot, slot2, slot3, slot4;     /* of its reads */
   orr__step inner;                   /* flow.c: the caller's step while a primitive has one of its own */
+  bool has_part;                     /* it goes on when a flow whose parent it is has ended */
   orr__step after;                   /* remove.c: goes on when a result is gone */
+  orr__step otherwise;               /* and when it is not, with flow->code; NULL: the request fails */
+  void (*refusing)(orr__flow *flow, orr__tx *tx); /* writes what is told of a result that is not deleted; NULL: an event */
   enum orr__model_id find_model;     /* flow.c: what is being looked for */
   char *find_ref;
   orr__graph graph;                  /* what is being worked on */
@@ -90,6 +93,7 @@ struct orr__flow {
   int64_t *ids;                      /* scratch: rows to go through */
   size_t id_count, id_at;
   struct orr__batch *batch;          /* refresh.c */
+  struct orr__sweep *sweep;          /* retention_pass.c */
 };
 
 typedef struct orr__subject {
@@ -103,6 +107,8 @@ typedef struct orr__subject {
 
 static inline uint64_t orr__result_key(int64_t id) { return (uint64_t)id * 2; }
 static inline uint64_t orr__backup_key(int64_t id) { return (uint64_t)id * 2 + 1; }
+/* Who deletes what a Backup keeps no longer: one at a time, and the Backup itself is free meanwhile. */
+static inline uint64_t orr__sweep_key(int64_t id) { return UINT64_C(1) << 63 | ((uint64_t)id * 2 + 1); }
 
 typedef struct orr__watcher {
   struct orr__watcher *next;
@@ -124,8 +130,10 @@ struct orr__core {
   orr__wheel *looks;                 /* Backup id -> mono ms: looked at again then, for another reason */
   orr__map ends;                     /* Backup ids whose schedule waits for the end of a result */
   int64_t zones_mono_ms;             /* when the zones' files were looked at last */
+  orr__wheel *sweeps;                /* Backup id -> wall ms of the next pass of retention */
+  size_t sweep_count;                /* passes going on */
   orr__slots *slots;
-  orr__timer due_timer, fire_timer, slot_timer;
+  orr__timer due_timer, fire_timer, slot_timer, sweep_timer;
   orr__map subjects;
   orr__map calls;                    /* call id -> flow */
   orr__flow *flows;
@@ -320,11 +328,51 @@ void orr__schedule_ended(orr__core *core, int64_t backup_id);
 /* Meaning and the next fires of a Backup's schedule: { meaning, timeZone, next: [ms], notes, warnings }. NULL: reterr. */
 orr__json *orr__schedule_describe(orr__core *core, const orr_backup *backup, int count, orr_error *reterr);
 
+/* ---- remove.c ----------------------------------------------------------------------------------------------- */
+
+void orr__removal_opts(orr__flow *flow, const char *trigger); /* opts and extra for a hook that deletes, from flow->args */
+/* Deletes flow->graph.result, which is loaded and held: through its provider, or (drop) the record alone, with its journal, events
+ * and local jobs. Goes on with flow->after when it is gone, else with flow->otherwise. */
+void orr__result_delete(orr__flow *flow);
+void orr__result_drop(orr__flow *flow);
+
 /* ---- retention.c -------------------------------------------------------------------------------------------- */
 
 /* Takes keepLast and keepDays from the flow's args into the Backup (providerCode is set), and noRetention, which unsets both
  * first. 0 or a code with flow->error: a bad number, or a provider that cannot delete results. */
 int orr__retention_apply(orr__flow *flow, orr_backup *backup);
+
+/* What a Backup's policy says of its results at a moment. Zeroed: all are kept. */
+typedef struct orr__keep {
+  int64_t line;      /* good results from this id on are among the newest keepLast, or are the newest */
+  int64_t cutoff_ms; /* good results that ended then or later are young enough; INT64_MAX: age keeps none */
+  int64_t oldest;    /* the id of the oldest good result that is kept; 0: there is none, and nothing goes */
+} orr__keep;
+
+bool orr__keeps_all(const orr_backup *backup); /* it has no policy */
+/* Adds the reads of a judgement to tx; the first of their slots. Take them with the same backup and time. */
+int orr__keep_read(orr__tx *tx, const orr_backup *backup, int64_t now_ms);
+void orr__keep_take(const orr__tx *tx, int slot, const orr_backup *backup, int64_t now_ms, orr__keep *ret_keep);
+/* Does it go? Never one that has not ended or is in attention. */
+bool orr__keep_drops(const orr__keep *keep, const orr_result *result);
+/* The same as conditions: those before the oldest that is kept, and good ones between those that are kept by age. */
+#define ORR_KEEP_WHERE 8
+enum orr__keep_part { ORR_KEEP_EARLIER, ORR_KEEP_BETWEEN, ORR_KEEP_PARTS };
+size_t orr__keep_where(const orr__keep *keep, int64_t backup_id, enum orr__keep_part part, orr__where where[ORR_KEEP_WHERE]);
+/* Can nothing of it be outside? It was never sent, began no local job, and has no reference to anything. */
+bool orr__result_left_nothing(orr__core *core, const orr_result *result);
+/* flow->graph.result, a good one, ends in tx: its Backup is looked through, also if we die now. */
+void orr__retention_write(orr__flow *flow, orr__tx *tx);
+
+/* ---- retention_pass.c, retention_request.c ------------------------------------------------------------------ */
+
+/* The Backup as it is stored: its wheel entry follows retentionDate, and a pass that is going on looks once more. */
+void orr__retention_arm(orr__core *core, const orr_backup *backup);
+void orr__retention_ended(orr__flow *flow); /* what orr__retention_write has written is committed */
+void orr__retention_due(void *core);        /* the wheel's timer */
+void orr__sweep_free(orr__flow *flow);
+/* Puts what retention says of flow->graph.backup into the map flow->extra, as "retention", then step. */
+void orr__retention_look(orr__flow *flow, orr__step step);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------- */
 

@@ -173,7 +173,7 @@ void orr__recover_cancel(orr__core *core, int64_t result_id) {
 /* ---- at the start ------------------------------------------------------------------------------------------- */
 
 /* What is read at the start, slot by slot. */
-enum { IN_FLIGHT, INTENT, SENT, CANCELLED, LIMITED };
+enum { IN_FLIGHT, INTENT, SENT, CANCELLED, LIMITED, SWEPT };
 
 /* Open ops of no result: drafts, deletions, extractions. Nobody waits for them any more. */
 static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
@@ -260,6 +260,8 @@ static void start_loaded(orr__flow *flow) {
   if (core->config.role == ORR_ROLE_SERVE) {
     take_up_results(flow);
     orr__schedule_start(core);
+    for (size_t i = 0; i < orr__tx_rows(flow->tx, SWEPT); i++)
+      orr__retention_arm(core, (const orr_backup *)orr__tx_row(flow->tx, SWEPT, i));
   }
   orr__flow_submit(flow, tx, started);
 }
@@ -269,6 +271,7 @@ static void start_read(orr__flow *flow) {
   orr__where in_flight = { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET };
   orr__where intent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "intent" };
   orr__where sent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" };
+  orr__where swept = { .field = ORR_F_backup_retentionDate, .compare = ORR_IS_SET };
   orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
                               { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
   orr__where limited[2] = { in_flight, { .field = ORR_F_result_isLimited, .compare = ORR_EQ, .number = 1 } };
@@ -282,6 +285,7 @@ static void start_read(orr__flow *flow) {
     [INTENT] = { .model = ORR_M_op, .where = &intent, .where_count = 1 },
     [SENT] = { .model = ORR_M_op, .where = &sent, .where_count = 1 },
     [CANCELLED] = { .model = ORR_M_result, .where = cancelled, .where_count = 2, .fields = 1 },
+    [SWEPT] = { .model = ORR_M_backup, .where = &swept, .where_count = 1, .fields = ORR_BIT(ORR_F_backup_retentionDate) },
     [LIMITED] = { .model = ORR_M_result, .where = limited, .where_count = 2, .fields = seat },
   };
   for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {

@@ -1,4 +1,4 @@
-/* Deletion of results and Backups, and extraction: hooks on something that has ended.
+/* Deletion of results and Backups: hooks on something that has ended.
  *
  *   success   the record goes, its journal and its local jobs with it
  *   halt      the record is retained and stays usable; HALTED to whoever asked
@@ -6,20 +6,20 @@
  *   no hook   a result: REFUSED (force drops only the record). A Backup: nothing is outside, success
  *
  * `backup rm --with-results` deletes one result after the other through its hook; the first that is not deleted halts
- * the rest. */
+ * the rest. Which results go by themselves is decided elsewhere: retention_pass.c, history.c. */
 #include "core/internal.h"
 
 #include <stdlib.h>
 
 static bool arg_flag(const orr__flow *flow, const char *key) { return orr__json_bool(flow->args, key, false); }
 
-static void take_opts(orr__flow *flow) {
+void orr__removal_opts(orr__flow *flow, const char *trigger) {
   const orr__json *opts = orr__json_get(flow->args, "opts");
   if (opts) flow->opts = orr__json_copy(opts);
   flow->extra = orr__json_map();
   if (!flow->extra) return;
   orr__json_put_bool(flow->extra, "force", arg_flag(flow, "force"));
-  orr__json_put_str(flow->extra, "trigger", "manual");
+  orr__json_put_str(flow->extra, "trigger", trigger);
   orr__json_put_str(flow->extra, "requestedBy", orr__json_str(flow->args, "requestedBy"));
 }
 
@@ -30,10 +30,17 @@ static void abandon_unless_ok(orr__flow *flow, orr__step step) {
     step(flow);
 }
 
+/* It stays: flow->code says why. */
+static void stays(orr__flow *flow) {
+  orr__step step = flow->otherwise ? flow->otherwise : orr__flow_abandon;
+  flow->otherwise = NULL;
+  step(flow);
+}
+
 /* A hook that was refused, after its outcome has been written. */
 static void refused(orr__flow *flow) {
-  flow->code = orr__answer_error(&flow->answer, flow->hook, &flow->error);
-  orr__flow_abandon(flow);
+  if (!flow->code) flow->code = orr__answer_error(&flow->answer, flow->hook, &flow->error);
+  stays(flow);
 }
 
 /* "It is going on" is no "it is gone": asked again like any retry. */
@@ -53,8 +60,11 @@ static void again_or_refused(orr__flow *flow, orr__step again) {
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
   bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS;
-  orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name,
-                  orr__answer_text(&flow->answer), is_final ? "" : "; trying again");
+  if (is_final && flow->refusing)
+    flow->refusing(flow, tx);
+  else
+    orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name,
+                    orr__answer_text(&flow->answer), is_final ? "" : "; trying again");
   orr__flow_write(flow, tx);
   if (!is_final) {
     flow->attempt++;
@@ -67,7 +77,7 @@ static void again_or_refused(orr__flow *flow, orr__step again) {
 
 static void result_gone(orr__flow *flow) {
   if (flow->code) {
-    orr__flow_abandon(flow);
+    stays(flow);
     return;
   }
   orr__core *core = flow->core;
@@ -83,6 +93,19 @@ static void result_gone(orr__flow *flow) {
   next(flow);
 }
 
+/* What people read of it: the event is about the Backup, for the result's own go with it. */
+static void gone_event(orr__flow *flow, orr__tx *tx, bool is_forced) {
+  orr_result *result = flow->graph.result;
+  bool is_retention = orr__streq(orr__json_str(flow->extra, "trigger"), "retention");
+  const char *external = is_forced ? result->externalId : NULL;
+  int64_t id = result->id;
+  result->id = 0;
+  orr__flow_event(flow, tx, is_forced ? "result.forgotten" : "result.deleted", is_forced ? "warning" : "info",
+                  "result %lld%s%s%s", (long long)id, is_retention ? " (retention)" : "",
+                  external ? "; still outside: " : "", external ? external : "");
+  result->id = id;
+}
+
 static void drop_result(orr__flow *flow, bool is_forced) {
   orr_result *result = flow->graph.result;
   orr__tx *tx = orr__flow_tx(flow);
@@ -91,14 +114,7 @@ static void drop_result(orr__flow *flow, bool is_forced) {
   orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_resultId, result->id);
   orr__tx_delete(tx, ORR_M_result, result->id);
   orr__flow_write_backup(flow, tx);
-  int64_t id = result->id;
-  char *external = orr__strdup(result->externalId);
-  result->id = 0; /* the event is about the Backup: the result's own are gone */
-  orr__flow_event(flow, tx, is_forced ? "result.forgotten" : "result.deleted", is_forced ? "warning" : "info",
-                  "result %lld%s%s", (long long)id, is_forced && external ? "; still outside: " : "",
-                  is_forced && external ? external : "");
-  result->id = id;
-  free(external);
+  gone_event(flow, tx, is_forced);
   orr__flow_submit(flow, tx, result_gone);
 }
 
@@ -114,7 +130,7 @@ static void result_deleted(orr__flow *flow) {
 
 static void delete_result_intended(orr__flow *flow) {
   if (flow->code)
-    orr__flow_abandon(flow);
+    stays(flow);
   else
     orr__flow_hook(flow, ORR_HOOK_deleteBackupResult, result_deleted);
 }
@@ -125,14 +141,15 @@ static void call_delete_result(orr__flow *flow) {
   orr__flow_submit(flow, tx, delete_result_intended);
 }
 
-/* flow->graph.result is loaded and held; flow->after goes on when it is gone. */
-static void delete_result(orr__flow *flow) {
+void orr__result_drop(orr__flow *flow) { drop_result(flow, false); }
+
+void orr__result_delete(orr__flow *flow) {
   orr_result *result = flow->graph.result;
   bool is_forced = arg_flag(flow, "force");
   if (!orr__status_is_terminal(result->status) && !result->attention && !is_forced) {
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: cancel it first",
                                 (long long)result->id, result->status);
-    orr__flow_abandon(flow);
+    stays(flow);
   } else if (is_forced) {
     drop_result(flow, true);
   } else if (result->deferred) {
@@ -141,12 +158,12 @@ static void delete_result(orr__flow *flow) {
                                 (long long)result->id);
     orr__flow_abandon(flow);
   } else if (!orr__flow_declaration(flow)) {
-    orr__flow_abandon(flow);
+    stays(flow);
   } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult)) {
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED,
                                 "the provider '%s' cannot delete results; --force drops only the record of result %lld",
                                 flow->graph.backup->providerCode, (long long)result->id);
-    orr__flow_abandon(flow);
+    stays(flow);
   } else {
     flow->attempt = 1;
     call_delete_result(flow);
@@ -168,7 +185,7 @@ static void reply_result_removed(orr__flow *flow) {
 
 static void rm_result_loaded(orr__flow *flow) {
   flow->after = reply_result_removed;
-  abandon_unless_ok(flow, delete_result);
+  abandon_unless_ok(flow, orr__result_delete);
 }
 
 static void rm_result_held(orr__flow *flow) {
@@ -188,7 +205,7 @@ static void rm_result_found(orr__flow *flow) {
 }
 
 void orr__request_result_rm(orr__flow *flow) {
-  take_opts(flow);
+  orr__removal_opts(flow, "manual");
   orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), rm_result_found);
 }
 
@@ -201,6 +218,7 @@ static void backup_gone(orr__flow *flow) {
   }
   const orr_backup *backup = flow->graph.backup;
   orr__schedule_disarm(flow->core, backup->id);
+  orr__wheel_remove(flow->core->sweeps, (uint64_t)backup->id);
   orr_error err = ORR_ERROR_INIT;
   if (flow->core->config.jobs) orr__job_remove(flow->core->config.jobs, backup->uuid, &err);
   orr__error_clear(&err);
@@ -279,6 +297,7 @@ static void next_result(orr__flow *flow);
 static void part_gone(orr__flow *part) {
   orr__flow *whole = part->parent;
   orr__flow_end(part);
+  whole->has_part = false;
   next_result(whole);
 }
 
@@ -286,7 +305,7 @@ static void part_loaded(orr__flow *part) {
   if (part->code == ORR_E_NOT_FOUND)
     part_gone(part);
   else
-    abandon_unless_ok(part, delete_result);
+    abandon_unless_ok(part, orr__result_delete);
 }
 
 static void part_held(orr__flow *part) {
@@ -308,6 +327,7 @@ static void next_result(orr__flow *flow) {
     return;
   }
   part->parent = flow;
+  flow->has_part = true;
   part->id = flow->ids[flow->id_at++];
   part->args = orr__json_copy(flow->args);
   part->opts = flow->opts ? orr__json_copy(flow->opts) : NULL;
@@ -369,75 +389,6 @@ static void rm_backup_found(orr__flow *flow) {
 }
 
 void orr__request_backup_rm(orr__flow *flow) {
-  take_opts(flow);
+  orr__removal_opts(flow, "manual");
   orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), rm_backup_found);
-}
-
-/* ---- extraction --------------------------------------------------------------------------------------------- */
-
-static void extract_replied(orr__flow *flow) {
-  if (flow->findings.code) {
-    orr__flow_fail(flow, flow->findings.code, &flow->findings);
-  } else {
-    orr__json *out = orr__json_parse_map(flow->answer.data, NULL);
-    if (out && flow->answer.msg) orr__json_put_str(out, "msg", flow->answer.msg);
-    if (out) orr__flow_reply(flow, out);
-    orr__json_free(out);
-  }
-  orr__flow_end(flow);
-}
-
-static void extracted(orr__flow *flow) {
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__flow_settle(flow, tx);
-  if (flow->answer.outcome != ORR_OUTCOME_SUCCESS)
-    orr__answer_error(&flow->answer, ORR_HOOK_extractBackup, &flow->findings);
-  orr__flow_write(flow, tx);
-  orr__flow_submit(flow, tx, extract_replied);
-}
-
-static void extract_intended(orr__flow *flow) {
-  if (flow->code)
-    orr__flow_abandon(flow);
-  else
-    orr__flow_hook(flow, ORR_HOOK_extractBackup, extracted);
-}
-
-static void extract_loaded(orr__flow *flow) {
-  const orr_result *result = flow->graph.result;
-  if (!flow->code && !orr__streq(result->status, "SUCCEEDED") && !orr__streq(result->status, "SUCCEEDED_WARNING"))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "result %lld is %s: there is nothing to extract",
-                                (long long)result->id, result->status);
-  if (!flow->code && orr__flow_declaration(flow) && !orr__flow_has_hook(flow, ORR_HOOK_extractBackup))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot extract",
-                                flow->graph.backup->providerCode);
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__flow_intend(flow, tx, ORR_HOOK_extractBackup);
-  orr__flow_submit(flow, tx, extract_intended);
-}
-
-static void extract_held(orr__flow *flow) {
-  if (flow->code)
-    orr__flow_abandon(flow);
-  else
-    orr__flow_load(flow, ORR_M_result, flow->id, extract_loaded);
-}
-
-static void extract_found(orr__flow *flow) {
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  orr__recover_one(flow->core, flow->id);
-  orr__flow_acquire(flow, orr__result_key(flow->id), false, extract_held);
-}
-
-void orr__request_result_extract(orr__flow *flow) {
-  take_opts(flow);
-  if (flow->extra) orr__json_put_str(flow->extra, "destination", orr__json_str(flow->args, "destination"));
-  orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), extract_found);
 }

@@ -10,25 +10,33 @@
 /* One Backup after the other: its graph and its newest result. */
 static void next_backup(orr__flow *flow);
 
+static bool is_list(const orr__flow *flow) { return orr__json_get(flow->args, "backup") == NULL; }
+
+static void backup_seen(orr__flow *flow) {
+  if (flow->extra) orr__json_append(flow->out, flow->extra);
+  flow->extra = NULL;
+  orr__graph_clear(&flow->graph);
+  next_backup(flow);
+}
+
 static void backup_loaded(orr__flow *flow) {
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
   }
   if (orr__tx_take_graph(flow->tx, flow->slot, &flow->graph)) {
-    orr__json *map = orr__view_backup(flow);
-    const orr__object *last = orr__tx_row(flow->tx, flow->slot2, 0);
-    if (map) orr__json_put(map, "lastResult", orr__view(last));
-    if (map) orr__json_append(flow->out, map);
+    flow->extra = orr__view_backup(flow);
+    if (flow->extra) orr__json_put(flow->extra, "lastResult", orr__view(orr__tx_row(flow->tx, flow->slot2, 0)));
   }
-  orr__graph_clear(&flow->graph);
-  next_backup(flow);
+  if (flow->extra && !is_list(flow) && !orr__keeps_all(flow->graph.backup))
+    orr__retention_look(flow, backup_seen);
+  else
+    backup_seen(flow);
 }
 
 static void next_backup(orr__flow *flow) {
   if (flow->id_at == flow->id_count) {
-    bool is_list = orr__json_get(flow->args, "backup") == NULL;
-    orr__flow_reply(flow, is_list ? flow->out : orr__json_first(flow->out));
+    orr__flow_reply(flow, is_list(flow) ? flow->out : orr__json_first(flow->out));
     orr__flow_end(flow);
     return;
   }

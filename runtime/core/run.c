@@ -125,6 +125,7 @@ uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx
       orr__result_end(flow->core, result, result->status, NULL);
       flow->graph.result = result; /* the event is about it */
       ended_event(flow, tx, result);
+      orr__retention_write(flow, tx);
       flow->has_ended_early = true;
       flow->graph.result = own;
     }
@@ -198,6 +199,7 @@ static void result_committed(orr__flow *flow) {
   committed(flow);
   orr__flow_arm(flow);
   orr__retry_go(flow);
+  orr__retention_ended(flow);
   orr__flow_end(flow);
 }
 
@@ -206,6 +208,7 @@ void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   if (ends_now(result) || flow->has_ended_early) orr__retry_write(flow, tx);
   if (ends_now(result)) {
     ended_event(flow, tx, result);
+    orr__retention_write(flow, tx);
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
     orr__flow_event(flow, tx, "result.attention", "error", "%s: %s", result->attention,
                     orr__answer_text(&flow->answer));
