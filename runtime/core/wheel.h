@@ -1,8 +1,9 @@
 /* Who is due when: a hierarchical timing wheel of (key, due time) entries.
  *
  * Made for a million entries that are set again and again: setting, moving and removing cost the same
- * whatever the number of entries, and an entry takes 24 bytes and about 8 of index. It knows neither the
- * clock (callers say what time it is) nor what a key means, and it calls nobody.
+ * whatever the number of entries, and an entry takes 17 bytes, up to half as much again where many are moved before
+ * they are due, and 11 to 22 of index. It knows neither the clock (callers say what time it is) nor what a
+ * key means, and it calls nobody.
  *
  * All times are milliseconds; any int64_t will do. */
 #ifndef ORR_CORE_WHEEL_H
@@ -23,7 +24,7 @@ orr__wheel *orr__wheel_new(void); /* NULL when memory runs out */
 void orr__wheel_free(orr__wheel *wheel);
 
 /* Adds the key, or moves it if it is there. 0; ORR_E_NOMEM or ORR_E_LIMIT (2^31 entries), and then nothing
- * has changed. A key that is there can always be moved. */
+ * has changed. A key that is there can always be moved: that asks for no memory. */
 int orr__wheel_set(orr__wheel *wheel, uint64_t key, int64_t due_ms);
 bool orr__wheel_remove(orr__wheel *wheel, uint64_t key); /* false if it was not there */
 bool orr__wheel_get(const orr__wheel *wheel, uint64_t key, int64_t *ret_due_ms);

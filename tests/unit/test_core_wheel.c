@@ -208,12 +208,89 @@ static void test_wheel__a_million_entries_stay_small(void **state) {
   orr__wheel_free(wheel);
 }
 
+static size_t bytes_in_use(void) {
+  struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+/* Whatever is moved, wherever to and however often: it never asks for memory, and nothing is lost. */
+static void run_moves(uint64_t seed, uint64_t keys, int spread_bits, bool pops) {
+  orr__wheel *wheel = orr__wheel_new();
+  int64_t *due_ms = calloc(keys, sizeof *due_ms), now_ms = INT64_C(1790000000000);
+  orr__due due[BATCH];
+  orr__wheel_pop(wheel, now_ms, due, 1);
+  for (uint64_t key = 0; key < keys; key++) assert_int_equal(orr__wheel_set(wheel, key, due_ms[key] = now_ms + (int64_t)key), 0);
+  size_t before = bytes_in_use();
+  for (uint64_t i = 0; i < 400000; i++) {
+    uint64_t key = next_random(&seed) % keys;
+    due_ms[key] = now_ms + (int64_t)(next_random(&seed) & ((UINT64_C(1) << (1 + next_random(&seed) % (uint64_t)spread_bits)) - 1));
+    if (i % 50000 > 40000) due_ms[key] = now_ms - 1 - (int64_t)(i % 3); /* overdue */
+    assert_int_equal(orr__wheel_set(wheel, key, due_ms[key]), 0);
+    if (i % 70001 == 70000) orr__wheel_pop(wheel, now_ms -= 500, due, 0); /* the clock goes back */
+    if (!pops || i % 16 != 0) continue;
+    size_t count = orr__wheel_pop(wheel, now_ms += 3, due, 1 + i % BATCH);
+    for (size_t k = 0; k < count; k++) {
+      assert_true(due_ms[due[k].key] == due[k].due_ms);
+      assert_int_equal(orr__wheel_set(wheel, due[k].key, due_ms[due[k].key] = now_ms + 50), 0);
+    }
+  }
+  assert_int_equal(bytes_in_use(), before);
+  assert_int_equal(orr__wheel_len(wheel), keys);
+  for (uint64_t key = 0; key < keys; key++) {
+    int64_t got_ms = 0;
+    assert_true(orr__wheel_get(wheel, key, &got_ms) && got_ms == due_ms[key]);
+  }
+  uint64_t total = 0;
+  for (size_t count; (count = orr__wheel_pop(wheel, INT64_MAX, due, BATCH)) > 0; total += count)
+    for (size_t k = 0; k < count; k++) assert_true(due_ms[due[k].key] == due[k].due_ms);
+  assert_int_equal(total, keys);
+  free(due_ms);
+  orr__wheel_free(wheel);
+}
+
+static void test_wheel__moving_never_asks_for_memory(void **state) {
+  (void)state;
+  run_moves(11, 1, 40, true);
+  run_moves(12, 3, 50, false);
+  run_moves(13, 300, 60, true);
+  run_moves(14, 705, 60, false);
+  run_moves(15, 5000, 6, false);
+  run_moves(16, 20000, 32, true);
+}
+
+/* Keys that fall on the same places of the index, at its end and around it, are found whatever goes before them. */
+static void test_wheel__removing_in_any_order_loses_nobody(void **state) {
+  (void)state;
+  uint64_t seed = 21;
+  for (int round = 0; round < 200; round++) {
+    enum { SOME = 190 };
+    orr__wheel *wheel = orr__wheel_new();
+    uint64_t keys[SOME];
+    for (int i = 0; i < SOME; i++) {
+      keys[i] = next_random(&seed) << 20 ^ (uint64_t)i;
+      assert_int_equal(orr__wheel_set(wheel, keys[i], i), 0);
+    }
+    for (int left = SOME; left > 0; left--) {
+      int taken = (int)(next_random(&seed) % (uint64_t)left);
+      assert_true(orr__wheel_remove(wheel, keys[taken]));
+      assert_false(orr__wheel_remove(wheel, keys[taken]));
+      keys[taken] = keys[left - 1];
+      for (int i = 0; i < left - 1; i++) assert_true(orr__wheel_get(wheel, keys[i], NULL));
+    }
+    assert_int_equal(orr__wheel_len(wheel), 0);
+    assert_true(orr__wheel_next_ms(wheel) == INT64_MAX);
+    orr__wheel_free(wheel);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_wheel__agrees_with_a_sorted_array),
       cmocka_unit_test(test_wheel__agrees_when_the_clock_goes_back),
       cmocka_unit_test(test_wheel__the_ends_of_time_are_ordinary),
       cmocka_unit_test(test_wheel__next_comes_near_in_few_calls),
+      cmocka_unit_test(test_wheel__moving_never_asks_for_memory),
+      cmocka_unit_test(test_wheel__removing_in_any_order_loses_nobody),
       cmocka_unit_test(test_wheel__a_million_entries_stay_small),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
