@@ -1,13 +1,17 @@
 #!/bin/sh
-# Shows Orrery's main job on real data: sh docs/quickstart.sh [FOLDER]
+# Shows Orrery's main job on real data: sh docs/quickstart.sh [--calm] [FOLDER]
 #
-# Installs what is missing, builds, and backs FOLDER up (this project, if none is given) with restic, on a schedule; waits for
-# the end through the refresh loop, extracts what was backed up and compares it with the source byte for byte.
+# Installs what is missing, builds, and backs FOLDER up (this project, if none is given) with restic, on a schedule; kills the
+# runtime in the midst of it (not with --calm) and starts it again; waits for the end through the refresh loop, shows that the
+# backup was started exactly once, extracts what was backed up and compares it with the source byte for byte.
 #
 # Everything it makes is in ./.build and ./.orrery-demo: the data directory, a restic repository and its password. Run it again and
 # it goes on with what is there. What it starts, it ends.
 set -eu
 
+calm=
+if [ "${1:-}" = --calm ]; then calm=yes; shift; fi
+case ${1:-} in -*) echo "usage: sh docs/quickstart.sh [--calm] [FOLDER]" >&2; exit 2 ;; esac
 folder=${1:-}
 if [ -n "$folder" ]; then folder=$(cd "$folder" && pwd -P); fi
 cd "$(dirname "$0")/.."
@@ -39,6 +43,17 @@ quietly() {
 
 # The uuid of the newest result of the Backup $name, or nothing.
 newest() { orrery result ls --backup "$name" --limit 1 --json | grep -o '"uuid":"[^"]*"' | head -n 1 | cut -d '"' -f 4; }
+
+start_serve() {
+  "$build/orrery" --data "$demo/data" serve 2>>"$demo/serve.log" & # no function: it must be the one that is ended
+  serve=$!
+  tries=0
+  until [ -S "$demo/data/socket" ] && orrery provider ls >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] && kill -0 "$serve" 2>/dev/null || { tail -n 5 "$demo/serve.log" >&2; exit 1; }
+    sleep 0.1
+  done
+}
 
 echo "1. Install what is missing, and build"
 mkdir -p "$build" "$demo"
@@ -73,25 +88,35 @@ fi
 say "Backup $name: restic, $folder, @every 2s"
 
 echo "3. Let the schedule fire once, and wait for the end"
-"$build/orrery" --data "$demo/data" serve 2>>"$demo/serve.log" & # no function: it must be the one that is ended
-serve=$!
-tries=0
-until [ -S "$demo/data/socket" ] && orrery provider ls >/dev/null 2>&1; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 100 ] && kill -0 "$serve" 2>/dev/null || { tail -n 5 "$demo/serve.log" >&2; exit 1; }
-  sleep 0.1
-done
+start_serve
 before=$(newest || true)
 orrery backup resume "$name" >/dev/null
 while result=$(newest || true); [ "$result" = "$before" ]; do sleep 0.1; done
 orrery backup pause "$name" >/dev/null
 say "the schedule has fired, and is paused again"
+if [ -z "$calm" ]; then
+  # The pause was acknowledged, so it holds; and what the schedule has started goes on under its own runner.
+  midst=
+  for moment in $(seq 200); do
+    case $midst in "" | START_REQUESTED | INITIALIZING) sleep 0.01 ;; *) break ;; esac
+    midst=$(orrery result show "$result" --json | grep -o '"status":"[^"]*"' | head -n 1 | cut -d '"' -f 4)
+  done
+  kill -9 "$serve"
+  wait "$serve" 2>/dev/null || true
+  say "killed the runtime (kill -9) while the backup was $midst"
+  start_serve
+  say "started it again: it goes on where it was"
+fi
 if [ -t 2 ]; then
   orrery result watch "$result" >/dev/null
 else
   orrery result watch "$result" >/dev/null 2>"$demo/watch.log" || { cat "$demo/watch.log" >&2; exit 1; }
   tail -n 1 "$demo/watch.log" | sed 's/^/   /'
 fi
+
+starts=$(RESTIC_PASSWORD_FILE="$demo/password" restic -r "$demo/repository" snapshots --no-lock --json --tag "$result" | grep -o '"short_id"' | wc -l)
+say "started exactly once: the repository has $starts snapshot of this result"
+[ "$starts" -eq 1 ]
 
 echo "4. Extract the result, and compare it with the source"
 orrery result ls --backup "$name" --limit 3 | cut -c 1-100 | sed 's/^/   /'
