@@ -72,6 +72,7 @@ static void free_bindings(orr__bindings *b) {
   for (size_t i = 0; b->dirs && b->dirs[i]; i++) free(b->dirs[i]);
   free(b->dirs);
   orr__map_clear(&b->calls);
+  orr__origins_clear(b);
   free(b);
 }
 

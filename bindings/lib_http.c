@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "lib_session.h"
 #include "libraries.h"
+#include "registry.h"
 #include "wait.h"
 
 enum { HEADERS_MAX = 200, TIMEOUT_DEFAULT_MS = 30000, BODY_MAX = 64 << 20, ACT_MAX = 300 };
@@ -21,6 +22,7 @@ typedef struct http_wait {
   orr__http *http;
   uint64_t id;
   orr__http_request request;   /* its pointers are the owned copies below */
+  orr__url parsed;
   orr__header *headers;
   size_t header_count;
   char *method, *url, *body, *username, *password, *ca_cert, *tls_fingerprint, *proxy;
@@ -44,15 +46,19 @@ static void free_headers(orr__header *headers, size_t count) {
   free(headers);
 }
 
+static const char *put_text(char **at, const char *text) {
+  char *copy = *at;
+  *at = stpcpy(copy, text) + 1;
+  return copy;
+}
+
+/* In one piece of memory. */
 static orr__header *copy_headers(const orr__header *from, size_t count) {
-  orr__header *copy = calloc(count + 1, sizeof *copy);
-  for (size_t i = 0; copy && i < count; i++) {
-    copy[i].name = orr__strdup(from[i].name);
-    copy[i].value = orr__strdup(from[i].value);
-    if (copy[i].name && copy[i].value) continue;
-    free_headers(copy, count);
-    return NULL;
-  }
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++) bytes += strlen(from[i].name) + strlen(from[i].value) + 2;
+  orr__header *copy = malloc((count + 1) * sizeof *copy + bytes);
+  char *at = (char *)(copy + count + 1);
+  for (size_t i = 0; copy && i < count; i++) copy[i] = (orr__header){ put_text(&at, from[i].name), put_text(&at, from[i].value) };
   return copy;
 }
 
@@ -104,13 +110,11 @@ static int take_headers(lua_State *L, http_wait *w, orr_error *reterr) {
 /* ---- the connection's defaults ----------------------------------------------------------------------------- */
 
 /* Does the URL go to the connection: to the origin of its serviceUrl or, without one, to its host (and port)? */
-static bool goes_to(const orr__url *url, const orr_connection *connection) {
+static bool goes_to(orr__bindings *b, const orr__url *url, const orr_connection *connection) {
   bool is = false;
   if (connection->serviceUrl) {
-    orr__url own;
-    if (orr__url_parse(connection->serviceUrl, &own, NULL) != 0) return false;
-    is = orr__streq(own.origin, url->origin);
-    orr__url_clear(&own);
+    const orr__url *own = orr__origin_of(b, connection->serviceUrl);
+    is = own && orr__streq(own->origin, url->origin);
   } else if (connection->host && url->host) {
     is = strcasecmp(connection->host, url->host) == 0 && (connection->port == 0 || connection->port == url->port);
   }
@@ -129,7 +133,7 @@ static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error
   if (keep(&w->ca_cert, orr__args_text(L, 1, "caCert", NULL), reterr) || keep(&w->tls_fingerprint, orr__args_text(L, 1, "tlsFingerprint", NULL), reterr) ||
       keep(&w->proxy, orr__args_text(L, 1, "proxy", NULL), reterr))
     return ORR_E_NOMEM;
-  if (!connection || !goes_to(url, connection)) return 0;
+  if (!connection || !goes_to(orr__version_of(L)->bindings, url, connection)) return 0;
   /* One way of trusting named in the request replaces both of the connection; neither means anything where there is no TLS. */
   if (strcasecmp(url->scheme, "https") == 0 && !w->ca_cert && !w->tls_fingerprint &&
       (keep(&w->ca_cert, connection->caCert, reterr) || keep(&w->tls_fingerprint, connection->tlsFingerprint, reterr)))
@@ -217,7 +221,8 @@ static void wipe(char *text) {
 static void clear(orr__wait *wait) {
   http_wait *w = (http_wait *)wait;
   free_headers(w->headers, w->header_count);
-  free_headers(w->reply_headers, w->reply_headers ? w->reply_header_count : 0);
+  free(w->reply_headers);
+  orr__url_clear(&w->parsed);
   free(w->method);
   free(w->url);
   free(w->body);
@@ -261,24 +266,23 @@ static int take_texts(lua_State *L, http_wait *w, orr_error *reterr) {
 
 /* Everything the request needs, in memory of the wait's own; *act says what leaves, "" for a safe one. */
 static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *reterr) {
-  orr__url url;
+  orr__url *url = &w->parsed;
   int code = take_texts(L, w, reterr);
   if (code) return code;
   orr__args_push(L, 1, "headers");
   code = take_headers(L, w, reterr);
   if (code) return code;
-  code = orr__url_parse(w->url, &url, reterr);
+  code = orr__url_parse(w->url, url, reterr);
   if (code) return code;
-  code = take_trust(L, w, &url, reterr);
+  code = take_trust(L, w, url, reterr);
   bool is_safe = is_safe_method(w->method) || orr__args_bool(L, 1, "safe", false) || orr__session_is_safe(L);
-  snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url.origin);
-  orr__url_clear(&url);
-  if (!code) code = orr__granted(L, "http", w->url, reterr);
+  snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url->origin);
+  if (!code) code = orr__granted_url(L, url, reterr);
   if (code) return code;
   int64_t timeout = orr__args_ms(L, 1, "timeout", TIMEOUT_DEFAULT_MS), remaining = orr__remaining_ms(L);
   w->http = orr__current_config(L)->http;
   w->request = (orr__http_request){
-    .method = w->method, .url = w->url, .headers = w->headers, .header_count = w->header_count, .body = w->body,
+    .method = w->method, .url = w->url, .parsed = url, .headers = w->headers, .header_count = w->header_count, .body = w->body,
     .body_len = w->request.body_len, .timeout_ms = timeout > 0 && timeout < remaining ? timeout : remaining,
     .username = w->username, .password = w->password, .ca_cert = w->ca_cert, .tls_fingerprint = w->tls_fingerprint,
     .proxy = w->proxy, .is_safe = is_safe

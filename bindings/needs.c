@@ -70,27 +70,45 @@ static int parse_origin(const char *text, orr__url *ret) {
   return rc;
 }
 
-static bool origin_fits(const char *pattern, const orr__url *url) {
-  orr__url granted = { 0 };
+static void origin_clear(orr__origin *entry) {
+  if (entry->text) explicit_bzero(entry->text, strlen(entry->text)); /* there may be a password in it */
+  free(entry->text);
+  orr__url_clear(&entry->url);
+  *entry = (orr__origin){ 0 };
+}
+
+void orr__origins_clear(orr__bindings *b) {
+  for (size_t i = 0; i < ORR_ORIGINS; i++) origin_clear(&b->origins[i]);
+}
+
+const orr__url *orr__origin_of(orr__bindings *b, const char *text) {
+  orr__origin *entry = &b->origins[orr__hash64(text, strlen(text)) % ORR_ORIGINS];
+  if (orr__streq(entry->text, text)) return &entry->url;
+  orr__origin fresh = { .text = orr__strdup(text) };
+  if (!fresh.text || parse_origin(text, &fresh.url) != 0) {
+    free(fresh.text);
+    return NULL;
+  }
+  origin_clear(entry);
+  *entry = fresh;
+  return &entry->url;
+}
+
+static bool origin_fits(orr__bindings *b, const char *pattern, const orr__url *url) {
   const char *star = strstr(pattern, "*.");
   bool is_wild = star && (star == pattern || star[-1] == '/');
-  bool fits = false;
-  char *plain = NULL;
-  if (is_wild) {
-    /* Without the star it is an origin whose host must be a proper suffix, from a dot on. */
-    plain = orr__strf("%.*s%s", (int)(star - pattern), pattern, star + 2);
-    if (!plain || parse_origin(plain, &granted) != 0) goto done;
-    size_t have = strlen(url->host), want = strlen(granted.host);
-    fits = have > want + 1 && orr__streq(url->host + have - want, granted.host) && url->host[have - want - 1] == '.' &&
-           url->port == granted.port && orr__streq(url->scheme, granted.scheme);
-  } else {
-    if (parse_origin(pattern, &granted) != 0) goto done;
-    fits = orr__streq(granted.origin, url->origin);
+  if (!is_wild) {
+    const orr__url *granted = orr__origin_of(b, pattern);
+    return granted && orr__streq(granted->origin, url->origin);
   }
-done:
+  /* Without the star it is an origin whose host must be a proper suffix, from a dot on. */
+  char *plain = orr__strf("%.*s%s", (int)(star - pattern), pattern, star + 2);
+  const orr__url *granted = plain ? orr__origin_of(b, plain) : NULL;
   free(plain);
-  orr__url_clear(&granted);
-  return fits;
+  if (!granted) return false;
+  size_t have = strlen(url->host), want = strlen(granted->host);
+  return have > want + 1 && orr__streq(url->host + have - want, granted->host) && url->host[have - want - 1] == '.' &&
+         url->port == granted->port && orr__streq(url->scheme, granted->scheme);
 }
 
 /* realpath of the longest part that exists, and the rest behind it. NULL for a path that is not absolute, or whose
@@ -138,40 +156,47 @@ static bool program_fits(const char *declared, const char *pattern, const char *
   return has_star ? fnmatch(pattern, what, FNM_PATHNAME | FNM_PERIOD | FNM_NOESCAPE) == 0 : strcmp(pattern, what) == 0;
 }
 
-static bool fits(const char *kind, const char *declared, const char *pattern, const char *what, const orr__url *url) {
-  if (strcmp(kind, "http") == 0) return origin_fits(pattern, url);
-  if (strcmp(kind, "exec") == 0) return program_fits(declared, pattern, what);
-  return path_fits(pattern, what);
+static bool fits(const char *kind, const char *declared, const char *pattern, const char *what) {
+  return strcmp(kind, "exec") == 0 ? program_fits(declared, pattern, what) : path_fits(pattern, what);
 }
 
-static int denied(const char *kind, const char *what, const orr__url *url, orr_error *reterr) {
-  if (strcmp(kind, "http") == 0) {
-    bool is_default = url->port == (orr__streq(url->scheme, "http") ? 80 : 443);
-    if (is_default)
-      return orr__error_set(reterr, ORR_E_DENIED, "%s://%s is not granted; add \"%s://%s\" to needs.http", url->scheme, url->host,
-                            url->scheme, url->host);
-    return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.http", url->origin, url->origin);
+static int denied_url(const orr__url *url, orr_error *reterr) {
+  bool is_default = url->port == (orr__streq(url->scheme, "http") ? 80 : 443);
+  if (is_default)
+    return orr__error_set(reterr, ORR_E_DENIED, "%s://%s is not granted; add \"%s://%s\" to needs.http", url->scheme, url->host,
+                          url->scheme, url->host);
+  return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.http", url->origin, url->origin);
+}
+
+static int too_early(const char *what, orr_error *reterr) {
+  return orr__error_set(reterr, ORR_E_DENIED, "%s: nothing can be reached while the provider loads", what);
+}
+
+int orr__granted_url(lua_State *L, const orr__url *url, orr_error *reterr) {
+  orr__version *v = orr__version_of(L);
+  const orr__call *call = orr__current_call(L);
+  bool is_granted = false;
+  if (!call) return too_early(url->origin, reterr);
+  const orr__json *list = orr__json_get(v->needs, "http");
+  for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
+    char *pattern = fill(call, orr__json_text(m));
+    is_granted = pattern && origin_fits(v->bindings, pattern, url);
+    free(pattern);
   }
-  return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);
+  return is_granted ? 0 : denied_url(url, reterr);
 }
 
 int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr) {
   orr__version *v = orr__version_of(L);
   const orr__call *call = orr__current_call(L);
-  orr__url url = { 0 };
-  if (!call) return orr__error_set(reterr, ORR_E_DENIED, "%s: nothing can be reached while the provider loads", what);
-  if (strcmp(kind, "http") == 0) {
-    int rc = orr__url_parse(what, &url, reterr);
-    if (rc) return rc;
-  }
   bool is_granted = false;
+  if (!call) return too_early(what, reterr);
   const orr__json *list = orr__json_get(v->needs, kind);
   for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
     char *pattern = fill(call, orr__json_text(m));
-    is_granted = pattern && fits(kind, orr__json_text(m), pattern, what, &url);
+    is_granted = pattern && fits(kind, orr__json_text(m), pattern, what);
     free(pattern);
   }
-  int rc = is_granted ? 0 : denied(kind, what, &url, reterr);
-  orr__url_clear(&url);
-  return rc;
+  if (is_granted) return 0;
+  return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);
 }

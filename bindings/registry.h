@@ -41,6 +41,13 @@ typedef struct orr__provider {
   orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
 } orr__provider;
 
+/* A URL that people have configured, taken apart once: asked for with every request. */
+typedef struct orr__origin {
+  char *text;
+  orr__url url;
+} orr__origin;
+#define ORR_ORIGINS 64
+
 typedef struct orr__queue {
   struct orr__task *head, *tail;
 } orr__queue;
@@ -61,6 +68,7 @@ struct orr__bindings {
   uint64_t last_own_call;
   int64_t close_by_ms;           /* draining: when the last closing is given up; 0: the last hook has not ended */
   uint64_t last_wait_id;
+  orr__origin origins[ORR_ORIGINS]; /* needs.c: by hash of the text, the latest of those with the same place */
   orr__wait *lingering;          /* aborted waits whose work has not ended */
   struct orr__mark *marks;       /* questions about the sent mark that the core has not answered */
 };
@@ -72,6 +80,10 @@ static inline bool orr__call_is_own(const orr__call *call) { return (call->id & 
 /* What a log line tells the core it belongs to: 0, if that is no call of the core's. */
 static inline uint64_t orr__call_id_for_core(const orr__call *call) { return call && !orr__call_is_own(call) ? call->id : 0; }
 
+/* needs.c */
+/* What a configured URL (https, where it says nothing) leads to: borrowed until the next call. NULL: no URL, or no memory. */
+const orr__url *orr__origin_of(orr__bindings *b, const char *text);
+void orr__origins_clear(orr__bindings *b);
 /* provider_find.c */
 /* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name. Owned strings;
  * *ret_folder is NULL for a single file. */

@@ -69,6 +69,8 @@ const orr__bindings_config *orr__current_config(lua_State *L);
 /* Is this granted by the provider's needs? kind: "http" (what: a URL), "exec" (a program name), "read", "write" (a path,
  * made absolute, links resolved as far as it exists). Pushes nothing; DENIED says what to add to `needs`. */
 int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr);
+/* The same for needs.http and a URL that has been taken apart. */
+int orr__granted_url(lua_State *L, const orr__url *url, orr_error *reterr);
 /* Marks a value as secret for the rest of the provider's life: redacted (raw, base64, URL-encoded) from logs and messages. */
 void orr__secret_add(lua_State *L, const char *text, size_t len);
 /* text with every known secret replaced by "***", cut to at most `most` bytes afterwards; owned. */

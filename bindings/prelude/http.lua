@@ -1,7 +1,7 @@
 -- http: requests, their answers, and the logins of session around them.
 local raw, lib, core = ...
 
-local ipairs, pairs, setmetatable, sort, tostring, type = ipairs, pairs, setmetatable, table.sort, tostring, type
+local ipairs, next, pairs, setmetatable, sort, tostring, type = ipairs, next, pairs, setmetatable, table.sort, tostring, type
 local await, checkNamed, raise = core.await, core.check, core.raise
 local json, url, string = lib.json, lib.url, lib.string
 
@@ -45,8 +45,11 @@ end
 
 -- The flat list { name, value, ... } that the raw function takes. Later maps win over earlier ones, in any case.
 local function flatten(...)
-  local values, shown = {}, {}
-  for _, map in ipairs{ ... } do
+  local values, shown, maps = {}, {}, { ... }
+  local isEmpty = true
+  for i = 1, #maps do isEmpty = isEmpty and next(maps[i]) == nil end
+  if isEmpty then return values end -- an ordinary GET
+  for _, map in ipairs(maps) do
     for _, name in ipairs(sortedNames(map)) do
       local lower = string.lower(name)
       values[lower], shown[lower] = map[name], name

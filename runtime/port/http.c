@@ -21,12 +21,15 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "base/str.h"
 #include "port/http_private.h"
 
-#define DEFAULT_IN_FLIGHT 1000
+#define DEFAULT_IN_FLIGHT 10000
+#define OTHER_FILES 256 /* descriptors that are not ours to use up */
+#define LEAST_IN_FLIGHT 64
 #define EXCHANGES_MAX 100000
 
 static void list_append(orr__exchange_list *list, orr__exchange *exchange) {
@@ -60,10 +63,32 @@ static void exchange_free(orr__exchange *exchange) {
   free(exchange);
 }
 
+static orr__host *host_enter(orr__http *http, const char *name) {
+  uint64_t hash = orr__hash64(name, strlen(name));
+  orr__host *host = orr__map_get(&http->hosts, hash);
+  if (host == NULL) {
+    host = calloc(1, sizeof *host);
+    if (host == NULL || orr__map_put(&http->hosts, hash, host) < 0) {
+      free(host);
+      return NULL;
+    }
+    host->hash = hash;
+  }
+  host->in_flight++;
+  return host;
+}
+
+static void host_leave(orr__http *http, orr__host *host) {
+  if (--host->in_flight > 0) return;
+  orr__map_remove(&http->hosts, host->hash);
+  free(host);
+}
+
 /* From FLYING to nowhere: the state is the caller's to set, the loop stays busy. */
 static void leave_flight(orr__exchange *exchange) {
   assert(exchange->state == ORR_X_FLYING);
   orr__shard_remove(exchange->shard, exchange->easy);
+  host_leave(exchange->http, exchange->host);
   exchange->http->in_flight--;
   exchange->budget_ms -= real_ms() - exchange->since_ms;
 }
@@ -119,9 +144,13 @@ static void queue_timed_out(void *arg) {
   complete(exchange);
 }
 
-static orr__shard *shard_of(orr__http *http, const orr__exchange *exchange) {
-  const char *host = exchange->ask.url.host;
-  orr__shard **shard = &http->shards[orr__hash64(host, strlen(host)) % ORR_HTTP_SHARDS];
+/* A host's transfers are spread over as many shards as they fill: one after the other, they meet the same connection; thousands
+ * at a time do not slow each other down. */
+static orr__shard *shard_of(orr__http *http, orr__host *host) {
+  size_t spread = host->in_flight / ORR_HTTP_SHARD_FILL + 1;
+  if (spread > ORR_HTTP_SHARDS) spread = ORR_HTTP_SHARDS;
+  size_t turn = spread > 1 ? host->turn++ % spread : 0;
+  orr__shard **shard = &http->shards[(host->hash + turn) % ORR_HTTP_SHARDS];
   if (*shard == NULL) orr__shard_new(http, shard);
   return *shard;
 }
@@ -135,11 +164,7 @@ static void attempt_reset(orr__exchange *exchange) {
   exchange->curl_message[0] = '\0';
 }
 
-/* Puts a detached exchange on its shard. On an error it is still detached. */
-static int launch(orr__exchange *exchange) {
-  orr__http *http = exchange->http;
-  if (exchange->budget_ms <= 0) return ORR_E_TIMEOUT;
-  orr__shard *shard = shard_of(http, exchange);
+static int put_on_shard(orr__exchange *exchange, orr__shard *shard) {
   if (shard == NULL) return ORR_E_NOMEM;
   easy_release(exchange);
   exchange->easy = curl_easy_init();
@@ -147,9 +172,24 @@ static int launch(orr__exchange *exchange) {
   attempt_reset(exchange);
   int rc = orr__easy_setup(exchange);
   if (rc < 0) return rc;
-  rc = orr__shard_add(shard, exchange->easy);
-  if (rc < 0) return rc;
+  if (orr__shard_prepare(shard, exchange->easy) != CURLE_OK) return ORR_E_NOMEM;
+  return orr__shard_add(shard, exchange->easy);
+}
+
+/* Puts a detached exchange on its shard. On an error it is still detached. */
+static int launch(orr__exchange *exchange) {
+  orr__http *http = exchange->http;
+  if (exchange->budget_ms <= 0) return ORR_E_TIMEOUT;
+  orr__host *host = host_enter(http, exchange->ask.url.host);
+  if (host == NULL) return ORR_E_NOMEM;
+  orr__shard *shard = shard_of(http, host);
+  int rc = put_on_shard(exchange, shard);
+  if (rc < 0) {
+    host_leave(http, host);
+    return rc;
+  }
   exchange->shard = shard;
+  exchange->host = host;
   exchange->state = ORR_X_FLYING;
   exchange->since_ms = real_ms();
   http->in_flight++;
@@ -265,12 +305,20 @@ void orr__exchange_landed(orr__exchange *exchange, CURLcode result) {
   pump(http);
 }
 
+/* Each transfer in flight may have a connection of its own. */
+static size_t default_in_flight(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= DEFAULT_IN_FLIGHT + OTHER_FILES) return DEFAULT_IN_FLIGHT;
+  return files.rlim_cur > LEAST_IN_FLIGHT + OTHER_FILES ? (size_t)files.rlim_cur - OTHER_FILES : LEAST_IN_FLIGHT;
+}
+
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr) {
   orr__http *http = calloc(1, sizeof *http);
   if (http == NULL) return orr__error_set(reterr, ORR_E_NOMEM, "HTTP client: out of memory");
   http->loop = loop;
-  http->max_in_flight = max_in_flight > 0 ? max_in_flight : DEFAULT_IN_FLIGHT;
+  http->max_in_flight = max_in_flight > 0 ? max_in_flight : default_in_flight();
   orr__map_init(&http->exchanges);
+  orr__map_init(&http->hosts);
   int rc = orr__waker_new(loop, waker_called, http, &http->waker);
   if (rc < 0) {
     free(http);
@@ -299,6 +347,7 @@ void orr__http_free(orr__http *http) {
     complete(exchange);
   }
   orr__map_clear(&http->exchanges);
+  orr__map_clear(&http->hosts);
   orr__waker_free(http->waker);
   for (size_t i = 0; i < ORR_HTTP_SHARDS; i++) orr__shard_free(http->shards[i]);
   free(http);

@@ -27,6 +27,8 @@ typedef struct orr__http_request {
   const char *url;                /* absolute, http or https, required */
   const orr__header *headers;
   size_t header_count;
+  struct orr__url *parsed;        /* url taken apart by orr__url_parse, to spare doing it again: taken (left empty) once the
+                                     request has been started; or NULL */
   const void *body;
   size_t body_len;
   int64_t timeout_ms;             /* for the whole exchange, retries included; default 30,000 */
@@ -62,7 +64,7 @@ typedef struct orr__http_library {
 } orr__http_library;
 orr__http_library orr__http_library_facts(void);
 
-/* max_in_flight: how many transfers may run at a time (others queue); 0: 1,000. Owned. */
+/* max_in_flight: how many transfers may run at a time (others queue); 0: 10,000, or what the process's limit of open files leaves. Owned. */
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr);
 /* Requests in flight complete with CANCELLED first, from inside. Not from a completion. NULL is fine. */
 void orr__http_free(orr__http *http);

@@ -232,7 +232,13 @@ int orr__ask_init(orr__ask *ask, const orr__http_request *request, orr_error *re
   if (!is_method(request->method)) {
     return orr__error_set(reterr, ORR_E_INVALID, "HTTP request: the method is not a word in upper case");
   }
-  int rc = orr__url_parse(request->url, &ask->url, reterr);
+  int rc = 0;
+  if (request->parsed != NULL && request->parsed->origin != NULL) {
+    ask->url = *request->parsed;
+    *request->parsed = (orr__url){ 0 };
+  } else {
+    rc = orr__url_parse(request->url, &ask->url, reterr);
+  }
   if (rc < 0) goto done;
   ask->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
   ask->max_body = request->max_body > 0 ? request->max_body : DEFAULT_MAX_BODY;

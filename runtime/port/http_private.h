@@ -20,7 +20,8 @@
 #include "port/loop.h"
 
 enum {
-  ORR_HTTP_SHARDS = 8,          /* multi handles; hosts are spread over them */
+  ORR_HTTP_SHARDS = 64,         /* multi handles */
+  ORR_HTTP_SHARD_FILL = 16,     /* transfers to one host on a multi handle before the next is used */
   ORR_HTTP_REDIRECTS = 10,
   ORR_HTTP_RETRIES = 3,
   ORR_HTTP_BACKOFF_MS = 500,    /* before the first retry, then doubling */
@@ -60,6 +61,13 @@ enum orr__fault { ORR_FAULT_NONE, ORR_FAULT_PIN, ORR_FAULT_RESEND, ORR_FAULT_BOD
 
 typedef struct orr__shard orr__shard;
 
+/* A host with transfers in flight. */
+typedef struct orr__host {
+  uint64_t hash;
+  size_t in_flight;
+  size_t turn;                  /* picks the shard for the next one */
+} orr__host;
+
 typedef struct orr__exchange {
   struct orr__exchange *prev, *next; /* in the queue or among the ending */
   uint64_t id;
@@ -78,6 +86,7 @@ typedef struct orr__exchange {
   /* Of the attempt in flight. */
   CURL *easy;
   orr__shard *shard;
+  orr__host *host;
   bool is_attempt_sent;
   bool needs_fresh;             /* a new connection, because the pooled one had another certificate */
   enum orr__fault fault;
@@ -98,6 +107,7 @@ struct orr__http {
   bool is_closing;
   uint64_t last_id;
   orr__map exchanges;           /* by id: all that have not completed */
+  orr__map hosts;               /* by hash of the name: those with transfers in flight */
   orr__exchange_list queue;
   orr__exchange_list ending;
   orr__waker *waker;            /* completes what is ending; waking cannot run out of memory */
@@ -125,6 +135,8 @@ void orr__answer_deliver(orr__exchange *exchange);
 /* http_shard.c. */
 int orr__shard_new(orr__http *http, orr__shard **ret_shard);
 void orr__shard_free(orr__shard *shard);
+/* What a handle needs so that the shard hears of its connection's socket; before it is added. */
+CURLcode orr__shard_prepare(orr__shard *shard, CURL *easy);
 int orr__shard_add(orr__shard *shard, CURL *easy);
 void orr__shard_remove(orr__shard *shard, CURL *easy);
 

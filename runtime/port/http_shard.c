@@ -1,14 +1,17 @@
 /* A shard: one libcurl multi handle with its sockets and its timer on the loop. libcurl's cost per event
- * grows with the transfers of a multi handle, so there are several, and a host always meets the same one,
- * which has its connections.
+ * grows with the transfers of a multi handle, so there are many, filled one after the other (http.c).
+ *
+ * A connection's socket is watched from the first transfer on until it is closed, also while no transfer uses it: between two
+ * polls the kernel's set is not touched. Its timer is set only if libcurl wants to be called earlier than it runs already.
  *
  * Deliberately ignorant of requests; a finished transfer goes to orr__exchange_landed.
  *
- * Invariants: libcurl asks for a socket's watch to go before it closes the socket; messages are read after
- * libcurl has returned, so that completions may start, abort and remove transfers. The libuv handles
- * outlive the shard by the turn that closing takes. */
+ * Invariants: a connection's socket is closed by socket_closed, after its watch; any other that libcurl watches (its resolver's) loses
+ * its watch when libcurl says so, before it closes it. Messages are read after libcurl has returned, so that completions may start,
+ * abort and remove transfers. The libuv handles outlive the shard by the turn that closing takes. */
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "port/http_private.h"
@@ -17,14 +20,18 @@ struct orr__shard {
   orr__http *http;
   CURLM *multi;
   uv_timer_t *timer;
-  size_t socket_count;
+  int64_t timer_ms;          /* when it fires; INT64_MAX: it is not running */
+  int64_t due_ms;            /* when libcurl wants to be called; INT64_MAX: not at all */
+  orr__map watches;          /* by descriptor */
 };
 
 struct socket_watch {
-  uv_poll_t poll; /* first: a handle is its watch */
+  uv_poll_t poll;            /* first: a handle is its watch */
   orr__shard *shard;
   curl_socket_t fd;
-  int events;
+  int events;                /* 0: it is stopped */
+  bool is_connection;        /* stays between transfers */
+  bool is_wanted;            /* a transfer waits for it */
 };
 
 static void free_handle(uv_handle_t *handle) {
@@ -47,6 +54,12 @@ static void socket_called(uv_poll_t *poll, int status, int events) {
   struct socket_watch *watch = (struct socket_watch *)poll;
   orr__shard *shard = watch->shard;
   int flags = 0;
+  if (!watch->is_wanted) {
+    /* The other side has closed an idle connection; libcurl finds out when it next looks at it. */
+    uv_poll_stop(poll);
+    watch->events = 0;
+    return;
+  }
   if (status < 0) {
     /* libuv stopped the handle, of which libcurl knows nothing. */
     uv_poll_start(poll, watch->events, socket_called);
@@ -60,55 +73,86 @@ static void socket_called(uv_poll_t *poll, int status, int events) {
   collect(shard);
 }
 
-static struct socket_watch *watch_new(orr__shard *shard, curl_socket_t fd) {
+static struct socket_watch *watch_new(orr__shard *shard, curl_socket_t fd, bool is_connection) {
   struct socket_watch *watch = calloc(1, sizeof *watch);
-  if (watch == NULL) return NULL;
+  if (watch == NULL || orr__map_put(&shard->watches, (uint64_t)fd, watch) < 0) {
+    free(watch);
+    return NULL;
+  }
   if (uv_poll_init(orr__loop_uv(shard->http->loop), &watch->poll, fd) < 0) {
+    orr__map_remove(&shard->watches, (uint64_t)fd);
     free(watch);
     return NULL;
   }
   watch->shard = shard;
   watch->fd = fd;
-  shard->socket_count++;
+  watch->is_connection = is_connection;
   return watch;
+}
+
+static void watch_drop(struct socket_watch *watch) {
+  if (watch == NULL) return;
+  orr__map_remove(&watch->shard->watches, (uint64_t)watch->fd);
+  uv_close((uv_handle_t *)&watch->poll, free_handle);
 }
 
 /* libcurl tells which events of a socket it waits for. An error would make it give up the whole multi
  * handle for ever; without a watch only this transfer suffers, and its timeout ends it. */
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {
-  (void)easy;
+  (void)easy, (void)socket_arg;
   orr__shard *shard = arg;
-  struct socket_watch *watch = socket_arg;
+  struct socket_watch *watch = orr__map_get(&shard->watches, (uint64_t)fd);
   if (what == CURL_POLL_REMOVE) {
-    if (watch == NULL) return 0;
-    curl_multi_assign(shard->multi, fd, NULL);
-    shard->socket_count--;
-    uv_close((uv_handle_t *)&watch->poll, free_handle);
+    if (watch != NULL && watch->is_connection) watch->is_wanted = false;
+    else watch_drop(watch);
     return 0;
   }
-  if (watch == NULL) {
-    watch = watch_new(shard, fd);
-    if (watch == NULL) return 0;
-    curl_multi_assign(shard->multi, fd, watch);
-  }
-  watch->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  uv_poll_start(&watch->poll, watch->events, socket_called);
+  if (watch == NULL) watch = watch_new(shard, fd, false);
+  if (watch == NULL) return 0;
+  int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+  watch->is_wanted = true;
+  if (watch->events == events) return 0;
+  watch->events = events;
+  uv_poll_start(&watch->poll, events, socket_called);
   return 0;
+}
+
+/* A connection has its socket. */
+static int socket_made(void *arg, curl_socket_t fd, curlsocktype purpose) {
+  if (purpose == CURLSOCKTYPE_IPCXN) watch_new(arg, fd, true);
+  return CURL_SOCKOPT_OK;
+}
+
+static int socket_closed(void *arg, curl_socket_t fd) {
+  orr__shard *shard = arg;
+  watch_drop(orr__map_get(&shard->watches, (uint64_t)fd));
+  return close(fd);
 }
 
 static void timer_called(uv_timer_t *timer);
 
+static int64_t real_ms(void) {
+  return (int64_t)(uv_hrtime() / 1000000);
+}
+
 static void timer_set(orr__shard *shard, long timeout_ms) {
-  if (timeout_ms < 0) {
-    uv_timer_stop(shard->timer);
-    return;
-  }
+  int64_t now_ms = real_ms();
+  shard->due_ms = timeout_ms < 0 ? INT64_MAX : now_ms + timeout_ms;
+  if (shard->due_ms >= shard->timer_ms) return;
+  shard->timer_ms = shard->due_ms;
   uv_update_time(orr__loop_uv(shard->http->loop));
-  uv_timer_start(shard->timer, timer_called, (uint64_t)timeout_ms, 0);
+  uv_timer_start(shard->timer, timer_called, (uint64_t)(shard->due_ms - now_ms), 0);
 }
 
 static void timer_called(uv_timer_t *timer) {
   orr__shard *shard = timer->data;
+  int64_t left_ms = shard->due_ms == INT64_MAX ? -1 : shard->due_ms - real_ms();
+  shard->timer_ms = INT64_MAX;
+  if (left_ms < 0 && shard->due_ms == INT64_MAX) return;
+  if (left_ms > 1) { /* it was put off meanwhile */
+    timer_set(shard, (long)left_ms);
+    return;
+  }
   orr__loop_note(shard->http->loop);
   int running;
   curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -137,9 +181,10 @@ int orr__shard_new(orr__http *http, orr__shard **ret_shard) {
   }
   uv_timer_init(orr__loop_uv(http->loop), timer);
   timer->data = shard;
-  *shard = (orr__shard){ .http = http, .multi = multi, .timer = timer };
+  *shard = (orr__shard){ .http = http, .multi = multi, .timer = timer, .timer_ms = INT64_MAX, .due_ms = INT64_MAX };
+  orr__map_init(&shard->watches);
   /* Counts connections in use, too: with fewer none would survive its transfer under load. */
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)(http->max_in_flight / ORR_HTTP_SHARDS + 32));
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)(http->max_in_flight / ORR_HTTP_SHARDS + ORR_HTTP_SHARD_FILL * 2));
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, shard);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
@@ -151,9 +196,18 @@ int orr__shard_new(orr__http *http, orr__shard **ret_shard) {
 void orr__shard_free(orr__shard *shard) {
   if (shard == NULL) return;
   curl_multi_cleanup(shard->multi);
-  assert(shard->socket_count == 0);
+  assert(shard->watches.len == 0);
+  orr__map_clear(&shard->watches);
   uv_close((uv_handle_t *)shard->timer, free_handle);
   free(shard);
+}
+
+CURLcode orr__shard_prepare(orr__shard *shard, CURL *easy) {
+  CURLcode result = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_made);
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, shard);
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_closed);
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, shard);
+  return result;
 }
 
 int orr__shard_add(orr__shard *shard, CURL *easy) {
