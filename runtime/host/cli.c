@@ -86,7 +86,19 @@ static int confirm(const orr__cli *cli, orr_error *reterr) {
   return orr__error_set(reterr, ORR_E_CANCELLED, "nothing was removed");
 }
 
-static void print_read(const orr__cli *cli, const cJSON *data) {
+/* A single thing; of a result with its journal, the story instead of the rows. */
+static void add_thing(orr__buf *out, const orr__cli *cli, cJSON *data) {
+  cJSON *ops = cJSON_DetachItemFromObjectCaseSensitive(data, "ops");
+  cJSON *events = ops ? cJSON_DetachItemFromObjectCaseSensitive(data, "events") : NULL;
+  orr__card(out, &cli->paint, data);
+  if (ops) orr__buf_addc(out, '\n');
+  orr__story(out, &cli->paint, ops, events);
+  orr__advice(out, data);
+  cJSON_Delete(ops);
+  cJSON_Delete(events);
+}
+
+static void print_read(const orr__cli *cli, cJSON *data) {
   if (cli->globals.is_json) {
     orr__print_json(data);
     return;
@@ -99,8 +111,7 @@ static void print_read(const orr__cli *cli, const cJSON *data) {
     orr__table(&out, &cli->paint, cli->command->view, data);
     orr__advice_list(&out, data, ADVICE_MAX);
   } else {
-    orr__card(&out, &cli->paint, data);
-    orr__advice(&out, data);
+    add_thing(&out, cli, data);
   }
   if (cJSON_IsArray(data) && !data->child && cli->paint.width > 0) orr__remark("none yet");
   orr__print(&out);

@@ -59,7 +59,7 @@ run result resolve "$id" --did-not-run
 ok "what needs nothing exits 5" exits 5
 ok "and says why" complains "has ended already: SUCCEEDED"
 run result show "$id" --journal
-ok "the journal has the word" says "result.resolve"
+ok "the story has the word" says "resolved by"
 
 run backup run docs --wait --json
 id=$(get out 'r["uuid"]')

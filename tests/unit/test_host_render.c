@@ -77,9 +77,38 @@ static void test_render__a_narrow_table_drops_then_cuts(void **state) {
   free(text);
 }
 
+static void test_render__tells_the_story_of_a_result_in_order(void **state) {
+  (void)state;
+  cJSON *ops = cJSON_Parse("[{\"hook\":\"executeBackup\",\"attempt\":2,\"startDate\":2000,\"sentDate\":2010,\"endDate\":4010,\"act\":\"POST http://x\",\"outcome\":\"error\",\"message\":\"lost\\nit\"},"
+                           "{\"hook\":\"prepareExecuteBackup\",\"attempt\":1,\"startDate\":1000,\"endDate\":1003,\"outcome\":\"success\"},"
+                           "{\"hook\":\"recoverBackupResult\",\"attempt\":1,\"startDate\":5000,\"endDate\":5001,\"outcome\":\"lost\",\"message\":\"the runtime ended during this call\"},"
+                           "{\"hook\":\"result.resolve\",\"startDate\":6000,\"endDate\":6000},"
+                           "{\"hook\":\"refreshBackupResult\",\"attempt\":1,\"startDate\":7000}]");
+  cJSON *events = cJSON_Parse("[{\"date\":1000,\"level\":\"info\",\"message\":\"accepted (manual)\"},{\"date\":6000,\"level\":\"warning\",\"message\":\"resolved by ada\"},"
+                              "{\"date\":3000,\"level\":\"info\",\"message\":\"in the midst of it\"}]");
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  orr__story(&out, &(orr__paint){ .width = 0 }, ops, events);
+  static const char *const lines[] = { "01.000  accepted (manual)\n", "01.000  prepareExecuteBackup: success after 3 ms\n", "02.000  executeBackup, try 2 is called\n",
+    "02.010    it sends: POST http://x\n", "03.000  in the midst of it\n", "04.010    it answers: error after 2.0 s: lost ...\n",
+    "05.000  recoverBackupResult: no answer after 1 ms: the runtime ended during this call\n", "06.000  resolved by ada\n", "07.000  refreshBackupResult is called\n",
+    "07.000    it has not answered yet\n" };
+  const char *at = orr__buf_text(&out);
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    const char *found = strstr(at, lines[i]);
+    if (!found) fail_msg("no '%s' in its place in:\n%s", lines[i], orr__buf_text(&out));
+    at = found + strlen(lines[i]);
+  }
+  assert_string_equal(at, "");
+  orr__buf_clear(&out);
+  cJSON_Delete(ops);
+  cJSON_Delete(events);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_render__counts_columns),
+    cmocka_unit_test(test_render__tells_the_story_of_a_result_in_order),
     cmocka_unit_test(test_render__cuts_between_characters),
     cmocka_unit_test(test_render__ids_are_as_short_as_they_are_unique),
     cmocka_unit_test(test_render__a_narrow_table_drops_then_cuts),
