@@ -8,8 +8,8 @@ set -u
 
 build="gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev libcurl4-openssl-dev libssl-dev libcjson-dev
   libuv1-dev libsqlite3-dev libsodium-dev ca-certificates tzdata restic tar zstd"
-test="g++ clang ccache fish git groff-base libcmocka-dev lua-busted man-db mandoc openssl procps python3 sqlite3 util-linux
-  zsh"
+test="g++ clang ccache fish git groff-base libcmocka-dev lua-busted man-db mandoc openssl postgresql-15 procps python3 sqlite3
+  util-linux zsh"
 
 case ${1:-} in
   build) wanted=$build ;;
@@ -47,6 +47,16 @@ fi
 say "installing$missing"
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
+# Debian's PostgreSQL makes and starts a server when it is installed; the tests start their own. This file is there only meanwhile.
+no_cluster=/etc/postgresql-common/createcluster.d/orrery.conf
+case "$missing" in
+  *postgresql*)
+    trap 'rm -f "$log"; $as_root rm -f "$no_cluster"' EXIT
+    trap 'exit 130' INT TERM
+    $as_root mkdir -p "${no_cluster%/*}"
+    echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
+    ;;
+esac
 install() {
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing </dev/null >"$log" 2>&1
 }
