@@ -83,7 +83,7 @@ static void put_synopsis(FILE *to, const orr__command *command) {
       put(to, info->metavar);
       fputs("\\fR", to);
     }
-    fprintf(to, "%s%s\n", slot.is_required ? "" : "]", info->kind == ORR_OPTION_ASSIGN ? "..." : "");
+    fprintf(to, "%s%s\n", slot.is_required ? "" : "]", orr__option_repeats(info) ? "..." : "");
   }
 }
 

@@ -241,7 +241,10 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   if (has_execution) call->execution_config = orr__strdup(execution);
   if (flow->config) call->config = orr__json_print(flow->config);
   if (flow->call_name) call->name = orr__strdup(flow->call_name);
-  bool is_whole = (!has_opts || call->opts) && (!has_execution || call->execution_config) && (!flow->config || call->config);
+  const orr_backup *previous = hook == ORR_HOOK_updateBackup ? orr__update_previous(flow) : NULL;
+  if (previous) call->previous = (orr_backup *)orr__object_copy(&previous->head);
+  bool is_whole = (!has_opts || call->opts) && (!has_execution || call->execution_config) &&
+                  (!flow->config || call->config) && (!previous || call->previous);
   if (is_whole) return call;
   orr__call_free(call);
   return NULL;
@@ -472,6 +475,12 @@ static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__r
   orr__flow *flow = orr__map_get(&core->calls, call_id);
   if (!flow) {
     orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
+    orr__loop_defer(core->loop, refuse, a);
+    return;
+  }
+  if (flow->draft) {
+    orr__error_set(&a->err, ORR_E_REFUSED,
+                   "not stored yet: what is written to the Backup is kept once all hooks have passed");
     orr__loop_defer(core->loop, refuse, a);
     return;
   }

@@ -20,6 +20,7 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   core->started_ms = orr__loop_wall_ms(config->loop);
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
+  orr__map_init(&core->updated);
   orr__map_init(&core->ends);
   orr__call_install(core);
   bool has_timers =
@@ -94,9 +95,12 @@ void orr__core_free(orr__core *core) {
   orr__timer_release(core->loop, &core->sweep_timer);
   orr__timer_release(core->loop, &core->slot_timer);
   size_t pos = 0;
-  void *subject;
-  while (orr__map_next(&core->subjects, &pos, NULL, &subject)) free(subject);
+  void *value;
+  while (orr__map_next(&core->subjects, &pos, NULL, &value)) free(value);
   orr__map_clear(&core->subjects);
+  pos = 0;
+  while (orr__map_next(&core->updated, &pos, NULL, &value)) free(value);
+  orr__map_clear(&core->updated);
   orr__map_clear(&core->calls);
   orr__wheel_free(core->due);
   orr__wheel_free(core->fires);

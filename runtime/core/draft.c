@@ -17,6 +17,10 @@ int orr__draft_check_connection(orr__flow *flow, const orr__declaration *declara
 int orr__draft_set_interval(orr__flow *flow, orr_backup *backup) {
   double seconds = orr__json_num(flow->args, "refreshInterval", 0);
   if (!orr__json_get(flow->args, "refreshInterval")) return 0;
+  if (seconds == 0 && backup->id) { /* the provider's again */
+    orr__unset(&backup->head, ORR_F_backup_refreshInterval);
+    return 0;
+  }
   if (!(seconds >= 0.1 && seconds <= 86400))
     return orr__error_set(&flow->error, ORR_E_INVALID, "refreshInterval is seconds, from 0.1 to 86400");
   return orr__set_num(&backup->head, ORR_F_backup_refreshInterval, seconds);
@@ -24,8 +28,12 @@ int orr__draft_set_interval(orr__flow *flow, orr_backup *backup) {
 
 int orr__draft_set_options(orr__flow *flow, const orr__declaration *declaration) {
   orr__object *o = &flow->graph.backup->head;
-  int code = orr__options_apply(declaration->options, declaration->option_count, o, ORR_F_backup_config,
-                                ORR_F_backup_secrets, flow->config, &flow->findings);
+  int code =
+      orr__options_unset(declaration->options, declaration->option_count, o, ORR_F_backup_config, ORR_F_backup_secrets,
+                         orr__json_get(flow->args, "unset"), flow->config, &flow->findings);
+  if (!code)
+    code = orr__options_apply(declaration->options, declaration->option_count, o, ORR_F_backup_config,
+                              ORR_F_backup_secrets, flow->config, &flow->findings);
   if (code) return flow->error.code ? code : orr__error_set(&flow->error, code, "out of memory");
   orr__options_check(declaration->options, declaration->option_count, o, ORR_F_backup_config, ORR_F_backup_secrets,
                      &flow->findings);

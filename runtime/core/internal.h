@@ -34,6 +34,7 @@
 #define ORR_WAITING_MAX 100000       /* flows alive at a time */
 
 typedef struct orr__flow orr__flow;
+typedef struct orr__update orr__update;
 typedef void (*orr__step)(orr__flow *flow);
 
 struct orr__flow {
@@ -79,6 +80,7 @@ struct orr__flow {
   orr__json *extra;                  /* the flow's own keys for opts: force, destination, errors */
   const struct orr__draft_kind *draft; /* draft_hooks.c: what a draft is made for */
   orr_error findings;                /* of a draft: default findings, then the hooks' */
+  orr__update *update;               /* update.c */
   char *reserved;                    /* a name nobody else may take while the flow lives */
   orr__json *out;                    /* the reply being built */
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
@@ -136,6 +138,7 @@ struct orr__core {
   orr__timer due_timer, fire_timer, slot_timer, sweep_timer;
   orr__map subjects;
   orr__map calls;                    /* call id -> flow */
+  orr__map updated;                  /* update.c: Backup id -> its last update */
   orr__flow *flows;
   size_t flow_count;
   orr__watcher *watchers;
@@ -380,9 +383,22 @@ void orr__retention_look(orr__flow *flow, orr__step step);
  * that the caller may set go into them (connection). Unknown names are findings. */
 int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
                        const orr__json *config, orr_error *findings);
+/* Takes away what a list of names says, before orr__options_apply puts the defaults back. A name that is supplied too, or that
+ * is no option and is not there, is a finding. */
+int orr__options_unset(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
+                       const orr__json *names, const orr__json *supplied, orr_error *findings);
 /* The default findings: required, type, choices. */
 void orr__options_check(const orr__option *options, size_t count, const orr__object *object, int config_field, int secrets_field,
                         orr_error *findings);
+
+/* ---- changes.c ---------------------------------------------------------------------------------------------- */
+
+/* A bit per field that differs, but for dates that the runtime keeps. names: NULL, or a list that gets what people call them,
+ * entries of maps by their paths. */
+uint64_t orr__changes_find(const orr__object *before, const orr__object *after, orr__json *names);
+char *orr__changes_text(const orr__json *names); /* owned: "path, depth"; NULL: no memory */
+/* Makes the same changes to another copy; in maps only of the entries that differ. 0 or NOMEM. */
+int orr__changes_carry(const orr__object *before, const orr__object *after, orr__object *into, uint64_t mask);
 
 /* ---- name.c ------------------------------------------------------------------------------------------------- */
 
@@ -404,6 +420,15 @@ int orr__draft_set_interval(orr__flow *flow, orr_backup *backup);              /
 int orr__draft_set_options(orr__flow *flow, const orr__declaration *declaration); /* flow->config; and flow->findings */
 void orr__draft_guard(const orr__flow *flow, orr__tx *tx);                    /* what it refers to is still there */
 orr__json *orr__draft_view(const orr__flow *flow);                            /* the reply: backup, msg, schedule */
+
+/* ---- update.c ----------------------------------------------------------------------------------------------- */
+
+void orr__update_free(orr__update *update);
+const orr_backup *orr__update_previous(const orr__flow *flow); /* the Backup as it was, or NULL */
+/* The fields that an update has changed since this copy of the Backup was read: what a hook has written to them is not kept. */
+uint64_t orr__update_outdated(const orr__core *core, const orr_backup *backup);
+/* An earlier runtime ended in this call of updateBackup, past its sent mark: writes that somebody has to look. */
+void orr__update_lost(orr__flow *flow, orr__tx *tx, const orr_op *op);
 
 /* ---- draft_hooks.c: configureBackup, validateBackup, and the hook that carries it outside ------------------- */
 

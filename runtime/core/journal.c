@@ -22,7 +22,11 @@ static orr_event_row *event_new(orr__flow *flow, const char *kind, const char *l
   orr__set_str(o, ORR_F_event_message, message);
   if (result && result->id) orr__set_int(o, ORR_F_event_resultId, result->id);
   if (backup && backup->id) orr__set_int(o, ORR_F_event_backupId, backup->id);
-  if (backup) orr__set_str(o, ORR_F_event_subject, backup->name);
+  const orr_connection *connection = flow->graph.connection;
+  if (backup)
+    orr__set_str(o, ORR_F_event_subject, backup->name);
+  else if (connection)
+    orr__set_str(o, ORR_F_event_subject, connection->name);
   return row;
 }
 

@@ -1,4 +1,4 @@
-/* Declared options: what a caller supplied goes where it belongs, and the default findings.
+/* Declared options: what a caller supplied goes where it belongs or is taken away, and the default findings.
  *
  * A value lands in the model's field of that name, if there is one that callers may set; else, for a declared option, in the
  * secrets map (inputType password) or the config map. A name that is neither is a finding with the nearest real name.
@@ -180,6 +180,13 @@ static int apply_one(const orr__option *options, size_t count, orr__object *obje
   return orr__json_path_set(is_type(option, "password") ? secrets : config, name, converted, NULL);
 }
 
+/* Entries that are gone leave no empty map behind. */
+static int put_map(orr__object *object, int field, const orr__json *map) {
+  if (orr__json_count(map)) return orr__object_set_map(object, field, map);
+  orr__unset(object, field);
+  return 0;
+}
+
 int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field,
                        int secrets_field, const orr__json *supplied, orr_error *findings) {
   orr__json *config = orr__object_map(object, config_field);
@@ -188,8 +195,47 @@ int orr__options_apply(const orr__option *options, size_t count, orr__object *ob
   for (const orr__json *m = orr__json_first(supplied); m && !code; m = orr__json_next(m))
     code = apply_one(options, count, object, config, secrets, m, findings);
   if (!code) code = put_defaults(options, count, object, config);
-  if (!code && orr__json_count(config)) code = orr__object_set_map(object, config_field, config);
-  if (!code && orr__json_count(secrets)) code = orr__object_set_map(object, secrets_field, secrets);
+  if (!code) code = put_map(object, config_field, config);
+  if (!code) code = put_map(object, secrets_field, secrets);
+  orr__json_free(config);
+  orr__json_free(secrets);
+  return code;
+}
+
+/* Takes one away. What no option is called any more, and was one, may go too. */
+static int unset_one(const orr__option *options, size_t count, orr__object *object, orr__json *config,
+                     orr__json *secrets, const char *name, orr_error *findings) {
+  int field = settable_field(object, name);
+  bool is_there = orr__json_path_get(config, name) || orr__json_path_get(secrets, name);
+  if (field >= 0) {
+    orr__unset(object, field);
+    return 0;
+  }
+  if (!is_there && !option_of(options, count, name)) {
+    unknown(name, options, count, object, findings);
+    return 0;
+  }
+  if (!is_there) return 0;
+  int code = orr__json_path_set(config, name, NULL, NULL);
+  return code ? code : orr__json_path_set(secrets, name, NULL, NULL);
+}
+
+int orr__options_unset(const orr__option *options, size_t count, orr__object *object, int config_field,
+                       int secrets_field, const orr__json *names, const orr__json *supplied, orr_error *findings) {
+  orr__json *config = orr__object_map(object, config_field);
+  orr__json *secrets = orr__object_map(object, secrets_field);
+  int code = config && secrets ? 0 : ORR_E_NOMEM;
+  for (const orr__json *n = orr__json_first(names); n && !code; n = orr__json_next(n)) {
+    const char *name = orr__json_text(n);
+    if (!name || !*name)
+      orr__error_field(findings, "unset", "is a list of names");
+    else if (orr__json_path_get(supplied, name))
+      orr__error_field(findings, name, "cannot be set and unset at once");
+    else
+      code = unset_one(options, count, object, config, secrets, name, findings);
+  }
+  if (!code) code = put_map(object, config_field, config);
+  if (!code) code = put_map(object, secrets_field, secrets);
   orr__json_free(config);
   orr__json_free(secrets);
   return code;

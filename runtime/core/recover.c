@@ -189,6 +189,10 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
                "resolve",
                op->subjectName);
       log_line(flow->core, ORR_LOG_WARNING, message);
+    } else if (is_hook(op, ORR_HOOK_updateBackup) && orr__streq(op->state, "sent")) {
+      orr__update_lost(flow, tx, op);
+    } else if (is_hook(op, ORR_HOOK_testConnection)) {
+      orr__tx_delete(tx, ORR_M_op, op->id);
     } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
       close_op(flow, tx, &op->head, "the runtime ended during this call; ask again");
     }

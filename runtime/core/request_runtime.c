@@ -57,6 +57,21 @@ static void put_draft(const orr__core *core, orr__json *list, const orr_op *op) 
   orr__json_append(list, map);
 }
 
+/* Names and why. */
+static orr__json *backups_in_attention(orr__flow *flow, int slot) {
+  orr__json *list = orr__json_list();
+  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, slot); i++) {
+    const orr_backup *backup = (const orr_backup *)orr__tx_row(flow->tx, slot, i);
+    orr__json *map = orr__json_map();
+    if (!map) break;
+    orr__json_put_str(map, "name", backup->name);
+    orr__json_put_str(map, "providerCode", backup->providerCode);
+    orr__json_put_str(map, "attention", backup->attention);
+    orr__json_append(list, map);
+  }
+  return list;
+}
+
 static void status_read(orr__flow *flow) {
   orr__core *core = flow->core;
   orr__json *out = flow->code ? NULL : orr__json_map();
@@ -87,6 +102,7 @@ static void status_read(orr__flow *flow) {
   for (size_t i = 0; drafts && i < orr__tx_rows(flow->tx, (int)flow->id); i++)
     put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
   orr__json_put(out, "drafts", drafts);
+  orr__json_put(out, "attentionBackups", backups_in_attention(flow, (int)flow->id + 1));
   if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
   orr__flow_reply(flow, out);
   orr__json_free(out);
@@ -114,6 +130,14 @@ void orr__request_status(orr__flow *flow) {
   flow->slot4 = orr__tx_count(
       tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
   flow->id = orr__drafts_read(tx, NULL);
+  orr__where unwell = { .field = ORR_F_backup_attention, .compare = ORR_IS_SET };
+  orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, /* in the slot after the drafts' */
+                                   .where = &unwell,
+                                   .where_count = 1,
+                                   .order_field = ORR_F_backup_name,
+                                   .limit = 100,
+                                   .fields = ORR_BIT(ORR_F_backup_name) | ORR_BIT(ORR_F_backup_providerCode) |
+                                             ORR_BIT(ORR_F_backup_attention) });
   orr__flow_submit(flow, tx, status_read);
 }
 

@@ -116,6 +116,16 @@ static bool ends_now(const orr_result *result) {
   return result->head.dirty & ORR_BIT(ORR_F_result_status) && orr__status_is_terminal(result->status);
 }
 
+/* What a hook has written to a Backup that was updated meanwhile does not undo the update. */
+static uint64_t writable_of_backup(orr__flow *flow, const orr_backup *backup, orr__tx *tx) {
+  uint64_t outdated = orr__update_outdated(flow->core, backup);
+  if (backup->head.dirty & outdated)
+    orr__flow_event(flow, tx, "backup.outdated", "warning",
+                    "%s has written to a Backup that was updated while it ran: that part is not kept",
+                    orr__hooks[flow->hook].name);
+  return backup->head.dirty & ~outdated;
+}
+
 uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
   uint64_t mask = object->dirty;
   if (object->model->id == ORR_M_result) {
@@ -132,6 +142,7 @@ uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx
     orr__cancel_keep(flow, result);
     mask = writable(flow, result);
   }
+  if (object->model->id == ORR_M_backup) mask = writable_of_backup(flow, (orr_backup *)object, tx);
   orr__tx_update(tx, object, mask);
   orr__object_clean(object);
   return mask;
@@ -147,8 +158,10 @@ static void write_result(orr__flow *flow, orr__tx *tx) {
 void orr__flow_write_backup(orr__flow *flow, orr__tx *tx) {
   orr_backup *backup = flow->graph.backup;
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS && backup && backup->head.dirty) {
-    orr__set_int(&backup->head, ORR_F_backup_updatedDate, orr__now(flow->core));
-    orr__tx_update(tx, &backup->head, backup->head.dirty);
+    if (!orr__update_outdated(flow->core,
+                              backup)) /* a copy from before an update keeps its date: that is how it is known */
+      orr__set_int(&backup->head, ORR_F_backup_updatedDate, orr__now(flow->core));
+    orr__tx_update(tx, &backup->head, writable_of_backup(flow, backup, tx));
     orr__object_clean(&backup->head);
   }
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define AGAIN_MS 1000
-#define LOOK_END_MS 60000             /* what waits for an end is told of it; this is for one that nobody told of */
-#define LOOK_MISSING_MS 120000        /* is the zone, or the provider, back? */
-#define BLACKOUT_TOLD_MS 3600000      /* what a blackout skips is recorded at least so often */
+#define LOOK_END_MS 60000        /* what waits for an end is told of it; this is for one that nobody told of */
+#define LOOK_MISSING_MS 120000   /* is the zone, or the provider, back? */
+#define BLACKOUT_TOLD_MS 3600000 /* what a blackout skips is recorded at least so often */
 
 /* ---- skips, as events ------------------------------------------------------------------------------------------ */
 
@@ -197,7 +197,8 @@ static void set_attention(orr__flow *flow, const char *word, const char *message
   flow->waits_for_end = false;
   flow->wake_ms = -1;
   orr__schedule_look(flow->core, flow->id, LOOK_MISSING_MS);
-  if (orr__streq(backup->attention, word)) {
+  bool has_other = backup->attention && !is_ours(backup->attention); /* that one first: it has no other record */
+  if (has_other || orr__streq(backup->attention, word)) {
     orr__flow_end(flow);
     return;
   }
@@ -222,8 +223,8 @@ static void miss_zone(orr__flow *flow, const orr__schedule *schedule) {
 }
 
 static void miss_provider(orr__flow *flow) {
-  char *message = orr__strf("the provider '%s' is missing: what is due waits until it is back",
-                            flow->graph.backup->providerCode);
+  char *message =
+      orr__strf("the provider '%s' is missing: what is due waits until it is back", flow->graph.backup->providerCode);
   set_attention(flow, "provider_missing", message ? message : "");
   free(message);
 }
@@ -252,8 +253,8 @@ static void note_well(orr__flow *flow, orr__tx *tx) {
 static void carry_out(orr__flow *flow, const orr__plan *plan) {
   orr_backup *backup = flow->graph.backup;
   orr__object *o = &backup->head;
-  const uint64_t ours = ORR_BIT(ORR_F_backup_scheduleCursor) | ORR_BIT(ORR_F_backup_bufferedDate) |
-                        ORR_BIT(ORR_F_backup_attention);
+  const uint64_t ours =
+      ORR_BIT(ORR_F_backup_scheduleCursor) | ORR_BIT(ORR_F_backup_bufferedDate) | ORR_BIT(ORR_F_backup_attention);
   orr__tx *tx = orr__flow_tx(flow);
   orr__schedule_guard(tx, backup);
   orr__object_clean(o);

@@ -182,7 +182,7 @@ static void offer_options(const typed *t) {
   while (orr__slot_next(&spec, &slot)) {
     const orr__option_info *info = orr__option_find(slot.name);
     bool is_over = !info;
-    for (size_t i = 0; info && info->kind != ORR_OPTION_ASSIGN && i < t->given_count; i++) is_over |= orr__streq(t->given[i], info->name);
+    for (size_t i = 0; info && !orr__option_repeats(info) && i < t->given_count; i++) is_over |= orr__streq(t->given[i], info->name);
     char *word = is_over ? NULL : orr__strf("--%s", info->name);
     if (word) offer(t, word, info->doc);
     free(word);

@@ -71,7 +71,7 @@ static void put_synopsis(const page *p, const orr__command *command) {
     if (!info) continue;
     /* "=" holds option and value together where the line is broken */
     orr__buf_addf(&line, " %s--%s%s%s%s%s", slot.is_required ? "" : "[", info->name, *info->metavar ? "=" : "", info->metavar,
-                  slot.is_required ? "" : "]", info->kind == ORR_OPTION_ASSIGN ? "..." : "");
+                  slot.is_required ? "" : "]", orr__option_repeats(info) ? "..." : "");
   }
   fputs("Usage: ", p->to);
   put_words(p, 7, 11, orr__buf_text(&line));

@@ -1,57 +1,9 @@
-/* Commands that show something in a form of its own: create, provider check, events, db check. */
+/* Commands that show something in a form of its own: provider check, events, db check. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "host/cli.h"
-
-/* ---- backup create ---------------------------------------------------------------------------------------- */
-
-/* Dates are shown in the zone of whoever reads, not in the schedule's. */
-static void add_schedule(orr__buf *out, const cJSON *schedule) {
-  const char *meaning = orr__json_word(schedule, "meaning");
-  const cJSON *date = NULL;
-  if (!meaning) return;
-  orr__buf_adds(out, "  ");
-  orr__text_line(out, meaning);
-  const char *before = "; next: ";
-  cJSON_ArrayForEach(date, cJSON_GetObjectItemCaseSensitive(schedule, "next")) {
-    if (!cJSON_IsNumber(date)) continue;
-    orr__buf_adds(out, before);
-    orr__text_date(out, (int64_t)date->valuedouble);
-    before = ", ";
-  }
-  orr__buf_adds(out, before[0] == ',' ? " here\n" : "\n");
-}
-
-int orr__cli_create(orr__cli *cli) {
-  orr_error error = ORR_ERROR_INIT;
-  cJSON *data = NULL;
-  if (orr__cli_call(cli, "backup.create", cli->args, &data, &error) != 0) return orr__cli_fail(cli, &error);
-  const cJSON *warning = NULL, *schedule = cJSON_GetObjectItemCaseSensitive(data, "schedule");
-  orr__buf out;
-  orr__buf_init(&out, ORR_PRINT_MAX);
-  orr__said(&out, "backup {backup.name} created", data, cli->paint.now_ms);
-  if (cli->globals.is_json) {
-    orr__print_done(data, orr__buf_text(&out));
-  } else if (!cli->globals.is_quiet) {
-    const char *msg = orr__json_word(data, "msg");
-    if (msg && *msg) {
-      orr__buf_adds(&out, ": ");
-      orr__text_safe(&out, msg);
-    }
-    orr__buf_addc(&out, '\n');
-    add_schedule(&out, schedule);
-    orr__print(&out);
-    cJSON_ArrayForEach(warning, cJSON_GetObjectItemCaseSensitive(data, "warnings"))
-      if (cJSON_IsString(warning)) orr__remark("orrery: warning: %s", warning->valuestring);
-  }
-  if (cJSON_HasObjectItem(cli->args, "schedule") && !cli->globals.is_quiet && orr__client_is_command(cli->client))
-    orr__remark("orrery: schedules fire while `orrery serve` runs");
-  orr__buf_clear(&out);
-  cJSON_Delete(data);
-  return 0;
-}
 
 /* ---- provider check --------------------------------------------------------------------------------------- */
 

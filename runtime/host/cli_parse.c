@@ -228,6 +228,14 @@ static int put_assigned(orr__cli *cli, const given *option, const char *key, boo
   return orr__set_assign(map, option->value, stdin_taken, reterr);
 }
 
+static int put_many(orr__cli *cli, const given *option, const char *key, orr_error *reterr) {
+  cJSON *list = cJSON_GetObjectItemCaseSensitive(cli->args, key);
+  if (!orr__utf8_valid(option->value, strlen(option->value))) return orr__error_field(reterr, option->info->name, "is not UTF-8");
+  if (!list) list = cJSON_AddArrayToObject(cli->args, key);
+  if (list && cJSON_AddItemToArray(list, cJSON_CreateString(option->value))) return 0;
+  return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+}
+
 static bool find_slot(const orr__command *command, const char *name, orr__slot *ret_slot) {
   const char *spec = command->options;
   while (orr__slot_next(&spec, ret_slot)) {
@@ -250,7 +258,7 @@ static int put_options(orr__cli *cli, const words *w, orr_error *reterr) {
       case ORR_OPTION_TEXT: one = put_text(cli, option->info->name, slot.key, option->value, reterr); break;
       case ORR_OPTION_NUMBER: one = put_number(cli, option, slot.key, reterr); break;
       case ORR_OPTION_COUNT: one = put_count(cli, option, slot.key, reterr); break;
-      case ORR_OPTION_MANY: /* of global ones only */
+      case ORR_OPTION_MANY: one = put_many(cli, option, slot.key, reterr); break;
       case ORR_OPTION_ASSIGN: one = put_assigned(cli, option, slot.key, &stdin_taken, reterr); break;
       case ORR_OPTION_STDIN: one = put_secret(cli, option, slot.key, &stdin_taken, reterr); break;
     }
@@ -269,7 +277,7 @@ static int missing(const orr__command *command, const char *field, const char *w
 /* The value of an earlier option of the same name, if this one may be given once only; or NULL. */
 static const char *earlier_value(const words *w, size_t at) {
   const given *option = &w->options[at];
-  if (!option->value || option->info->kind == ORR_OPTION_ASSIGN) return NULL;
+  if (!option->value || orr__option_repeats(option->info)) return NULL;
   for (size_t i = 0; i < at; i++) {
     if (w->options[i].info == option->info) return w->options[i].value;
   }

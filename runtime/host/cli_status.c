@@ -128,6 +128,12 @@ static void add_drafts(orr__buf *out, const orr__paint *paint, const cJSON *draf
   cJSON_ArrayForEach(draft, drafts) orr__advice_draft(out, draft, paint->now_ms);
 }
 
+static void add_waiting(orr__buf *out, const orr__paint *paint, const cJSON *backups) {
+  const cJSON *backup = NULL;
+  if (cJSON_GetArraySize(backups) > 0) orr__hued(out, paint, ORR_HUE_BOLD, "\nBackups that need attention:\n");
+  cJSON_ArrayForEach(backup, backups) orr__advice(out, backup);
+}
+
 static cJSON *broken_of(const cJSON *providers) {
   cJSON *broken = cJSON_CreateArray();
   cJSON *provider = NULL;
@@ -150,6 +156,7 @@ static void print_page(const orr__cli *cli, cJSON *status, const cJSON *backups,
   cJSON *shown = cJSON_Duplicate(attention, true);
   add_list(&out, &cli->paint, "Needs attention:", ATTENTION_VIEW, shown, "orrery result ls");
   orr__advice_list(&out, shown, ROWS_MAX);
+  add_waiting(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "attentionBackups"));
   add_drafts(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "drafts"));
   add_list(&out, &cli->paint, "Failed last:", LAST_VIEW, o.failed, "orrery backup ls");
   add_list(&out, &cli->paint, "Running:", RUNNING_VIEW, o.running, "orrery backup ls");
@@ -173,6 +180,7 @@ int orr__cli_status(orr__cli *cli) {
   int exit_code = 0;
   if (rc == 0) {
     bool needs_somebody = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(status, "attention")) > 0 ||
+                          cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(status, "attentionBackups")) > 0 ||
                           cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(status, "drafts")) > 0;
     exit_code = needs_somebody ? EXIT_ATTENTION : 0;
     if (is_page) print_page(cli, status, backups, providers);

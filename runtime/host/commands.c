@@ -60,6 +60,10 @@ const orr__option_info *orr__option_find(const char *name) {
   return NULL;
 }
 
+bool orr__option_repeats(const orr__option_info *info) {
+  return info->kind == ORR_OPTION_ASSIGN || info->kind == ORR_OPTION_MANY;
+}
+
 bool orr__noun_exists(const char *noun) {
   for (size_t i = 0; i < COMMAND_COUNT; i++) {
     if (orr__streq(COMMANDS[i].noun, noun)) return true;

@@ -37,6 +37,7 @@ typedef struct orr__command {
 const orr__command *orr__command_at(size_t i);
 const orr__command *orr__command_find(const char *noun, const char *verb); /* NULL */
 const orr__option_info *orr__option_find(const char *name);                /* NULL */
+bool orr__option_repeats(const orr__option_info *info); /* may be given many times */
 const orr__global_info *orr__global_at(size_t i);                          /* i from 0 until NULL */
 const orr__global_info *orr__global_find(const char *name);                /* NULL */
 bool orr__noun_exists(const char *noun);

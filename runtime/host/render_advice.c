@@ -25,9 +25,28 @@ static bool is_plain(const char *text) {
          strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-") == strlen(text);
 }
 
+/* Is it a Backup, and one that somebody has to look at? */
+static bool is_backup(const cJSON *subject) {
+  return orr__json_word(subject, "name") && !orr__json_word(subject, "backupName") && orr__json_word(subject, "attention");
+}
+
+static void advise_backup(orr__buf *out, const cJSON *backup) {
+  const char *attention = orr__json_word(backup, "attention"), *name = orr__json_word(backup, "name");
+  bool is_update = orr__streq(attention, "unknown_update");
+  orr__said(out, is_update ? "  {attention}: see how {name} is outside, then run its last update again, or to have it there as it is "
+                             "stored: orrery backup update "
+                           : "  {attention}: orrery backup show ",
+            backup, 0);
+  orr__buf_addf(out, "%s\n", is_plain(name) ? name : "NAME");
+}
+
 void orr__advice(orr__buf *out, const cJSON *result) {
   const char *attention = orr__json_word(result, "attention"), *uuid = orr__json_word(result, "uuid");
   const char *name = orr__json_word(result, "backupName"), *external_id = orr__json_word(result, "externalId");
+  if (is_backup(result)) {
+    advise_backup(out, result);
+    return;
+  }
   if (!attention || !uuid || !name) return;
   orr__buf_adds(out, "  ");
   orr__text_line(out, attention);
@@ -61,6 +80,7 @@ void orr__advice_list(orr__buf *out, const cJSON *rows, int most) {
   int count = 0;
   cJSON_ArrayForEach(row, rows) {
     const cJSON *last = cJSON_GetObjectItemCaseSensitive(row, "lastResult");
+    if (is_backup(row) && count++ < most) advise_backup(out, row);
     const cJSON *result = cJSON_IsObject(last) ? last : row;
     if (!orr__json_word(result, "attention") || !orr__json_word(result, "backupName")) continue;
     if (count++ < most) orr__advice(out, result);
