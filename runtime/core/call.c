@@ -344,7 +344,8 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   memset(answer, 0, sizeof *answer);
   if (flow->answer.has_left_nothing) take_back_mark(flow, call);
   if (flow->answer.traceback)
-    core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, call->provider, flow->answer.traceback);
+    core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, &(orr__log_about){ .provider = call->provider },
+                          flow->answer.traceback);
   keep_opts(flow, call);
   call_back(flow, call);
   flow->code = 0;
@@ -528,9 +529,15 @@ static void results(void *self, uint64_t call_id, int64_t backup_id, const char 
 
 static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level,
                      const char *message) {
-  (void)call_id;
   orr__core *core = self;
-  core->config.sink.log(core->config.sink.self, level, provider, message);
+  const orr__flow *flow = call_id ? orr__map_get(&core->calls, call_id) : NULL;
+  orr__log_about about = { .provider = provider };
+  if (flow) {
+    about.hook = orr__hooks[flow->hook].name;
+    about.backup = flow->op ? flow->op->subjectName : NULL; /* the graph is with the call */
+    about.result = flow->op && !flow->batch ? flow->op->resultId : 0;
+  }
+  core->config.sink.log(core->config.sink.self, level, &about, message);
 }
 
 static void provider_changed(void *self, const char *code, const orr_error *err, bool works) {

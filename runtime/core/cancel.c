@@ -38,7 +38,7 @@ static void cancel_committed(orr__flow *flow) {
 
 static void commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  if (orr__status_is_terminal(result->status)) orr__flow_event(flow, tx, "result.ended", "info", "%s", result->status);
+  if (orr__status_is_terminal(result->status)) orr__flow_ended_event(flow, tx, "info", "%s", result->status);
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, cancel_committed);
 }

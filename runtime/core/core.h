@@ -23,12 +23,18 @@ enum orr__role {
   ORR_ROLE_COMMAND   /* only what its requests name */
 };
 
-/* Where answers go. Text is borrowed for the call. */
+/* What a line of the log is about; what is not known is NULL or 0. */
+typedef struct orr__log_about {
+  const char *provider, *backup, *hook;
+  int64_t result;
+} orr__log_about;
+
+/* Where answers go. Text is borrowed for the call; about may be NULL. */
 typedef struct orr__core_sink {
   void *self;
   void (*reply)(void *self, uint64_t request, int code, const char *json, const orr_error *err);
   void (*update)(void *self, uint64_t request, const char *json);
-  void (*log)(void *self, enum orr__log_level level, const char *provider, const char *message);
+  void (*log)(void *self, enum orr__log_level level, const orr__log_about *about, const char *message);
 } orr__core_sink;
 
 /* All borrowed, and outlive the core. */

@@ -19,7 +19,8 @@ static void left_uncertain(orr__flow *flow, const char *why) {
                  "createBackup may have made '%s' outside before it stopped (%s); see whether it is there, then: "
                  "orrery backup resolve",
                  flow->graph.backup->name, why);
-  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR, flow->graph.backup->providerCode,
+  flow->core->config.sink.log(flow->core->config.sink.self, ORR_LOG_ERROR,
+                              &(orr__log_about){ .provider = flow->graph.backup->providerCode },
                               orr__error_message(&err));
   orr__flow_keep_name(flow);
   orr__flow_fail(flow, err.code, &err);

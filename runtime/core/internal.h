@@ -222,6 +222,9 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
 /* The same with data for programs (taken; NULL: none). */
 void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
                           const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* result.ended, with the provider and how long it took. */
+void orr__flow_ended_event(orr__flow *flow, orr__tx *tx, const char *level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* After a commit: tells the watchers. */
 void orr__flow_tell(orr__flow *flow);
 void orr__flow_hush(orr__flow *flow); /* it has not committed: nothing to tell */

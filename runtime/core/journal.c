@@ -69,6 +69,20 @@ void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const 
   write_event(flow, tx, kind, level, data, message);
 }
 
+void orr__flow_ended_event(orr__flow *flow, orr__tx *tx, const char *level, const char *format, ...) {
+  char message[1024];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  const orr_result *result = flow->graph.result;
+  orr__json *data = orr__json_map();
+  if (data && flow->graph.backup) orr__json_put_str(data, "providerCode", flow->graph.backup->providerCode);
+  if (data && result && orr__object_has(&result->head, ORR_F_result_durationMillis))
+    orr__json_put_int(data, "durationMillis", result->durationMillis);
+  write_event(flow, tx, "result.ended", level, data, message);
+}
+
 static void tell(orr__core *core, const orr_event_row *row) {
   orr__json *json = NULL;
   for (orr__watcher *w = core->watchers; w; w = w->next) {

@@ -136,8 +136,8 @@ static void write(orr__flow *flow, orr__tx *tx, const char *message) {
   write_op(flow, tx, message);
   orr__flow_event(flow, tx, "result.resolved", "info", "%s", message);
   if (!orr__status_is_terminal(result->status)) return;
-  orr__flow_event(flow, tx, "result.ended", orr__streq(result->status, "FAILED") ? "error" : "info", "%s: %s",
-                  result->status, message);
+  orr__flow_ended_event(flow, tx, orr__streq(result->status, "FAILED") ? "error" : "info", "%s: %s", result->status,
+                        message);
   if (is_retry(flow) && (result->externalId || orr__result_may_run(flow->core, result)))
     orr__flow_event(flow, tx, "result.orphan", "warning",
                     "nobody refreshes it any more; the external job %s may still run",

@@ -108,8 +108,8 @@ static void ended_event(orr__flow *flow, orr__tx *tx, const orr_result *result) 
   const char *level = orr__streq(result->status, "FAILED")              ? "error"
                       : orr__streq(result->status, "SUCCEEDED_WARNING") ? "warning"
                                                                         : "info";
-  orr__flow_event(flow, tx, "result.ended", level, "%s%s%s", result->status, result->statusMessage ? ": " : "",
-                  result->statusMessage ? result->statusMessage : "");
+  orr__flow_ended_event(flow, tx, level, "%s%s%s", result->status, result->statusMessage ? ": " : "",
+                        result->statusMessage ? result->statusMessage : "");
 }
 
 static bool ends_now(const orr_result *result) {

@@ -169,7 +169,7 @@ struct orr_runtime {
   char *runner;
   orr__keyring *keyring;
   orr_event *first, *last;
-  size_t event_count;
+  size_t event_count, lines_dropped;
 };
 
 static void push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err) {
@@ -199,15 +199,29 @@ static void on_update(void *self, uint64_t request, const char *json) {
   push_event(self, ORR_EVENT_UPDATE, request, 0, orr__strdup(json), NULL);
 }
 
-static void on_log(void *self, enum orr__log_level level, const char *provider, const char *message) {
+static void on_log(void *self, enum orr__log_level level, const orr__log_about *about, const char *message) {
   static const char *const words[] = { "debug", "info", "warning", "error" };
   orr_runtime *rt = self;
-  if (rt->event_count >= EVENTS_MAX) return;
+  if (rt->event_count >= EVENTS_MAX) {
+    rt->lines_dropped++;
+    return;
+  }
+  if (rt->lines_dropped > 0) {
+    char text[96];
+    snprintf(text, sizeof text, "%zu lines of the log were dropped: nobody pulled them", rt->lines_dropped);
+    rt->lines_dropped = 0;
+    on_log(rt, ORR_LOG_WARNING, NULL, text);
+  }
   orr__json *map = orr__json_map();
   if (!map) return;
   orr__json_put_str(map, "level", words[level]);
   orr__json_put_str(map, "message", message);
-  orr__json_put_str(map, "provider", provider);
+  if (about) {
+    orr__json_put_str(map, "provider", about->provider);
+    if (about->backup) orr__json_put_str(map, "backup", about->backup);
+    if (about->result) orr__json_put_int(map, "result", about->result);
+    if (about->hook) orr__json_put_str(map, "hook", about->hook);
+  }
   push_event(rt, ORR_EVENT_LOG, 0, 0, orr__json_print(map), NULL);
   orr__json_free(map);
 }

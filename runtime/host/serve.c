@@ -1,186 +1,136 @@
-/* `orrery serve`: the daemon. Takes the data directory, from a command that holds it if need be, and turns the runtime
- * and the socket until SIGINT or SIGTERM; then no new hooks, those in flight get 4.5 s, and the store is closed.
+/* `orrery serve`: the daemon. Takes the data directory, turns the runtime and the socket until SIGINT or SIGTERM; then no new
+ * hooks, those in flight get 4.5 s, and the store is closed. What local jobs it has started go on.
  *
- *   open --LOCKED--> who is it? --serve--> exit 7
- *                      |  command: runtime.handover, wait for its reply, open again
+ *   opening --take--> ready --signal, or the store failed--> ending (drain) --> ended
  *
- * Speaks logfmt on standard error, one line per thing that happened; writes nothing to standard output. */
-#include <ctype.h>
-#include <errno.h>
-#include <poll.h>
+ * SIGHUP: without a terminal that is all it says, since there is nothing to reload: providers are loaded anew when their files
+ * change, and settings are of a start. Writes nothing to standard output; what it says is the log's and the service manager's. */
+#include "host/serve.h"
+
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
-#include "host/cli.h"
 #include "host/clock.h"
-#include "host/holder.h"
 #include "host/signals.h"
-#include "host/socket.h"
 
-enum { RETRY_MS = 50, DRAIN_MS = 4500, REPLY_LINE_MAX = 4096 };
+enum { DRAIN_MS = 4500, CLOSING_MS = 20000, LOG_RETRY_MS = 100, LOG_END_MS = 500 };
 
-/* ---- logfmt ----------------------------------------------------------------------------------------------- */
-
-static void add_pair(orr__buf *line, const char *key, const char *value) {
-  bool is_plain = *value != '\0';
-  for (const char *at = value; *at; at++) is_plain = is_plain && (unsigned char)*at > ' ' && *at != '"' && *at != '=' && *at != '\\';
-  orr__buf_addf(line, "%s%s=", line->len > 0 ? " " : "", key);
-  if (!is_plain) orr__buf_addc(line, '"');
-  for (const char *at = value; *at; at++) {
-    if (*at == '"' || *at == '\\') orr__buf_addf(line, "\\%c", *at);
-    else if (*at == '\n') orr__buf_adds(line, "\\n");
-    else orr__buf_addc(line, iscntrl((unsigned char)*at) ? ' ' : *at);
-  }
-  if (!is_plain) orr__buf_addc(line, '"');
+static void say(orr__daemon *daemon, enum orr__severity severity, const char *message) {
+  orr__log_line line = orr__log_say(severity, message);
+  orr__log_put(daemon->log, &line);
 }
 
-/* Pairs of key and value after msg, NULL at the end. */
-static void tell(const char *level, const char *msg, const char *const *pairs) {
-  orr__buf line;
-  char date[32];
-  orr__buf_init(&line, ORR_PRINT_MAX);
-  orr__iso_format(orr__wall_ms(), date);
-  add_pair(&line, "time", date);
-  add_pair(&line, "level", level);
-  add_pair(&line, "msg", msg);
-  for (; pairs && pairs[0]; pairs += 2) {
-    if (pairs[1]) add_pair(&line, pairs[0], pairs[1]);
-  }
-  orr__buf_addc(&line, '\n');
-  fputs(orr__buf_text(&line), stderr);
-  fflush(stderr);
-  orr__buf_clear(&line);
+void orr__daemon_log(void *arg, const char *json) {
+  orr__daemon *daemon = arg;
+  cJSON *map = cJSON_Parse(json);
+  const char *message = orr__json_word(map, "message");
+  orr__log_line line = orr__log_say(orr__severity_of(orr__json_word(map, "level")), message ? message : "");
+  static const char *const keys[] = {"provider", "backup", "hook"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) orr__log_text(&line, keys[i], orr__json_word(map, keys[i]));
+  const cJSON *result = cJSON_GetObjectItemCaseSensitive(map, "result");
+  if (cJSON_IsNumber(result)) orr__log_number(&line, "result", (int64_t)result->valuedouble);
+  orr__log_put_limited(daemon->log, &line);
+  cJSON_Delete(map);
 }
 
-static void tell_log(void *arg, const char *json) {
-  (void)arg;
-  cJSON *line = cJSON_Parse(json);
-  const char *level = orr__json_word(line, "level"), *message = orr__json_word(line, "message");
-  tell(level ? level : "info", message ? message : "", (const char *const[]){"provider", orr__json_word(line, "provider"), NULL});
-  cJSON_Delete(line);
+static void say_ready(orr__daemon *daemon) {
+  const orr__cli *cli = daemon->cli;
+  char *path = orr__strf("%s/socket", cli->data_dir);
+  orr__log_line line = orr__log_say(ORR_SAY_INFO, "ready");
+  orr__log_text(&line, "version", orr_version());
+  orr__log_number(&line, "pid", getpid());
+  orr__log_text(&line, "data", cli->data_dir);
+  orr__log_text(&line, "socket", path);
+  orr__log_put(daemon->log, &line);
+  free(path);
+  orr__notify_send(daemon->notify, "READY=1\nSTATUS=ready");
 }
 
-/* ---- taking the directory --------------------------------------------------------------------------------- */
-
-/* The first whole line that is a reply, if it has come. */
-static bool find_reply(const orr__buf *in, orr__message *ret_reply) {
-  const char *line = orr__buf_text(in), *end;
-  for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-    orr__message message = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT};
-    if (orr__protocol_read_message(line, (size_t)(end - line), &message, NULL) != 0) continue;
-    if (message.type == ORR_MESSAGE_REPLY) {
-      *ret_reply = message;
-      return true;
-    }
-    orr__message_clear(&message);
-  }
-  return false;
+static void say_failed(orr__daemon *daemon) {
+  orr__log_line line = orr__log_say(ORR_SAY_ERROR, "the database cannot be written any more; mend the cause (disk full?) and start again");
+  orr__log_text(&line, "data", daemon->cli->data_dir);
+  orr__log_put(daemon->log, &line);
 }
 
-/* One request over a fresh connection, for the time before there is a runtime. The reply is owned by the caller;
- * waiting has no limit but the other side's end and a signal. */
-static int ask_holder(const orr__cli *cli, const char *request, orr__message *ret_reply, orr_error *reterr) {
-  int fd = -1;
-  orr__buf in;
-  orr__buf_init(&in, REPLY_LINE_MAX);
-  char *line = orr__protocol_ask(1, request, NULL);
-  int rc = line ? orr__socket_connect(cli->data_dir, &fd, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  if (rc != 0) goto done;
-  /* One short line into an empty socket buffer: it fits or the other side is gone. */
-  if (dprintf(fd, "%s\n", line) < 0) rc = orr__error_errno(reterr, ORR_E_CLOSED, errno, "%s/socket", cli->data_dir);
-  while (rc == 0 && !find_reply(&in, ret_reply)) {
-    char bytes[512];
-    struct pollfd fds[2] = {{fd, POLLIN, 0}, {cli->signal_fd, POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0 && errno == EINTR) continue;
-    if (fds[1].revents && orr__signals_count() > 0) rc = orr__error_set(reterr, ORR_E_CANCELLED, "interrupted");
-    if (rc != 0 || !fds[0].revents) continue;
-    ssize_t n = read(fd, bytes, sizeof bytes);
-    if (n > 0) orr__buf_add(&in, bytes, (size_t)n);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || orr__buf_error(&in))
-      rc = orr__error_set(reterr, ORR_E_CLOSED, "%s/socket: the other side has ended", cli->data_dir);
-  }
-done:
+static bool has_terminal(void) {
+  int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0) close(fd);
-  free(line);
-  orr__buf_clear(&in);
+  return fd >= 0;
+}
+
+/* Turns until there is a reason to end: 0, or the code with which the store has failed. */
+static int turn(orr__daemon *daemon, orr__holder *holder, orr__pulse *pulse) {
+  int failed = 0, hangups = 0;
+  while (orr__signals_count() == 0 && (failed = orr__holder_failed(holder)) == 0) {
+    int64_t wait_ms = orr__pulse_turn(pulse);
+    if (!orr__log_flush(daemon->log) && (wait_ms < 0 || wait_ms > LOG_RETRY_MS)) wait_ms = LOG_RETRY_MS;
+    orr__holder_turn(holder, wait_ms, daemon->cli->signal_fd);
+    if (orr__signals_hangups() > hangups) say(daemon, ORR_SAY_INFO, "SIGHUP: nothing to reload, providers are loaded anew when their files change");
+    hangups = orr__signals_hangups();
+  }
+  return failed;
+}
+
+static int serve(orr__daemon *daemon, orr_error *reterr) {
+  orr__holder *holder = NULL;
+  int rc = orr__daemon_take(daemon, &holder, reterr);
+  if (rc != 0) return rc;
+  orr__error_clear(reterr); /* what the tries before had to say */
+  if (!has_terminal()) orr__signals_spare_hangup();
+  orr__pulse *pulse = orr__pulse_new(daemon, holder);
+  if (!pulse) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  if (pulse) say_ready(daemon);
+  int failed = pulse ? turn(daemon, holder, pulse) : 0;
+  orr__notify_send(daemon->notify, "STOPPING=1\nSTATUS=ending\nEXTEND_TIMEOUT_USEC=%d000", DRAIN_MS + CLOSING_MS);
+  if (failed) say_failed(daemon);
+  else say(daemon, ORR_SAY_INFO, "ending");
+  int64_t start = orr__mono_ms();
+  orr__holder_close(holder, DRAIN_MS, daemon->cli->signal_fd);
+  orr__pulse_free(pulse);
+  orr__log_line line = orr__log_say(ORR_SAY_INFO, "ended");
+  orr__log_number(&line, "ms", orr__mono_ms() - start);
+  orr__log_put(daemon->log, &line);
+  for (int64_t end = orr__mono_ms() + LOG_END_MS; !orr__log_flush(daemon->log) && orr__mono_ms() < end;) usleep(10000);
+  if (failed) rc = orr__error_set(reterr, failed, "the database of %s cannot be written any more", daemon->cli->data_dir);
   return rc;
 }
 
-/* Finds out who holds the directory. REFUSED: another serve, for good. 1: a command that has been asked to hand over.
- * 0: nobody answers; somebody is just opening or closing it. */
-static int talk_to_holder(const orr__cli *cli, bool *has_asked, orr_error *reterr) {
-  orr__message info = {ORR_MESSAGE_REPLY, 0, NULL, ORR_ERROR_INIT}, over = info;
-  int rc = ask_holder(cli, "runtime.info", &info, NULL);
-  if (rc == ORR_E_CANCELLED) return orr__error_set(reterr, rc, "interrupted");
-  bool has_answered = rc == 0 && info.error.code == 0;
-  if (!has_answered) goto done;
-  const cJSON *pid = cJSON_GetObjectItemCaseSensitive(info.data, "pid");
-  if (orr__streq(orr__json_word(info.data, "role"), "serve")) {
-    rc = orr__error_set(reterr, ORR_E_REFUSED, "another `orrery serve` (pid %.0f) holds %s", cJSON_IsNumber(pid) ? pid->valuedouble : 0, cli->data_dir);
-    orr__message_clear(&info);
-    return rc;
-  }
-  char number[24];
-  snprintf(number, sizeof number, "%.0f", cJSON_IsNumber(pid) ? pid->valuedouble : 0);
-  if (!*has_asked) tell("info", "a command holds the data directory; asking it to hand over", (const char *const[]){"pid", number, NULL});
-  *has_asked = true;
-  rc = ask_holder(cli, "runtime.handover", &over, NULL);
-  if (rc == ORR_E_CANCELLED) orr__error_set(reterr, rc, "interrupted");
-done:
-  orr__message_clear(&info);
-  orr__message_clear(&over);
-  return rc == ORR_E_CANCELLED ? rc : has_answered;
+static bool has_color(const orr__cli *cli) {
+  const char *no_color = getenv("NO_COLOR");
+  if (cli->globals.color != ORR_COLOR_AUTO) return cli->globals.color == ORR_COLOR_ALWAYS;
+  return cli->paint.has_bar && !(no_color && *no_color);
 }
 
-static int take(orr__cli *cli, orr__holder **ret_holder, orr_error *reterr) {
-  int64_t end = orr__mono_ms() + ORR_REACH_MS;
-  bool has_asked = false;
-  for (;;) {
-    int rc = orr__holder_open(cli->settings, cli->data_dir, false, tell_log, cli, ret_holder, reterr);
-    if (rc != ORR_E_LOCKED) return rc;
-    rc = talk_to_holder(cli, &has_asked, reterr);
-    if (rc < 0) return rc;
-    /* Its hooks in flight may take long: as long as it answers, it is waited for. */
-    if (rc > 0) end = orr__mono_ms() + ORR_REACH_MS;
-    if (orr__mono_ms() >= end) return ORR_E_LOCKED;
-    struct pollfd stop = {cli->signal_fd, POLLIN, 0};
-    if (poll(&stop, 1, RETRY_MS) > 0 && orr__signals_count() > 0) return orr__error_set(reterr, ORR_E_CANCELLED, "interrupted");
-  }
+/* Why it does not go, where the log is read; before there is one, as every command says it. */
+static int fail(orr__daemon *daemon, orr_error *error) {
+  if (!daemon->log) return orr__cli_fail(daemon->cli, error);
+  int exit_code = daemon->has_rival ? 7 : orr__code_exit(error->code);
+  say(daemon, ORR_SAY_ERROR, orr__error_message(error));
+  orr__notify_send(daemon->notify, "STATUS=%s", orr__error_message(error));
+  if (daemon->cli->globals.is_json) orr__print_failed(error);
+  orr__error_clear(error);
+  return exit_code;
 }
-
-/* ---- serving ---------------------------------------------------------------------------------------------- */
 
 int orr__cli_serve(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
-  orr__holder *holder = NULL;
+  orr__daemon daemon = {.cli = cli};
   int rc = orr__cli_place(cli, "serve", &error);
-  if (rc == 0) rc = take(cli, &holder, &error);
-  if (rc == ORR_E_CANCELLED) {
-    orr__error_clear(&error);
-    return 0; /* ended before it began, as asked */
+  if (rc == 0)
+    rc = orr__log_open(orr__json_word(cli->kept, "format"), orr__json_word(cli->kept, "level"), has_color(cli), &daemon.log, &error);
+  if (rc == 0) {
+    if (orr__notify_open(&daemon.notify, &error) != 0 && daemon.notify) {
+      say(&daemon, ORR_SAY_WARNING, orr__error_message(&error));
+      orr__error_clear(&error);
+    }
+    rc = daemon.notify ? serve(&daemon, &error) : ORR_E_NOMEM;
   }
-  if (rc != 0) {
-    int exit_code = orr__cli_fail(cli, &error);
-    return rc == ORR_E_REFUSED ? 7 : exit_code;
-  }
-  orr__error_clear(&error); /* what the tries before had to say */
-  char pid[24], *path = orr__strf("%s/socket", cli->data_dir);
-  snprintf(pid, sizeof pid, "%d", (int)getpid());
-  tell("info", "ready", (const char *const[]){"version", orr_version(), "pid", pid, "data", cli->data_dir, "socket", path, NULL});
-  free(path);
-  int failed = 0;
-  while (orr__signals_count() == 0 && failed == 0) {
-    orr__holder_turn(holder, -1, cli->signal_fd);
-    failed = orr__holder_failed(holder);
-  }
-  if (failed) tell("error", "the database cannot be written any more; mend the cause (disk full?) and start again", (const char *const[]){"data", cli->data_dir, NULL});
-  else tell("info", "ending", NULL);
-  int64_t start = orr__mono_ms();
-  orr__holder_close(holder, DRAIN_MS, cli->signal_fd);
-  char took[24];
-  snprintf(took, sizeof took, "%lld", (long long)(orr__mono_ms() - start));
-  tell("info", "ended", (const char *const[]){"ms", took, NULL});
-  return failed ? orr__code_exit(failed) : 0;
+  bool is_well = rc == 0 || rc == ORR_E_CANCELLED; /* cancelled: ended before it began, as asked */
+  int exit_code = is_well ? 0 : fail(&daemon, &error);
+  orr__error_clear(&error);
+  orr__notify_free(daemon.notify);
+  orr__log_close(daemon.log);
+  return exit_code;
 }

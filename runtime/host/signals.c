@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 static int pipe_fds[2] = {-1, -1};
-static int counted;
+static int counted, hangups;
+static int spares_hangup;
 
 static void on_signal(int number) {
   int saved = errno;
@@ -41,9 +42,27 @@ int orr__signals_open(int *ret_fd, orr_error *reterr) {
   return 0;
 }
 
-int orr__signals_count(void) {
+static void take(void) {
   char bytes[64];
   ssize_t got;
-  while ((got = read(pipe_fds[0], bytes, sizeof bytes)) > 0) counted += (int)got;
+  while ((got = read(pipe_fds[0], bytes, sizeof bytes)) > 0) {
+    for (ssize_t i = 0; i < got; i++) {
+      if (spares_hangup && bytes[i] == SIGHUP) hangups++;
+      else counted++;
+    }
+  }
+}
+
+int orr__signals_count(void) {
+  take();
   return counted;
+}
+
+void orr__signals_spare_hangup(void) {
+  spares_hangup = 1;
+}
+
+int orr__signals_hangups(void) {
+  take();
+  return hangups;
 }

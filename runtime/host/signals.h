@@ -12,5 +12,8 @@
 int orr__signals_open(int *ret_fd, orr_error *reterr);
 /* How many signals have come so far (the pipe is emptied). A second one means: at once. */
 int orr__signals_count(void);
+/* For a daemon: SIGHUP no longer counts among them but apart, as what it means to daemons. */
+void orr__signals_spare_hangup(void);
+int orr__signals_hangups(void); /* so far */
 
 #endif

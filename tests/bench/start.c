@@ -108,9 +108,9 @@ static void on_reply(void *self, uint64_t request, int code, const char *json, c
 
 static void on_update(void *self, uint64_t request, const char *json) { (void)self, (void)request, (void)json; }
 
-static void on_log(void *self, enum orr__log_level level, const char *provider, const char *message) {
+static void on_log(void *self, enum orr__log_level level, const orr__log_about *about, const char *message) {
   parts *p = self;
-  (void)provider;
+  (void)about;
   if (strcmp(message, "first") == 0) p->first = bench_now();
   if (level >= ORR_LOG_WARNING) bench_note("log: %s", message);
 }

@@ -195,7 +195,7 @@ static inline void rig_update(void *self, uint64_t request, const char *json) {
   (void)request, (void)json;
   r->updates++;
 }
-static inline void rig_log(void *self, enum orr__log_level level, const char *provider, const char *message) { (void)self, (void)level, (void)provider, (void)message; }
+static inline void rig_log(void *self, enum orr__log_level level, const orr__log_about *about, const char *message) { (void)self, (void)level, (void)about, (void)message; }
 static inline void rig_wake(void *arg) { (void)arg; }
 
 static inline void rig_open_core(rig *r) {
