@@ -94,13 +94,13 @@ bool orr__blackouts_hold(const orr__blackouts *blackouts, const orr__zone *zone,
   return true;
 }
 
-int64_t orr__blackouts_next_fire(const orr__blackouts *blackouts, const orr__cron *cron, const orr__zone *zone,
-                                 int64_t anchor_ms, int64_t after_ms) {
+int64_t orr__blackouts_next(const orr__blackouts *blackouts, const orr__cron *cron, const orr__zone *zone,
+                            int64_t anchor_ms, int64_t delay_ms, int64_t after_ms) {
   for (int fires = 0; fires < FIRES_MAX; fires++) {
     int64_t end_ms, at_ms = orr__cron_next(cron, zone, anchor_ms, after_ms);
-    if (at_ms == ORR__CRON_NEVER || !orr__blackouts_hold(blackouts, zone, at_ms, &end_ms)) return at_ms;
+    if (at_ms == ORR__CRON_NEVER || !orr__blackouts_hold(blackouts, zone, at_ms + delay_ms, &end_ms)) return at_ms;
     if (end_ms == INT64_MAX) break;
-    after_ms = end_ms - 1;
+    after_ms = end_ms - delay_ms - 1;
   }
   return ORR__CRON_NEVER;
 }

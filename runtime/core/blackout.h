@@ -35,11 +35,11 @@ void orr__blackouts_free(orr__blackouts *blackouts); /* NULL is fine */
  * there is none within a hundred years. */
 bool orr__blackouts_hold(const orr__blackouts *blackouts, const orr__zone *zone, int64_t at_ms, int64_t *ret_end_ms);
 
-/* The first fire of a schedule strictly after after_ms that no window holds; ORR__CRON_NEVER if there is none (or
- * 10,000 blackouts in a row each held all fires in them): then such a schedule is worth a refusal. What
- * the windows held back on the way is not told; whoever must record it walks with orr__cron_next. */
-int64_t orr__blackouts_next_fire(const orr__blackouts *blackouts, const orr__cron *cron, const orr__zone *zone,
-                                 int64_t anchor_ms, int64_t after_ms);
+/* The first instant of a schedule strictly after after_ms whose fire, which comes delay_ms later, no window holds;
+ * ORR__CRON_NEVER if there is none, or if 10,000 blackouts in a row each held all fires in them: such a schedule is
+ * worth a refusal. What is held back on the way is not told; whoever must record it walks with orr__cron_next. */
+int64_t orr__blackouts_next(const orr__blackouts *blackouts, const orr__cron *cron, const orr__zone *zone,
+                            int64_t anchor_ms, int64_t delay_ms, int64_t after_ms);
 
 /* In English: "on Monday to Friday from 08:00 to 18:00; every day from 22:00 to 02:00 of the next day". Owned; NULL when
  * memory runs out. */

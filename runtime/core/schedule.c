@@ -9,7 +9,6 @@
 
 #define JITTER_MAX_S 86400
 #define DEADLINE_MAX_S (366 * 86400)
-#define HELD_MAX 2000 /* blackouts looked through for an instant that none of them holds */
 
 static const char *const misfire_words[] = { "one", "all", "none", NULL };
 static const char *const overlap_words[] = { "skip", "bufferOne", "allow", NULL };
@@ -61,15 +60,8 @@ bool orr__schedule_is_held(const orr__schedule *schedule, int64_t instant_ms, in
 }
 
 int64_t orr__schedule_instant_free(const orr__schedule *schedule, int64_t after_ms) {
-  int64_t at_ms = after_ms;
-  for (int i = 0; i < HELD_MAX; i++) {
-    int64_t end_ms;
-    at_ms = orr__schedule_instant(schedule, at_ms);
-    if (at_ms == ORR__CRON_NEVER || !orr__schedule_is_held(schedule, at_ms, &end_ms)) return at_ms;
-    if (end_ms == INT64_MAX) return ORR__CRON_NEVER;
-    if (end_ms - schedule->jitter_ms - 1 > at_ms) at_ms = end_ms - schedule->jitter_ms - 1;
-  }
-  return ORR__CRON_NEVER;
+  return orr__blackouts_next(schedule->blackouts, &schedule->cron, schedule->zone, schedule->anchor_ms, schedule->jitter_ms,
+                             after_ms);
 }
 
 int64_t orr__schedule_next(orr__core *core, const orr_backup *backup, int64_t after_ms) {
@@ -180,10 +172,21 @@ int orr__schedule_apply(orr__flow *flow, orr_backup *backup) {
 
 /* ---- described ---------------------------------------------------------------------------------------------- */
 
+char *orr__schedule_meaning(const orr__schedule *schedule) {
+  char *meaning = orr__cron_describe(&schedule->cron);
+  if (!meaning || !schedule->blackouts) return meaning;
+  char *held = orr__blackouts_describe(schedule->blackouts);
+  char *whole = held ? orr__strf("%s, but not %s", meaning, held) : NULL;
+  free(held);
+  free(meaning);
+  return whole;
+}
+
 static void add_warning(void *list, const char *line) { orr__json_append(list, orr__json_new_str(line)); }
 
-void orr__schedule_warnings(const orr__schedule *schedule, orr__json *list) {
+void orr__schedule_warnings(const orr__schedule *schedule, int64_t from_ms, orr__json *list) {
   orr__cron_warn(&schedule->cron, add_warning, list);
+  orr__cron_warn_clock(&schedule->cron, schedule->zone, from_ms, add_warning, list);
 }
 
 static void put_fires(const orr__schedule *schedule, int64_t after_ms, int count, orr__json *out) {
@@ -213,13 +216,13 @@ orr__json *orr__schedule_describe(orr__core *core, const orr_backup *backup, int
   int64_t after_ms = orr__now(core) - schedule.jitter_ms;
   if (after_ms < backup->scheduleCursor) after_ms = backup->scheduleCursor;
   orr__json *out = orr__json_map(), *warnings = orr__json_list();
-  char *meaning = orr__cron_describe(&schedule.cron);
+  char *meaning = orr__schedule_meaning(&schedule);
   if (out) {
     orr__json_put_str(out, "meaning", meaning);
     orr__json_put_str(out, "timeZone", orr__zone_name(schedule.zone));
     put_fires(&schedule, after_ms, count, out);
   }
-  if (warnings) orr__schedule_warnings(&schedule, warnings);
+  if (warnings) orr__schedule_warnings(&schedule, orr__now(core), warnings);
   if (out)
     orr__json_put(out, "warnings", warnings);
   else

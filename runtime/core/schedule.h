@@ -42,8 +42,10 @@ int64_t orr__schedule_instant(const orr__schedule *schedule, int64_t after_ms);
 bool orr__schedule_is_held(const orr__schedule *schedule, int64_t instant_ms, int64_t *ret_end_ms);
 /* The first instant after after_ms that no blackout holds, or ORR__CRON_NEVER. */
 int64_t orr__schedule_instant_free(const orr__schedule *schedule, int64_t after_ms);
-/* Appends what a person should know of the schedule to a list. */
-void orr__schedule_warnings(const orr__schedule *schedule, orr__json *list);
+/* In English, blackouts included, without the zone. Owned; NULL when memory runs out. */
+char *orr__schedule_meaning(const orr__schedule *schedule);
+/* Appends what a person should know of the schedule, in the year after from_ms, to a list. */
+void orr__schedule_warnings(const orr__schedule *schedule, int64_t from_ms, orr__json *list);
 
 /* ---- schedule_plan.c ---------------------------------------------------------------------------------------- */
 

@@ -137,7 +137,7 @@ static void add_coming(const orr__schedule *schedule, orr__json *list, int64_t c
 
 static void add_warnings(const orr__flow *flow, const orr__schedule *schedule, orr__json *list) {
   const orr_backup *backup = flow->graph.backup;
-  orr__schedule_warnings(schedule, list);
+  orr__schedule_warnings(schedule, orr__now(flow->core), list);
   if (backup->scheduleCursor <= orr__now(flow->core)) return;
   char until[32];
   orr__iso_format(backup->scheduleCursor, until);
@@ -156,7 +156,7 @@ static void next_loaded(orr__flow *flow) {
   const orr_backup *backup = flow->graph.backup;
   orr__json *out = orr__json_map(), *next = orr__json_list(), *warnings = orr__json_list();
   if (out && next && warnings) {
-    char *meaning = orr__cron_describe(&schedule.cron);
+    char *meaning = orr__schedule_meaning(&schedule);
     int64_t count = flow->id_at;
     int64_t cursor = backup->paused ? 0 : add_due(flow, &schedule, next, &count);
     if (!backup->paused) add_coming(&schedule, next, cursor, count);

@@ -57,6 +57,16 @@ describe("a schedule", function()
     assert.equal(reply.schedule.next[1], rt:ask("backup.show", { backup = "b" }).nextFireDate)
   end)
 
+  it("tells what its windows leave out, and what the clock does to it", function()
+    local told = rt:ask("schedule.describe", { schedule = "*/30 2 * * *", timeZone = "Europe/Berlin", blackouts = "Thu,Fri; 12-24 08:00-24:00", count = 2 })
+    assert.equal("at 02:00 and 02:30 every day, but not on Thursday and Friday; every year on 24 December from 08:00 to 24:00", told.meaning)
+    assert.same({ (beginning + 2 * 86400 + 3600) * 1000, (beginning + 2 * 86400 + 5400) * 1000 }, told.next)
+    assert.equal(1, #told.warnings)
+    assert.matches("02:00 does not exist on 2026%-03%-29 in Europe/Berlin", told.warnings[1])
+    assert.matches("never fires: every instant of it lies in the blackouts",
+      rt:refused("schedule.describe", { schedule = "0 12 * * *", blackouts = "11:00-13:00" }).message)
+  end)
+
   it("skips a fire while an earlier result still runs, and says so", function()
     rt:provider("slow", support.starts .. "function provider.refreshBackupResult(r) if time.now() > " .. (beginning + 9000) .. "000 then r.status = 'SUCCEEDED' end end")
     rt:create("slow", { schedule = "@hourly" })

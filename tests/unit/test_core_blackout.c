@@ -143,12 +143,12 @@ static void test_blackout__no_end_is_told_where_the_wall_leaves_the_window_on_th
   check("Thu,Sat", "Pacific/Apia", "2011-12-30T09:59:00Z", "2011-12-31T10:00:00Z");
 }
 
-static void check_next(const char *windows, const char *schedule, const char *wanted) {
+static void check_next(const char *windows, const char *schedule, int64_t delay_ms, const char *wanted) {
   orr__blackouts *blackouts = windows ? parse(windows) : NULL;
   orr__zone *zone = zone_named("Europe/Berlin");
   orr__cron cron;
   assert_int_equal(orr__cron_parse(schedule, 0, &cron, NULL), 0);
-  int64_t at = orr__blackouts_next_fire(blackouts, &cron, zone, iso("2026-01-01"), iso("2026-01-05T12:00:00Z"));
+  int64_t at = orr__blackouts_next(blackouts, &cron, zone, iso("2026-01-01"), delay_ms, iso("2026-01-05T12:00:00Z"));
   char got[32] = "-";
   if (at != ORR__CRON_NEVER) orr__iso_format(at, got);
   if (strcmp(got, wanted) != 0) fail_msg("'%s' but '%s': %s, not %s", schedule, windows, got, wanted);
@@ -158,15 +158,19 @@ static void check_next(const char *windows, const char *schedule, const char *wa
 
 static void test_blackout__the_next_fire_is_the_first_that_is_free(void **state) {
   (void)state;
-  check_next(NULL, "0 * * * *", "2026-01-05T13:00:00Z");
-  check_next("08:00-18:00", "0 * * * *", "2026-01-05T17:00:00Z");
-  check_next("Mon-Fri", "0 12 * * *", "2026-01-10T11:00:00Z");
-  check_next("08:00-18:00", "@every 25h", "2026-01-06T05:00:00Z");
-  check_next("08:00-18:00", "0 12 * * *", "-");
-  check_next("00:00-24:00", "*/5 * * * *", "-");
-  check_next("Mon-Fri; Sat,Sun", "*/5 * * * *", "-");
-  check_next("00:00-12:00; 12:00-24:00", "@every 1s", "-");
-  check_next("Tue-Sun; 01-01..02-28; 03-01..12-31", "0 0 * * *", "2044-02-28T23:00:00Z");
+  check_next(NULL, "0 * * * *", 0, "2026-01-05T13:00:00Z");
+  check_next("08:00-18:00", "0 * * * *", 0, "2026-01-05T17:00:00Z");
+  check_next("Mon-Fri", "0 12 * * *", 0, "2026-01-10T11:00:00Z");
+  check_next("08:00-18:00", "0 * * * *", 30 * MINUTE, "2026-01-05T17:00:00Z");
+  check_next("18:15-18:45", "0 18 * * *", 30 * MINUTE, "-");
+  check_next("Mon 18:15-18:45", "0 18 * * *", 30 * MINUTE, "2026-01-06T17:00:00Z");
+  check_next("17:00-18:20", "0 18 * * *", 30 * MINUTE, "2026-01-05T17:00:00Z");
+  check_next("08:00-18:00", "@every 25h", 0, "2026-01-06T05:00:00Z");
+  check_next("08:00-18:00", "0 12 * * *", 0, "-");
+  check_next("00:00-24:00", "*/5 * * * *", 0, "-");
+  check_next("Mon-Fri; Sat,Sun", "*/5 * * * *", 0, "-");
+  check_next("00:00-12:00; 12:00-24:00", "@every 1s", 0, "-");
+  check_next("Tue-Sun; 01-01..02-28; 03-01..12-31", "0 0 * * *", 0, "2044-02-28T23:00:00Z");
 }
 
 static void check_text(const char *text, const char *wanted) {
