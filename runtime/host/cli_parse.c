@@ -228,6 +228,15 @@ static int put_assigned(orr__cli *cli, const given *option, const char *key, boo
   return orr__set_assign(map, option->value, stdin_taken, reterr);
 }
 
+/* Two flags may be opposite words for one thing: --enable, --disable. */
+static int put_flag(orr__cli *cli, const given *option, const char *key, orr_error *reterr) {
+  const cJSON *said = cJSON_GetObjectItemCaseSensitive(cli->args, key + strspn(key, "-"));
+  bool is_on = key[0] != '-';
+  if (cJSON_IsBool(said) && cJSON_IsTrue(said) != is_on)
+    return orr__error_field(reterr, option->info->name, "contradicts another option");
+  return put(cli, key, cJSON_CreateBool(is_on), reterr);
+}
+
 static int put_many(orr__cli *cli, const given *option, const char *key, orr_error *reterr) {
   cJSON *list = cJSON_GetObjectItemCaseSensitive(cli->args, key);
   if (!orr__utf8_valid(option->value, strlen(option->value))) return orr__error_field(reterr, option->info->name, "is not UTF-8");
@@ -254,7 +263,7 @@ static int put_options(orr__cli *cli, const words *w, orr_error *reterr) {
     int one = 0;
     if (!find_slot(cli->command, option->info->name, &slot)) continue; /* refused before */
     switch (option->info->kind) {
-      case ORR_OPTION_FLAG: one = put(cli, slot.key, cJSON_CreateBool(slot.key[0] != '-'), reterr); break;
+      case ORR_OPTION_FLAG: one = put_flag(cli, option, slot.key, reterr); break;
       case ORR_OPTION_TEXT: one = put_text(cli, option->info->name, slot.key, option->value, reterr); break;
       case ORR_OPTION_NUMBER: one = put_number(cli, option, slot.key, reterr); break;
       case ORR_OPTION_COUNT: one = put_count(cli, option, slot.key, reterr); break;

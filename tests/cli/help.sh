@@ -33,7 +33,7 @@ ok "nothing of that has opened a data directory" test ! -e "$data"
 # The providers of the examples, as far as the examples need them.
 for code in archive restic; do
   sed "s/code = \"nap\", name = \"Nap\"/code = \"$code\", name = \"Stand-in\", connectionOptionTypes = { { fieldName = \"repository\", inputType = \"text\" } }/
-    s/required = true/defaultValue = 0.3/; s/{ fieldName = \"ends\", inputType = \"text\" },/&{ fieldName = \"path\", inputType = \"text\" }, { fieldName = \"target\", inputType = \"text\" },/" \
+    s/required = true/defaultValue = 0.3/; s/{ fieldName = \"ends\", inputType = \"text\" },/&{ fieldName = \"path\", inputType = \"text\" }, { fieldName = \"target\", inputType = \"text\" }, { fieldName = \"exclude\", inputType = \"text\" },/" \
     providers/nap.lua >providers/$code.lua
 done
 cp providers/nap.lua my-provider.lua

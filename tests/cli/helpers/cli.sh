@@ -38,6 +38,8 @@ end
 
 function provider.deleteBackupResult() return true end
 
+function provider.testConnection() return true end
+
 function provider.extractBackup(backupResult, opts)
   fs.write(opts.destination, "slept well")
   return ServiceResponse.success { path = opts.destination, sizeInBytes = 10 }
