@@ -223,6 +223,8 @@ orr__json *orr__schedule_describe(orr__core *core, const orr_backup *backup, int
     put_fires(&schedule, after_ms, count, out);
   }
   if (warnings) orr__schedule_warnings(&schedule, orr__now(core), warnings);
+  if (warnings && schedule.cron.picked && backup->id == 0)
+    add_warning(warnings, "H picks by the Backup's uuid: a Backup has times of its own, not these");
   if (out)
     orr__json_put(out, "warnings", warnings);
   else

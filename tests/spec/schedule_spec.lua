@@ -63,6 +63,8 @@ describe("a schedule", function()
     assert.same({ (beginning + 2 * 86400 + 3600) * 1000, (beginning + 2 * 86400 + 5400) * 1000 }, told.next)
     assert.equal(1, #told.warnings)
     assert.matches("02:00 does not exist on 2026%-03%-29 in Europe/Berlin", told.warnings[1])
+    assert.matches("H picks by the Backup's uuid", rt:ask("schedule.describe", { schedule = "H 2 * * *" }).warnings[1])
+    assert.equal(0, #rt:ask("backup.create", { name = "b", provider = "p", schedule = "H 2 * * *" }).schedule.warnings)
     assert.matches("never fires: every instant of it lies in the blackouts",
       rt:refused("schedule.describe", { schedule = "0 12 * * *", blackouts = "11:00-13:00" }).message)
   end)
