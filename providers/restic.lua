@@ -115,6 +115,15 @@ function provider.validateBackup(backup, config, opts)
   return { success = next(errors) == nil, errors = errors }
 end
 
+-- Opens the repository and reads its configuration, which is sealed with the password.
+function provider.testConnection(connection)
+  local output, why, word = run(connection, true, "cat", "config", "--no-lock")
+  if word == "missing" then return false, why .. " (the first backup makes it; if it should be there: is it mounted?)" end
+  if not output then return false, why end
+  local config = json.decode(output) or {}
+  return ServiceResponse.success({ id = config.id, version = config.version }, "the repository " .. tostring(config.id):sub(1, 10) .. " opens with this password")
+end
+
 function provider.prepareExecuteBackup(backup)
   local path, connection = backup:getConfigProperty("path"), backup.connection
   if not fs.exists(path) then return false, path .. " does not exist" end

@@ -8,6 +8,10 @@ snapshots() { vault snapshots --json | grep -o '"short_id"' | wc -l; }
 run connection add vault --provider restic --set repository="$repository"
 ok "the password is required" complains "password: "
 o connection add vault --provider restic --set repository="$repository" --set password=@password >/dev/null
+run connection test vault
+ok "a repository that is not there yet: exit 1" exits 1
+ok "which says that the first backup makes it" complains "the first backup makes it"
+ok "and testing has not made it" test ! -e "$repository"
 run backup create docs --provider restic --set path="$PWD/source"
 ok "a connection is needed" complains "needs a connection"
 run backup create docs --provider restic --connection vault --set path="$PWD/nothing"
@@ -29,6 +33,12 @@ ok "it is tagged with the result's uuid" is "$(vault snapshots --json --tag "$id
 ok "nothing is marked sent: jobs can be started again" is "$(field sentDate)" null
 ok "the password is in no file" not grep -rqs "correct horse" data
 ok "progress is kept in the job's own output" says '"job":"backup-1"'
+
+run connection test vault --json
+ok "then the connection works" exits 0
+number=$(vault cat config | grep -o '"id": "[0-9a-f]*"' | cut -d'"' -f4)
+ok "and tells the repository's id" says "\"id\":\"${number:-none}\""
+ok "testing leaves no lock" is "$(ls "$repository/locks" | wc -l)" 0
 
 run result extract "$id" --to there/ --json
 ok "restored into a folder, it is the source" same source there
@@ -80,6 +90,8 @@ mv away repository
 echo other words >wrong
 o connection add wrong --provider restic --set repository="$repository" --set password=@wrong >/dev/null
 o backup create wrong --provider restic --connection wrong --set path="$PWD/source" >/dev/null
+run connection test wrong
+ok "a wrong password does not pass the test" complains "wrong password for the repository $repository"
 run backup run wrong --wait --json
 ok "a wrong password: FAILED" ended FAILED
 ok "which says so" is "$(field errorMessage)" "wrong password for the repository $repository"
@@ -87,6 +99,9 @@ ok "exit 1" exits 1
 ok "nothing was started" is "$(ls data/jobs | grep -c "$(field uuid)")" 0
 o connection add refused --provider restic --set repository="rest:http://me:hush-hush@127.0.0.1:1/x" --set password=@wrong --set environment="RESTIC_CACHE_DIR=$PWD/cache" >/dev/null
 o backup create refused --provider restic --connection refused --set path="$PWD/source" >/dev/null
+run connection test refused
+ok "nor does a server that refuses" exits 1
+ok "without the password in the location" not complains hush-hush
 run backup run refused --wait --json
 ok "a server that refuses: FAILED" ended FAILED
 ok "which says so" says "connection refused"
