@@ -131,6 +131,7 @@ struct orr__core {
   orr__wheel *fires;                 /* Backup id -> wall ms of the next fire */
   orr__wheel *looks;                 /* Backup id -> mono ms: looked at again then, for another reason */
   orr__map ends;                     /* Backup ids whose schedule waits for the end of a result */
+  bool is_rearm_due;                 /* a Backup found no place in a wheel: all are gone through again */
   int64_t zones_mono_ms;             /* when the zones' files were looked at last */
   orr__wheel *sweeps;                /* Backup id -> wall ms of the next pass of retention */
   size_t sweep_count;                /* passes going on */
@@ -219,8 +220,8 @@ void orr__flow_write_backup(orr__flow *flow, orr__tx *tx); /* of a result that g
 
 void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* The same with data for programs (taken; NULL: none). */
-void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+/* The same with data for programs (taken). For what must not be lost: NOMEM if it could not be written. */
+int orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
                           const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* result.ended, with the provider and how long it took. */
 void orr__flow_ended_event(orr__flow *flow, orr__tx *tx, const char *level, const char *format, ...)
@@ -319,10 +320,10 @@ bool orr__draft_is_at_work(const orr__core *core, const orr_op *op); /* its crea
 int orr__schedule_apply(orr__flow *flow, orr_backup *backup);
 /* The Backup is about to be written into tx. If its schedule is new, or another one than `previous` has (NULL: it is being
  * created), or goes on after a pause, it counts from now, and what still waited to fire is recorded as skipped. tx gets a guard
- * then: CONFLICT if the schedule has fired since `previous` was read, which is to be read again. */
-void orr__schedule_begin(orr__flow *flow, orr__tx *tx, orr_backup *backup, const orr_backup *previous);
+ * then: CONFLICT if the schedule has fired since `previous` was read, which is to be read again. 0 or NOMEM. */
+int orr__schedule_begin(orr__flow *flow, orr__tx *tx, orr_backup *backup, const orr_backup *previous);
 /* It is about to be paused: the same for what still waited. */
-void orr__schedule_halt(orr__flow *flow, orr__tx *tx, orr_backup *backup);
+int orr__schedule_halt(orr__flow *flow, orr__tx *tx, orr_backup *backup);
 void orr__schedule_arm(orr__core *core, const orr_backup *backup); /* in, or out where it does not fire */
 void orr__schedule_disarm(orr__core *core, int64_t backup_id);
 void orr__schedule_start(orr__core *core); /* arms all there are, a page at a time */

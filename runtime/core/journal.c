@@ -30,24 +30,25 @@ static orr_event_row *event_new(orr__flow *flow, const char *kind, const char *l
   return row;
 }
 
-/* Takes data. */
-static void write_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+/* Takes data. 0 or NOMEM. */
+static int write_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
                         const char *message) {
   orr_event_row *row = event_new(flow, kind, level, message);
   orr__object **events = row ? realloc(flow->events, (flow->event_count + 1) * sizeof *events) : NULL;
-  if (row && data) orr__object_set_map(&row->head, ORR_F_event_data, data);
+  int code = row && data ? orr__object_set_map(&row->head, ORR_F_event_data, data) : 0;
   orr__json_free(data);
-  if (!events) { /* an event lost to memory is no reason to lose what it tells of */
+  if (events) flow->events = events;
+  if (!events || !row->message) {
     orr__object_free((orr__object *)row);
-    return;
+    return ORR_E_NOMEM;
   }
-  flow->events = events;
   flow->events[flow->event_count++] = &row->head;
   orr__tx_insert(tx, &row->head);
   if (++flow->core->events_since_prune >= 1000) {
     flow->core->events_since_prune = 0;
     orr__tx_prune(tx, ORR_M_event, row->id - ORR_EVENTS_KEPT);
   }
+  return code;
 }
 
 void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, const char *format, ...) {
@@ -56,17 +57,17 @@ void orr__flow_event(orr__flow *flow, orr__tx *tx, const char *kind, const char 
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  write_event(flow, tx, kind, level, NULL, message);
+  write_event(flow, tx, kind, level, NULL, message); /* an event lost to memory is no reason to lose what it tells of */
 }
 
-void orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
-                          const char *format, ...) {
+int orr__flow_event_data(orr__flow *flow, orr__tx *tx, const char *kind, const char *level, orr__json *data,
+                         const char *format, ...) {
   char message[1024];
   va_list args;
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  write_event(flow, tx, kind, level, data, message);
+  return data ? write_event(flow, tx, kind, level, data, message) : ORR_E_NOMEM;
 }
 
 void orr__flow_ended_event(orr__flow *flow, orr__tx *tx, const char *level, const char *format, ...) {

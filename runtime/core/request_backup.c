@@ -211,7 +211,13 @@ static void pause_loaded(orr__flow *flow) {
   int64_t now = orr__now(flow->core);
   bool pauses = flow->id_at == 1;
   orr__tx *tx = orr__flow_tx(flow);
-  if (pauses) orr__schedule_halt(flow, tx, backup);
+  flow->code = pauses ? orr__schedule_halt(flow, tx, backup) : 0;
+  if (flow->code) {
+    orr__tx_free(tx);
+    orr__error_set(&flow->error, flow->code, "out of memory");
+    orr__flow_abandon(flow);
+    return;
+  }
   orr__set_int(o, ORR_F_backup_updatedDate, now);
   if (!pauses && backup->paused) { /* what lies behind is not made up for: it was meant not to fire */
     orr__set_int(o, ORR_F_backup_scheduleCursor, now);

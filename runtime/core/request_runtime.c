@@ -67,6 +67,8 @@ static orr__json *backups_in_attention(orr__flow *flow, int slot) {
     orr__json_put_str(map, "name", backup->name);
     orr__json_put_str(map, "providerCode", backup->providerCode);
     orr__json_put_str(map, "attention", backup->attention);
+    orr__json_put_str(map, "schedule", backup->schedule);
+    orr__json_put_str(map, "timeZone", backup->timeZone);
     orr__json_append(list, map);
   }
   return list;
@@ -137,7 +139,8 @@ void orr__request_status(orr__flow *flow) {
                                    .order_field = ORR_F_backup_name,
                                    .limit = 100,
                                    .fields = ORR_BIT(ORR_F_backup_name) | ORR_BIT(ORR_F_backup_providerCode) |
-                                             ORR_BIT(ORR_F_backup_attention) });
+                                             ORR_BIT(ORR_F_backup_attention) | ORR_BIT(ORR_F_backup_schedule) |
+                                             ORR_BIT(ORR_F_backup_timeZone) });
   orr__flow_submit(flow, tx, status_read);
 }
 

@@ -115,7 +115,7 @@ void orr__schedule_look(orr__core *core, int64_t backup_id, int64_t wait_ms);
 void orr__schedule_fire(orr__core *core, int64_t backup_id); /* looks now: a flow of its own */
 /* What the transaction is built on: the cursor and what goes with it are as they were read. */
 void orr__schedule_guard(orr__tx *tx, const orr_backup *backup);
-/* The events of a plan's skips. who: who asked for that, or NULL. */
-void orr__schedule_record(orr__flow *flow, orr__tx *tx, const orr__plan *plan, const char *who);
+/* The events of a plan's skips. who: who asked for that, or NULL. 0 or NOMEM. */
+int orr__schedule_record(orr__flow *flow, orr__tx *tx, const orr__plan *plan, const char *who);
 
 #endif

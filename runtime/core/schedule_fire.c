@@ -26,7 +26,7 @@ static const char *const why_skipped[ORR_SKIP_COUNT] = {
   [ORR_SKIP_REQUESTED] = "asked for",
 };
 
-static void record_run(orr__flow *flow, orr__tx *tx, const orr__skip_run *run, const char *who) {
+static int record_run(orr__flow *flow, orr__tx *tx, const orr__skip_run *run, const char *who) {
   char first[32], last[32], until[32];
   bool is_ordinary = run->reason == ORR_SKIP_BLACKOUT || run->reason >= ORR_SKIP_PAUSED;
   bool is_asked = run->reason == ORR_SKIP_REQUESTED && who;
@@ -47,19 +47,22 @@ static void record_run(orr__flow *flow, orr__tx *tx, const orr__skip_run *run, c
                   ? orr__strf("%s until %s", why_skipped[run->reason], until)
                   : orr__strdup(why_skipped[run->reason]);
   const char *level = is_ordinary ? "info" : "warning";
-  if (run->reason == ORR_SKIP_MISSED)
-    orr__flow_event_data(flow, tx, "schedule.skipped", level, data, "%lld earlier fire%s skipped: %s, from %s to %s",
-                         (long long)run->count, run->count == 1 ? "" : "s", why ? why : "", first, last);
-  else if (run->count == 1)
-    orr__flow_event_data(flow, tx, "schedule.skipped", level, data, "%s skipped: %s", first, why ? why : "");
-  else
-    orr__flow_event_data(flow, tx, "schedule.skipped", level, data, "%lld fires from %s to %s skipped: %s",
-                         (long long)run->count, first, last, why ? why : "");
+  char *message = run->reason == ORR_SKIP_MISSED
+                      ? orr__strf("%lld earlier fire%s skipped: %s, from %s to %s", (long long)run->count,
+                                  run->count == 1 ? "" : "s", why ? why : "", first, last)
+                  : run->count == 1 ? orr__strf("%s skipped: %s", first, why ? why : "")
+                                    : orr__strf("%lld fires from %s to %s skipped: %s", (long long)run->count, first,
+                                                last, why ? why : "");
+  int code = orr__flow_event_data(flow, tx, "schedule.skipped", level, data, "%s", message ? message : "");
+  free(message);
   free(why);
+  return code;
 }
 
-void orr__schedule_record(orr__flow *flow, orr__tx *tx, const orr__plan *plan, const char *who) {
-  for (size_t i = 0; i < plan->run_count; i++) record_run(flow, tx, &plan->runs[i], who);
+int orr__schedule_record(orr__flow *flow, orr__tx *tx, const orr__plan *plan, const char *who) {
+  int code = 0;
+  for (size_t i = 0; i < plan->run_count && !code; i++) code = record_run(flow, tx, &plan->runs[i], who);
+  return code;
 }
 
 void orr__schedule_guard(orr__tx *tx, const orr_backup *backup) {
@@ -78,7 +81,7 @@ static bool is_ours(const char *attention) {
 }
 
 /* Nobody can tell which instants there were. */
-static void drop_unknown(orr__flow *flow, orr__tx *tx, const orr_backup *old, enum orr__skip reason) {
+static int drop_unknown(orr__flow *flow, orr__tx *tx, const orr_backup *old, enum orr__skip reason) {
   char since[32];
   orr__json *data = orr__json_map();
   orr__iso_format(old->scheduleCursor, since);
@@ -87,57 +90,55 @@ static void drop_unknown(orr__flow *flow, orr__tx *tx, const orr_backup *old, en
     orr__json_put_int(data, "after", old->scheduleCursor);
     orr__json_put_int(data, "until", orr__now(flow->core));
   }
-  orr__flow_event_data(flow, tx, "schedule.skipped", "warning", data, "what was due since %s is skipped: %s", since,
-                       why_skipped[reason]);
+  return orr__flow_event_data(flow, tx, "schedule.skipped", "warning", data, "what was due since %s is skipped: %s", since,
+                              why_skipped[reason]);
 }
 
-/* Records what of the old schedule has not fired and will not. Returns the cursor behind it. */
-static int64_t drop(orr__flow *flow, orr__tx *tx, const orr_backup *old, enum orr__skip reason) {
+/* Records what of the old schedule has not fired and will not; the cursor goes behind it. 0 or NOMEM. */
+static int drop(orr__flow *flow, orr__tx *tx, const orr_backup *old, enum orr__skip reason, orr_backup *backup) {
   orr__schedule schedule;
   orr__plan plan;
-  int64_t now = orr__now(flow->core), cursor = old->scheduleCursor;
-  if (orr__schedule_open(flow->core, old, &schedule, NULL)) {
-    drop_unknown(flow, tx, old, reason);
-    return now > cursor ? now : cursor;
+  int64_t now = orr__now(flow->core);
+  int code = orr__schedule_open(flow->core, old, &schedule, NULL);
+  if (code == ORR_E_NOMEM) return code;
+  if (code) {
+    plan.cursor_ms = now > old->scheduleCursor ? now : old->scheduleCursor;
+    code = drop_unknown(flow, tx, old, reason);
+  } else {
+    code = orr__plan_drop(&schedule, old->scheduleCursor, now, reason, &plan);
+    if (!code && orr__object_has(&old->head, ORR_F_backup_bufferedDate))
+      code = orr__plan_skip_buffered(&plan, reason, old->bufferedDate);
+    if (!code) code = orr__schedule_record(flow, tx, &plan, NULL);
+    orr__plan_clear(&plan);
+    orr__schedule_close(&schedule);
   }
-  int code = orr__plan_drop(&schedule, cursor, now, reason, &plan);
-  if (!code && orr__object_has(&old->head, ORR_F_backup_bufferedDate))
-    code = orr__plan_skip_buffered(&plan, reason, old->bufferedDate);
-  if (code)
-    drop_unknown(flow, tx, old, reason);
-  else
-    orr__schedule_record(flow, tx, &plan, NULL);
-  cursor = plan.cursor_ms;
-  orr__plan_clear(&plan);
-  orr__schedule_close(&schedule);
-  return cursor;
-}
-
-void orr__schedule_halt(orr__flow *flow, orr__tx *tx, orr_backup *backup) {
-  orr__schedule_guard(tx, backup);
-  if (backup->paused) return;
-  orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, drop(flow, tx, backup, ORR_SKIP_PAUSED));
+  if (backup->schedule) orr__set_int(&backup->head, ORR_F_backup_scheduleCursor, plan.cursor_ms);
   orr__unset(&backup->head, ORR_F_backup_bufferedDate);
+  return code;
 }
 
-void orr__schedule_begin(orr__flow *flow, orr__tx *tx, orr_backup *backup, const orr_backup *previous) {
+int orr__schedule_halt(orr__flow *flow, orr__tx *tx, orr_backup *backup) {
+  orr__schedule_guard(tx, backup);
+  return backup->paused ? 0 : drop(flow, tx, backup, ORR_SKIP_PAUSED, backup);
+}
+
+int orr__schedule_begin(orr__flow *flow, orr__tx *tx, orr_backup *backup, const orr_backup *previous) {
   orr__object *o = &backup->head;
   int64_t now = orr__now(flow->core);
   bool had = previous && previous->schedule, has = backup->schedule, was_on = had && !previous->paused;
   bool is_new = !had || !has || !orr__streq(previous->schedule, backup->schedule) ||
                 !orr__streq(previous->timeZone, backup->timeZone);
   bool is_well = !had || !is_ours(previous->attention); /* else what is due since then is for the new one to see to */
-  if ((!had && !has) || (has && !is_new && was_on == !backup->paused)) return;
+  int code = 0;
+  if ((!had && !has) || (has && !is_new && was_on == !backup->paused)) return 0;
   if (had) orr__schedule_guard(tx, previous);
   if (is_new && is_ours(backup->attention)) orr__unset(o, ORR_F_backup_attention);
-  if (was_on && (is_well || !has || backup->paused)) {
-    int64_t cursor = drop(flow, tx, previous, is_new ? ORR_SKIP_CHANGED : ORR_SKIP_PAUSED);
-    orr__unset(o, ORR_F_backup_bufferedDate);
-    if (has) orr__set_int(o, ORR_F_backup_scheduleCursor, cursor);
-  }
-  if (!has || (was_on && !is_well) || (was_on && !is_new)) return;
+  if (was_on && (is_well || !has || backup->paused))
+    code = drop(flow, tx, previous, is_new ? ORR_SKIP_CHANGED : ORR_SKIP_PAUSED, backup);
+  if (!has || (was_on && (!is_well || !is_new))) return code;
   orr__set_int(o, ORR_F_backup_scheduleAnchor, now);
   orr__set_int(o, ORR_F_backup_scheduleCursor, now);
+  return code;
 }
 
 /* ---- afterwards --------------------------------------------------------------------------------------------- */
@@ -272,17 +273,16 @@ static void carry_out(orr__flow *flow, const orr__plan *plan) {
   }
   orr__tx_update(tx, o, o->dirty & ours);
   orr__object_clean(o);
-  orr__schedule_record(flow, tx, plan, NULL);
-  if (plan->fire_ms >= 0) {
-    if (orr__run_prepare(flow, "schedule", NULL, plan->fire_ms) ||
-        !orr__flow_try(flow, orr__result_key(flow->graph.result->id))) {
-      orr__tx_free(tx);
-      orr__flow_hush(flow);
-      again(flow);
-      return;
-    }
-    orr__run_insert(flow, tx);
+  bool is_fire = plan->fire_ms >= 0;
+  int code = orr__schedule_record(flow, tx, plan, NULL);
+  if (!code && is_fire) code = orr__run_prepare(flow, "schedule", NULL, plan->fire_ms);
+  if (code || (is_fire && !orr__flow_try(flow, orr__result_key(flow->graph.result->id)))) { /* no memory */
+    orr__tx_free(tx);
+    orr__flow_hush(flow);
+    again(flow);
+    return;
   }
+  if (is_fire) orr__run_insert(flow, tx);
   orr__flow_submit(flow, tx, fired);
 }
 

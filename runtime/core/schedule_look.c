@@ -266,7 +266,13 @@ static void write_skip(orr__flow *flow, const orr__plan *plan) {
   if (plan->buffered_ms < 0) orr__unset(o, ORR_F_backup_bufferedDate);
   orr__tx_update(tx, o, o->dirty);
   orr__object_clean(o);
-  orr__schedule_record(flow, tx, plan, orr__resolver(flow));
+  flow->code = orr__schedule_record(flow, tx, plan, orr__resolver(flow));
+  if (flow->code) {
+    orr__tx_free(tx);
+    orr__error_set(&flow->error, flow->code, "out of memory");
+    orr__flow_abandon(flow);
+    return;
+  }
   orr__json_free(flow->out);
   flow->out = view_skipped(backup, plan);
   orr__flow_submit(flow, tx, skip_written);

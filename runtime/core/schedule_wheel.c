@@ -17,7 +17,8 @@
 static void arm_timer(orr__core *core) {
   int64_t fire = orr__wheel_next_ms(core->fires), look = orr__wheel_next_ms(core->looks);
   int64_t mono = orr__loop_mono_ms(core->loop), wait = WAIT_MAX_MS;
-  if ((fire == INT64_MAX && look == INT64_MAX) || core->is_draining) {
+  bool is_empty = fire == INT64_MAX && look == INT64_MAX && !core->is_rearm_due;
+  if (is_empty || core->is_draining) {
     orr__timer_stop(core->loop, &core->fire_timer);
     return;
   }
@@ -29,12 +30,12 @@ static void arm_timer(orr__core *core) {
 }
 
 void orr__schedule_wake(orr__core *core, int64_t backup_id, int64_t wall_ms) {
-  orr__wheel_set(core->fires, (uint64_t)backup_id, wall_ms);
+  if (orr__wheel_set(core->fires, (uint64_t)backup_id, wall_ms)) core->is_rearm_due = true;
   arm_timer(core);
 }
 
 void orr__schedule_look(orr__core *core, int64_t backup_id, int64_t wait_ms) {
-  orr__wheel_set(core->looks, (uint64_t)backup_id, orr__loop_mono_ms(core->loop) + wait_ms);
+  if (orr__wheel_set(core->looks, (uint64_t)backup_id, orr__loop_mono_ms(core->loop) + wait_ms)) core->is_rearm_due = true;
   arm_timer(core);
 }
 
@@ -108,14 +109,18 @@ static void read_page(orr__flow *flow) {
 void orr__schedule_start(orr__core *core) {
   orr__flow *flow = orr__flow_new(core);
   core->zones_mono_ms = orr__loop_mono_ms(core->loop);
-  if (flow) read_page(flow);
+  core->is_rearm_due = flow == NULL;
+  if (flow)
+    read_page(flow);
+  else
+    arm_timer(core);
 }
 
 /* An updated tzdata: other instants, zones that are gone, zones that are back. */
 static void look_at_zones(orr__core *core) {
-  if (orr__loop_mono_ms(core->loop) - core->zones_mono_ms < ZONES_EVERY_MS) return;
-  core->zones_mono_ms = orr__loop_mono_ms(core->loop);
-  if (orr__zones_refresh(core->zones)) orr__schedule_start(core);
+  bool is_time = orr__loop_mono_ms(core->loop) - core->zones_mono_ms >= ZONES_EVERY_MS;
+  if (is_time) core->zones_mono_ms = orr__loop_mono_ms(core->loop);
+  if (core->is_rearm_due || (is_time && orr__zones_refresh(core->zones))) orr__schedule_start(core);
 }
 
 /* ---- the timer ---------------------------------------------------------------------------------------------- */

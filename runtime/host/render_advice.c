@@ -30,14 +30,28 @@ static bool is_backup(const cJSON *subject) {
   return orr__json_word(subject, "name") && !orr__json_word(subject, "backupName") && orr__json_word(subject, "attention");
 }
 
+/* The same for Backups: what to know, and the command, the Backup's name in its midst. */
+static const struct {
+  const char *attention, *what, *before, *after;
+} FIRST_BACKUP[] = {
+    {"unknown_update", "see how {name} is outside, then run its last update again, or to have it there as it is stored", "update ", ""},
+    {"zone_missing", "the time zone {timeZone} of {name} is not there any more, what is due waits; install tzdata, or", "update ", " --tz ZONE"},
+    {"schedule_unusable", "the schedule of {name} cannot be used, what is due waits; give it another", "update ", " --schedule CRON"},
+    {"provider_missing", "bring back the provider {providerCode}, what is due waits for it", "show ", ""},
+};
+
 static void advise_backup(orr__buf *out, const cJSON *backup) {
   const char *attention = orr__json_word(backup, "attention"), *name = orr__json_word(backup, "name");
-  bool is_update = orr__streq(attention, "unknown_update");
-  orr__said(out, is_update ? "  {attention}: see how {name} is outside, then run its last update again, or to have it there as it is "
-                             "stored: orrery backup update "
-                           : "  {attention}: orrery backup show ",
-            backup, 0);
-  orr__buf_addf(out, "%s\n", is_plain(name) ? name : "NAME");
+  const char *before = "show ", *after = "";
+  orr__said(out, "  {attention}: ", backup, 0);
+  for (size_t i = 0; i < sizeof FIRST_BACKUP / sizeof *FIRST_BACKUP; i++) {
+    if (!orr__streq(FIRST_BACKUP[i].attention, attention)) continue;
+    orr__said(out, FIRST_BACKUP[i].what, backup, 0);
+    orr__buf_adds(out, ": ");
+    before = FIRST_BACKUP[i].before;
+    after = FIRST_BACKUP[i].after;
+  }
+  orr__buf_addf(out, "orrery backup %s%s%s\n", before, is_plain(name) ? name : "NAME", after);
 }
 
 void orr__advice(orr__buf *out, const cJSON *result) {
