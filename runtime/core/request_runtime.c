@@ -84,13 +84,16 @@ static void status_read(orr__flow *flow) {
   put_runtime(core, out);
   orr__json_put_int(out, "startedDate", core->started_ms);
   orr__json_put_int(out, "backups", orr__tx_number(flow->tx, flow->slot));
-  orr__json *results = orr__json_map(), *attention = orr__json_list();
+  orr__json *results = orr__json_map(), *attention = orr__json_list(), *undeleted = orr__json_list();
   for (unsigned i = 0; results && orr__status_at(i); i++)
     orr__json_put_int(results, orr__status_at(i), orr__tx_number(flow->tx, flow->slot2 + (int)i));
   for (size_t i = 0; attention && i < orr__tx_rows(flow->tx, flow->slot3); i++)
     orr__json_append(attention, orr__view(orr__tx_row(flow->tx, flow->slot3, i)));
   orr__json_put(out, "results", results);
   orr__json_put(out, "attention", attention);
+  for (size_t i = 0; undeleted && i < orr__tx_rows(flow->tx, (int)flow->id_at); i++)
+    orr__json_append(undeleted, orr__view(orr__tx_row(flow->tx, (int)flow->id_at, i)));
+  orr__json_put(out, "undeleted", undeleted);
   orr__json_put_int(out, "schedules", orr__tx_number(flow->tx, flow->slot4));
   orr__json_put_int(out, "due", (int64_t)orr__wheel_len(core->due));
   orr__json_put_int(out, "waiting", (int64_t)orr__slots_waiting(core->slots));
@@ -131,6 +134,10 @@ void orr__request_status(orr__flow *flow) {
                                                  .limit = 100 });
   flow->slot4 = orr__tx_count(
       tx, &(orr__query){ .model = ORR_M_backup, .where = &schedule, .where_count = 1, .order_field = -1 });
+  orr__where undeleted = { .field = ORR_F_result_deleteDate, .compare = ORR_IS_SET };
+  flow->id_at = (size_t)orr__tx_query(
+      tx, &(orr__query){
+              .model = ORR_M_result, .where = &undeleted, .where_count = 1, .order_field = -1, .limit = 100 });
   flow->id = orr__drafts_read(tx, NULL);
   orr__where unwell = { .field = ORR_F_backup_attention, .compare = ORR_IS_SET };
   orr__tx_query(tx, &(orr__query){ .model = ORR_M_backup, /* in the slot after the drafts' */

@@ -70,6 +70,7 @@ static void reply(orr__flow *flow) {
       orr__json_append(sweep->deleted, orr__sweep_view((const orr_result *)orr__tx_row(flow->tx, slot, i)));
   orr__json_put_str(out, "backup", flow->graph.backup->name);
   orr__json_put_bool(out, "dryRun", sweep->is_dry);
+  orr__json_put_bool(out, "keepsAll", orr__keeps_all(flow->graph.backup));
   orr__json_put(out, "deleted", sweep->deleted);
   orr__json_put(out, "halted", sweep->halted);
   sweep->deleted = sweep->halted = NULL;

@@ -83,6 +83,9 @@ int orr__cli_follow(orr__cli *cli, const char *ref, bool is_started, cJSON **ret
 void orr__cli_print_result(const orr__cli *cli, const cJSON *result);
 /* Says that refreshing waits, where the result goes on and this command's runtime ends with it. */
 void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result);
+/* Retention after a good result, where the runtime that made it ends with a command: nobody else does it. What is not deleted is
+ * remarked. */
+void orr__cli_prune_after(orr__cli *cli, const cJSON *result);
 /* The exit code that says how a result is. */
 int orr__result_exit(const cJSON *result);
 
@@ -96,6 +99,7 @@ int orr__cli_ask(orr__cli *cli);
 int orr__cli_check(orr__cli *cli);
 int orr__cli_change(orr__cli *cli);
 int orr__cli_run(orr__cli *cli);
+int orr__cli_prune(orr__cli *cli);
 int orr__cli_watch(orr__cli *cli);
 int orr__cli_cancel(orr__cli *cli);
 int orr__cli_resolve(orr__cli *cli);

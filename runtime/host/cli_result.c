@@ -163,6 +163,7 @@ int orr__cli_run(orr__cli *cli) {
   orr__cli_print_result(cli, result);
   if (!is_waiting) orr__cli_remark_waiting(cli, result);
   int exit_code = orr__result_exit(result);
+  if (is_waiting && orr__starts_with(orr__json_word(result, "status"), "SUCCEEDED")) orr__cli_prune_after(cli, result);
   cJSON_Delete(result);
   return exit_code;
 }

@@ -14,11 +14,13 @@ static const char LAST_VIEW[] =
 static const char RUNNING_VIEW[] =
     "ID=lastResult.uuid:id BACKUP=name STATUS=lastResult.status:status STARTED=lastResult.startDate:ago DONE=lastResult.progress:percent "
     "SIZE=lastResult.sizeInBytes:size NOTE=lastResult:problem";
+static const char UNDELETED_VIEW[] = "ID=uuid:id BACKUP=backupName ENDED=endDate:ago AGAIN=deleteDate:ago WHY=deleteMessage:problem";
+static const char RETENTION_VIEW[] = "BACKUP=name PROBLEM=retentionMessage:problem";
 static const char PROVIDERS_VIEW[] = "PROVIDER=code PROBLEM=problem:problem";
 
 /* The Backups by how they are; the lists hold references into the reply. */
 typedef struct overview {
-  cJSON *failed, *running;
+  cJSON *failed, *running, *overfull;    /* overfull: retention cannot work */
   int all, well, warned, never, waiting; /* waiting: their last result needs attention */
   int schedules, paused;
   const cJSON *next[NEXT_MAX];           /* the earliest fires, in order */
@@ -45,6 +47,7 @@ static void note_backup(overview *o, cJSON *backup) {
   const cJSON *last = cJSON_GetObjectItemCaseSensitive(backup, "lastResult");
   const char *status = orr__json_word(last, "status");
   o->all++;
+  if (orr__json_word(backup, "retentionMessage")) cJSON_AddItemReferenceToArray(o->overfull, backup);
   if (orr__json_word(backup, "schedule")) {
     bool is_paused = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(backup, "paused"));
     o->paused += is_paused;
@@ -144,7 +147,7 @@ static cJSON *broken_of(const cJSON *providers) {
 }
 
 static void print_page(const orr__cli *cli, cJSON *status, const cJSON *backups, const cJSON *providers) {
-  overview o = {.failed = cJSON_CreateArray(), .running = cJSON_CreateArray()};
+  overview o = {.failed = cJSON_CreateArray(), .running = cJSON_CreateArray(), .overfull = cJSON_CreateArray()};
   cJSON *attention = cJSON_GetObjectItemCaseSensitive(status, "attention"), *backup = NULL, *broken = broken_of(providers);
   orr__buf out;
   orr__buf_init(&out, ORR_PRINT_MAX);
@@ -154,16 +157,21 @@ static void print_page(const orr__cli *cli, cJSON *status, const cJSON *backups,
   add_schedules(&out, &cli->paint, &o);
   add_results(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "results"));
   cJSON *shown = cJSON_Duplicate(attention, true);
+  cJSON *undeleted = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(status, "undeleted"), true);
   add_list(&out, &cli->paint, "Needs attention:", ATTENTION_VIEW, shown, "orrery result ls");
   orr__advice_list(&out, shown, ROWS_MAX);
   add_waiting(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "attentionBackups"));
   add_drafts(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "drafts"));
   add_list(&out, &cli->paint, "Failed last:", LAST_VIEW, o.failed, "orrery backup ls");
+  add_list(&out, &cli->paint, "Not deleted, though kept no longer:", UNDELETED_VIEW, undeleted, "orrery result ls");
+  add_list(&out, &cli->paint, "Retention cannot work:", RETENTION_VIEW, o.overfull, "orrery backup ls");
   add_list(&out, &cli->paint, "Running:", RUNNING_VIEW, o.running, "orrery backup ls");
   add_list(&out, &cli->paint, "Providers with a problem:", PROVIDERS_VIEW, broken, "orrery provider ls");
   orr__print(&out);
   orr__buf_clear(&out);
   cJSON_Delete(shown);
+  cJSON_Delete(undeleted);
+  cJSON_Delete(o.overfull);
   cJSON_Delete(o.failed);
   cJSON_Delete(o.running);
   cJSON_Delete(broken);

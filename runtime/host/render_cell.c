@@ -129,6 +129,10 @@ void orr__problem(orr__buf *out, const cJSON *subject) {
     if (cJSON_IsString(text)) orr__buf_adds(out, ": ");
   }
   if (cJSON_IsString(text)) orr__text_line(out, text->valuestring);
+  const char *undeleted = orr__json_word(subject, "deleteMessage");
+  if (!undeleted) return;
+  orr__buf_adds(out, attention || cJSON_IsString(text) ? "; not deleted: " : "not deleted: ");
+  orr__text_line(out, undeleted);
 }
 
 /* "a, b"; false if it is no list of plain words. */
@@ -187,7 +191,8 @@ enum orr__hue orr__cell(orr__buf *out, const char *format, size_t format_len, co
   if (orr__streq(name, "problem")) {
     if (cJSON_IsObject(value)) orr__problem(out, value);
     else add_scalar(out, value);
-    bool is_well = cJSON_IsObject(value) && !orr__streq(orr__json_word(value, "status"), "FAILED") && !orr__json_word(value, "attention");
+    bool is_well = cJSON_IsObject(value) && !orr__streq(orr__json_word(value, "status"), "FAILED") && !orr__json_word(value, "attention") &&
+                   !orr__json_word(value, "deleteMessage");
     return is_well ? ORR_HUE_DIM : ORR_HUE_BAD;
   }
   if (orr__streq(name, "last")) return add_last(out, value, now_ms);
