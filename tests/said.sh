@@ -35,5 +35,6 @@ until_ok() {
   done
 }
 
-# What a test started ends with it.
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
+# What a test started ends with it. (In a command substitution dash knows of no jobs.)
+started=$PWD/started.pids
+trap 'jobs -p >"$started"; kill $(cat "$started") 2>/dev/null' EXIT

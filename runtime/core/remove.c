@@ -156,7 +156,7 @@ void orr__result_delete(orr__flow *flow) {
     flow->code = orr__error_set(&flow->error, ORR_E_REFUSED,
                                 "the clean-ups of result %lld are still to be done; --force drops the record and them",
                                 (long long)result->id);
-    orr__flow_abandon(flow);
+    stays(flow);
   } else if (!orr__flow_declaration(flow)) {
     stays(flow);
   } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult)) {
