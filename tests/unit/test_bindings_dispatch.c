@@ -371,6 +371,24 @@ static void test_dispatch__save_is_a_checkpoint_that_waits(void **state) {
   fake_close(&f);
 }
 
+static void test_dispatch__defer_is_a_checkpoint_that_waits(void **state) {
+  (void)state;
+  fake f;
+  fake_open(&f);
+  f.holds_saves = true;
+  fake_load(&f, "function provider.cleanUp() return true end\n"
+                "function provider.executeBackup() defer('x', { id = 1 }) print('after') end");
+  uint64_t id = fake_start(&f, fake_call(&f, ORR_HOOK_executeBackup));
+  fake_step(&f, 5);
+  assert_int_equal(f.checkpoints, 1);
+  assert_true(f.checkpoint_dirty == ORR_BIT(ORR_F_result_deferred));
+  assert_string_equal(f.log, "");
+  fake_save_now(&f);
+  assert_success(fake_wait(&f, id));
+  assert_string_equal(f.log, "after\n");
+  fake_close(&f);
+}
+
 static void test_dispatch__results_of_the_backup_are_read_only(void **state) {
   (void)state;
   fake f;
@@ -505,6 +523,7 @@ int main(void) {
     cmocka_unit_test(test_dispatch__waits_inside_the_authors_coroutines_stay_hidden),
     cmocka_unit_test(test_dispatch__table_sort_is_stable_and_may_wait),
     cmocka_unit_test(test_dispatch__save_is_a_checkpoint_that_waits),
+    cmocka_unit_test(test_dispatch__defer_is_a_checkpoint_that_waits),
     cmocka_unit_test(test_dispatch__results_of_the_backup_are_read_only),
     cmocka_unit_test(test_dispatch__a_deadline_ends_waits_with_a_sticky_error),
     cmocka_unit_test(test_dispatch__an_interrupt_ends_a_waiting_hook),

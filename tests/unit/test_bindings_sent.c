@@ -157,6 +157,27 @@ static void test_sent__a_mark_that_comes_after_a_stop_starts_nothing(void **stat
   close(o.fd);
 }
 
+/* The hook goes on, but not the branch that waited for the mark. */
+static void test_sent__a_mark_that_comes_after_its_branch_has_ended_starts_nothing(void **state) {
+  (void)state;
+  fake f;
+  outside o = listen_somewhere();
+  fake_open(&f);
+  f.holds_marks = true;
+  load(&f, &o, "pcall(parallel, { function() http.post(base) end, function() error('no') end }) sleep(0.2)");
+  uint64_t id = fake_start(&f, fake_call(&f, ORR_HOOK_executeBackup));
+  fake_step(&f, 5);
+  assert_int_equal(f.marks, 1);
+  fake_mark_now(&f);
+  for (int i = 0; i < 30; i++) {
+    orr__loop_step(f.loop, 1);
+    assert_false(serve_one(&o));
+  }
+  assert_int_equal(fake_wait(&f, id)->outcome, ORR_OUTCOME_SUCCESS);
+  fake_close(&f);
+  close(o.fd);
+}
+
 static void test_sent__a_refused_mark_is_raised_and_nothing_leaves(void **state) {
   (void)state;
   fake f;
@@ -235,6 +256,7 @@ int main(void) {
     cmocka_unit_test(test_sent__safe_requests_need_no_mark),
     cmocka_unit_test(test_sent__several_acts_wait_for_one_mark),
     cmocka_unit_test(test_sent__a_mark_that_comes_after_a_stop_starts_nothing),
+    cmocka_unit_test(test_sent__a_mark_that_comes_after_its_branch_has_ended_starts_nothing),
     cmocka_unit_test(test_sent__a_refused_mark_is_raised_and_nothing_leaves),
     cmocka_unit_test(test_sent__origins_are_granted_exactly),
     cmocka_unit_test(test_sent__a_star_grants_subdomains_only),

@@ -367,6 +367,50 @@ static void test_faults__a_deletion_can_be_asked_for_again(void **state) {
   EVERYWHERE(.setup = create_to_delete, .act = delete, .check = is_deleted_when_asked_again);
 }
 
+/* Asks while the n-th transaction fails, for every n; what was acknowledged is looked at. */
+static void each_reply(const char *request, const char *args, void (*setup)(rig *r), void (*check)(rig *r)) {
+  int used = 0, acknowledged = 0;
+  for (int n = 1; n <= used + 1 && n < 50; n++) {
+    rig *r = rig_new();
+    r->hooks[ORR_HOOK_executeBackup] = hook_starts;
+    r->hooks[ORR_HOOK_deleteBackupResult] = hook_ok;
+    fail_at(0);
+    setup(r);
+    fail_at(n);
+    uint64_t id = rig_ask(r, request, args);
+    if (submitted > used) used = submitted;
+    fail_at(0);
+    if (r->replies[id] && r->codes[id] == 0) check(r);
+    acknowledged += r->replies[id] && r->codes[id] == 0;
+    rig_free(r);
+  }
+  assert_true(used > 1 && acknowledged > 0);
+}
+
+static void has_result(rig *r) {
+  orr__object *row = rig_stored(r, ORR_M_result, 1);
+  assert_non_null(row);
+  orr__object_free(row);
+}
+
+static void has_no_result(rig *r) { assert_null(rig_stored(r, ORR_M_result, 1)); }
+
+static void create_ended(rig *r) {
+  r->hooks[ORR_HOOK_executeBackup] = hook_succeeds;
+  create(r);
+  run(r);
+}
+
+static void test_faults__an_acknowledged_run_is_stored(void **state) {
+  (void)state;
+  each_reply("backup.run", "{\"backup\":\"b\"}", create, has_result);
+}
+
+static void test_faults__an_acknowledged_deletion_has_happened(void **state) {
+  (void)state;
+  each_reply("result.rm", "{\"result\":\"1\"}", create_ended, has_no_result);
+}
+
 static void watch_and_extract(rig *r) {
   r->hooks[ORR_HOOK_extractBackup] = hook_ok;
   rig_submit(r, "result.watch", "{\"result\":\"2\"}");
@@ -478,6 +522,8 @@ int main(void) {
     cmocka_unit_test(test_faults__a_resumed_schedule_fires),
     cmocka_unit_test(test_faults__a_creation_is_whole_or_not_there),
     cmocka_unit_test(test_faults__a_deletion_can_be_asked_for_again),
+    cmocka_unit_test(test_faults__an_acknowledged_run_is_stored),
+    cmocka_unit_test(test_faults__an_acknowledged_deletion_has_happened),
     cmocka_unit_test(test_faults__every_question_is_answered),
     cmocka_unit_test(test_faults__a_mark_that_failed_is_made_again),
     cmocka_unit_test(test_faults__a_creation_that_left_once_keeps_its_name),

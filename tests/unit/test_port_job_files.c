@@ -40,6 +40,21 @@ static void test_job__a_start_in_flight_is_waited_for(void **state) {
   free(lock);
 }
 
+/* Process ids are used again: that one of the number lives says nothing, only the lock does. */
+static void test_job__is_lost_although_somebody_has_its_process_id(void **state) {
+  (void)state;
+  struct seen seen;
+  start_sh("k1", "exec sleep 100", &seen);
+  char *begun = orr__strf("orrery-begun 1\nrunner=%ld\ntool=%ld\nstarted_ms=1\nend\n", (long)getpid(), (long)getpid());
+  assert_int_equal(kill(pid_of("k1", "runner="), SIGKILL), 0);
+  step_until(&ended, 1);
+  put_file("k1", "begun", begun);
+  assert_int_equal(poll_job("k1").state, ORR_JOB_LOST);
+  assert_int_equal(orr__job_watch(jobs, "k1", "main", NULL), 0);
+  step_until(&ended, 2);
+  free(begun);
+}
+
 static void test_job__a_damaged_exit_is_lost_with_a_clear_message(void **state) {
   (void)state;
   static const char *const damaged[] = {
@@ -198,6 +213,7 @@ static void test_job__remove_is_refused_while_one_runs(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     CASE(begins_what_provably_never_began), CASE(a_start_in_flight_is_waited_for),
+    CASE(is_lost_although_somebody_has_its_process_id),
     CASE(a_damaged_exit_is_lost_with_a_clear_message), CASE(log_is_capped_and_offsets_stay_valid),
     CASE(secrets_are_not_on_disk), CASE(bad_keys_are_refused), CASE(remove_is_refused_while_one_runs),
   };
