@@ -59,6 +59,11 @@ ok "a database that there is not" complains "database: there is no database shoo
 new shop --connection db --set target="$PWD/kept" --set database=shop
 ok "a Backup is created" exits 0
 
+run backup update shop --set target="$PWD/elsewhere"
+ok "its target cannot be changed: older results lie there" complains "target"
+run connection test db
+ok "the connection works" says "PostgreSQL $("$programs/psql" --version | sed 's/.*) \([0-9.]*\).*/\1/') lets keeper in"
+
 # ---- a dump ----
 run backup run shop --wait --json
 ok "a dump succeeds" ended SUCCEEDED
@@ -91,6 +96,15 @@ run result extract "$id" --to text.sql --opt format=sql
 ok "extracted as SQL" grep -q "^COPY public.people" text.sql
 run result extract "$id" --to nothing --opt format=xml
 ok "extracted as something else: an error" complains "the only other format is sql"
+
+odd="host=nowhere dbname='shop' \"x\""
+new odd --connection db --set target="$PWD/kept" --set database="$odd"
+ok "a database's name is nothing but a name" complains "there is no database host=nowhere dbname='shop'"
+sql $port postgres -c "create database \"host=nowhere dbname='shop' \"\"x\"\"\" owner keeper"
+new odd --connection db --set target="$PWD/kept" --set database="$odd"
+run backup run odd --wait --json
+ok "one with such a name can be dumped" sh -c "'$programs/pg_restore' --list '$(field resultPath)' | grep -F \"dbname: $(printf %s "$odd" | sed 's/"/\\"/g')\""
+o backup rm odd --with-results --yes >/dev/null
 
 # ---- a cluster ----
 new all --connection db --set target="$PWD/kept" --set mode=cluster
@@ -174,6 +188,8 @@ connect() { name=$1; shift; o connection add "$name" --provider postgres --set h
   new "$name" --connection "$name" --set target="$PWD/kept" --set database=shop; }
 echo hush-hush >wrong.password
 connect wrong --set password=@wrong.password
+run connection test wrong
+ok "wrong: the test says so" complains "wrong password for the user keeper at 127.0.0.1:$main_port"
 fails wrong "wrong password for the user keeper at 127.0.0.1:$main_port"
 o connection add nobody --provider postgres --set host=127.0.0.1 --set port=$main_port --set username=keeper >/dev/null
 new nobody --connection nobody --set target="$PWD/kept" --set database=shop
@@ -203,6 +219,12 @@ ok "a user without REPLICATION is told so at once" complains "mode: the user rea
 new reader --connection reader --set target="$PWD/kept" --set database=shop
 fails reader "permission denied for table people"
 ok "reader: and shows what the tool said" says "LOCK TABLE public.people"
+sql $main_port postgres -c "grant pg_read_all_data to reader"
+fails reader "permission denied for large object 4711"
+sql $main_port shop -c "select lo_unlink(oid) from pg_largeobject_metadata" >/dev/null
+run backup run reader --wait --json
+ok "with pg_read_all_data a user can dump what has no large objects" ended SUCCEEDED
+o result rm "$(field uuid)" --yes >/dev/null
 o backup create gone --provider postgres --connection db --set target="$PWD/kept" --set database=again >/dev/null
 sql $main_port postgres -c "drop database again"
 fails gone "there is no database again at 127.0.0.1:$main_port"
