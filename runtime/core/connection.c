@@ -12,10 +12,6 @@
 
 #define TRIES 5
 
-static int no_memory(orr__flow *flow) {
-  return flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
-}
-
 /* ---- update ------------------------------------------------------------------------------------------------- */
 
 static void update(orr__flow *flow);
@@ -71,7 +67,7 @@ static int apply_options(orr__flow *flow, orr__object *object) {
   orr__error_clear(&flow->findings);
   int code = orr__options_unset(options, count, object, maps[0], maps[1], unset, config, &flow->findings);
   if (!code) code = orr__options_apply(options, count, object, maps[0], maps[1], config, &flow->findings);
-  if (code) return no_memory(flow);
+  if (code) return orr__flow_no_memory(flow);
   orr__options_check(options, count, object, maps[0], maps[1], &flow->findings);
   if (!flow->findings.field_count) return 0;
   orr__error_set(&flow->error, ORR_E_INVALID, "connection '%s' would not be valid", flow->graph.connection->name);
@@ -85,7 +81,7 @@ static int apply(orr__flow *flow) {
   const char *name = orr__json_str(flow->args, "rename");
   const orr__json *enabled = orr__json_get(flow->args, "enabled");
   if (name && orr__name_check(name, &flow->error)) return flow->code = flow->error.code;
-  if (name && orr__set_str(object, ORR_F_connection_name, name)) return no_memory(flow);
+  if (name && orr__set_str(object, ORR_F_connection_name, name)) return orr__flow_no_memory(flow);
   if (enabled) orr__set_int(object, ORR_F_connection_enabled, orr__json_value_bool(enabled, true));
   return apply_options(flow, object);
 }
@@ -109,7 +105,7 @@ static void update(orr__flow *flow) {
   orr__object *before = orr__object_copy(&flow->graph.connection->head);
   orr__json_free(flow->out);
   flow->out = orr__json_list();
-  if (!before || !flow->out) no_memory(flow);
+  if (!before || !flow->out) orr__flow_no_memory(flow);
   if (!flow->code) apply(flow);
   uint64_t mask = flow->code ? 0 : orr__changes_find(before, &flow->graph.connection->head, flow->out);
   if (flow->code)

@@ -376,6 +376,10 @@ void orr__flow_fail(orr__flow *flow, int code, const orr_error *err) {
   if (request) flow->core->config.sink.reply(flow->core->config.sink.self, request, code, "null", err);
 }
 
+int orr__flow_no_memory(orr__flow *flow) {
+  return flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+}
+
 void orr__flow_abandon(orr__flow *flow) {
   orr__flow *parent = flow->parent;
   if (parent) { /* what went wrong with a part went wrong with the whole */

@@ -183,6 +183,7 @@ bool orr__backup_is_leaving(orr__core *core, int64_t backup_id); /* it is being 
 /* Reply and end. Any may follow: the flow goes on without a request after orr__flow_reply. */
 void orr__flow_reply(orr__flow *flow, const orr__json *json);
 void orr__flow_fail(orr__flow *flow, int code, const orr_error *err);
+int orr__flow_no_memory(orr__flow *flow); /* sets flow->code and flow->error to NOMEM, which it returns */
 /* Both at once: fails the request with flow->code and flow->error and ends the flow. */
 void orr__flow_abandon(orr__flow *flow);
 double orr__backoff_s(double base, int attempt); /* base * 2^(attempt-1), capped */

@@ -1,45 +1,20 @@
-/* The update of a Backup: what is given goes into a draft of it, the hooks judge that, and what has changed is stored.
+/* The update of a Backup: what is given goes into a draft of it, and the hooks judge that. (What is stored: update_store.c.)
  *
- *   hold, load --> draft --> configureBackup --> validateBackup --> updateBackup --> read afresh --> one transaction
- *                   |            any of them may halt (draft_hooks.c):                 ^   what others have written
- *                   |            the stored Backup is as it was                        +-- meanwhile stays
- *                   +-- updateBackup past its sent mark, no outcome on record --> attention = unknown_update
+ *   hold, load --> draft --> configureBackup --> validateBackup --> updateBackup --> update_store.c
+ *                                any of them may halt (draft_hooks.c): the stored Backup is as it was
  *
- * It holds the Backup, so that one update waits for another; runs and fires go on, with the Backup as it is stored. Nothing of the
- * draft is stored before the end, and then only what differs from `previous`, the Backup as it was loaded: in maps only the entries
- * that differ. A fire that is due under the old schedule goes first. */
-#include "core/internal.h"
+ * It holds the Backup, so that one update waits for another; runs and fires go on, with the Backup as it is stored. What is not
+ * given stays as it is. Knows nothing of what is stored in the end. */
+#include "core/update.h"
 
 #include <stdlib.h>
-
-#define TRIES 10        /* of the last transaction, while others write to the Backup */
-#define FIRE_WAIT_S 0.1 /* for a fire that is due under the old schedule */
-#define FIRE_WAITS 50
-#define UNKNOWN "unknown_update"
-
-enum { CONNECTION, SERVER, CLOUD, REFS };
 
 static const struct {
   const char *arg;
   int field;
-} refs[REFS] = { { "connection", ORR_F_backup_backupProviderId },
-                 { "server", ORR_F_backup_computeServerId },
-                 { "cloud", ORR_F_backup_cloudId } };
-
-struct orr__update {
-  int64_t backup_id;
-  orr_backup *previous;
-  orr_backup *draft;  /* as the hooks have left it, once they have passed */
-  orr_op *op;         /* the row of the last hook, until its outcome is stored */
-  orr__json *changed; /* names, for people */
-  uint64_t mask;      /* fields that differ */
-  struct {
-    bool is_given;
-    int64_t id; /* 0: none */
-  } refs[REFS];
-  int tries, waits;
-  char *why; /* it is not known what became of it outside */
-};
+} refs[ORR_UPDATE_REFS] = { { "connection", ORR_F_backup_backupProviderId },
+                            { "server", ORR_F_backup_computeServerId },
+                            { "cloud", ORR_F_backup_cloudId } };
 
 void orr__update_free(orr__update *update) {
   if (!update) return;
@@ -53,286 +28,39 @@ void orr__update_free(orr__update *update) {
 
 const orr_backup *orr__update_previous(const orr__flow *flow) { return flow->update ? flow->update->previous : NULL; }
 
-static int no_memory(orr__flow *flow) {
-  return flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
-}
-
-/* ---- the reply ---------------------------------------------------------------------------------------------- */
-
-static void reply(orr__flow *flow) {
-  orr__update *u = flow->update;
-  orr__json *out = orr__draft_view(flow);
-  bool is_about_schedule = u->mask & (ORR_BIT(ORR_F_backup_schedule) | ORR_BIT(ORR_F_backup_timeZone));
-  if (out) {
-    if (!is_about_schedule) orr__json_remove(out, "schedule");
-    if (!u->mask) orr__json_put_str(out, "msg", "nothing was changed: it is like that already");
-    orr__json_put(out, "changed", u->changed);
-    u->changed = NULL;
-    orr__flow_reply(flow, out);
-  }
-  orr__json_free(out);
-  orr__flow_end(flow);
-}
-
-/* ---- past the sent mark, and no outcome on record ------------------------------------------------------------ */
-
-static void mark_unknown(orr__flow *flow);
-
-static void marked_unknown(orr__flow *flow) {
-  orr__core *core = flow->core;
-  if (flow->request) {
-    orr_error err = ORR_ERROR_INIT;
-    const char *name = flow->update->previous->name;
-    orr__error_set(
-        &err, ORR_E_ATTENTION,
-        "updateBackup may have changed '%s' outside before it stopped (%s); nothing was stored; see how it is "
-        "outside, then run the update again, or to have it there as it is stored: orrery backup update %s",
-        name, flow->update->why ? flow->update->why : "", name);
-    orr__flow_fail(flow, err.code, &err);
-    orr__error_clear(&err);
-  }
-  if (flow->code && !core->is_draining)
-    orr__flow_sleep(flow, orr__backoff_s(1, ++flow->update->tries), mark_unknown);
-  else
-    orr__flow_end(flow); /* a row that is still `sent` tells the next runtime */
-}
-
-/* The attention of the Backup, the end of the call's row, and the event. */
-static void write_unknown(orr__flow *flow, orr__tx *tx, const orr_op *op, int64_t backup_id, const char *why) {
-  orr_backup *backup = orr__backup_new();
-  orr_op *row = op ? (orr_op *)orr__object_copy(&op->head) : NULL;
-  if (backup) {
-    orr__set_int(&backup->head, ORR_F_backup_id, backup_id);
-    orr__set_str(&backup->head, ORR_F_backup_attention, UNKNOWN);
-    orr__tx_update(tx, &backup->head, ORR_BIT(ORR_F_backup_attention));
-  }
-  if (row) {
-    orr__object *o = &row->head;
-    orr__object_clean(o);
-    orr__set_str(o, ORR_F_op_state, "done");
-    orr__set_str(o, ORR_F_op_outcome, "lost");
-    orr__set_str(o, ORR_F_op_message, why);
-    orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
-    orr__tx_update(tx, o, o->dirty);
-  }
-  orr__object_free((orr__object *)backup);
-  orr__object_free((orr__object *)row);
-  orr__flow_event(flow, tx, "backup.attention", "error", UNKNOWN ": updateBackup may have changed it outside: %s", why);
-}
-
-static void mark_unknown(orr__flow *flow) {
-  orr__update *u = flow->update;
-  orr__tx *tx = orr__flow_tx(flow);
-  write_unknown(flow, tx, flow->op ? flow->op : u->op, u->backup_id, u->why ? u->why : "");
-  orr__flow_submit(flow, tx, marked_unknown);
-}
-
-static void left_unknown(orr__flow *flow, const char *why) {
-  flow->update->why = orr__strdup(why);
-  flow->update->tries = 0;
-  mark_unknown(flow);
-}
-
-void orr__update_lost(orr__flow *flow, orr__tx *tx, const orr_op *op) {
-  orr_backup *own = flow->graph.backup, *about = orr__backup_new();
-  if (about) {
-    orr__set_int(&about->head, ORR_F_backup_id, op->backupId);
-    orr__set_str(&about->head, ORR_F_backup_name, op->subjectName);
-  }
-  flow->graph.backup = about; /* the event is about it */
-  write_unknown(flow, tx, op, op->backupId, "the runtime ended during the call");
-  flow->graph.backup = own;
-  orr__object_free((orr__object *)about);
-}
-
-/* ---- copies in use ------------------------------------------------------------------------------------------- */
-
-/* The last update of a Backup: hooks of a run may still hold a copy from before it. */
-typedef struct note {
-  int64_t date;
-  uint64_t mask;
-} note;
-
-static void note_update(orr__core *core, const orr_backup *backup, uint64_t mask) {
-  note *n = orr__map_get(&core->updated, (uint64_t)backup->id);
-  bool is_new = !n;
-  if (is_new) n = calloc(1, sizeof *n);
-  if (n && is_new && orr__map_put(&core->updated, (uint64_t)backup->id, n)) {
-    free(n);
-    n = NULL;
-  }
-  if (!n) return; /* what such a hook writes counts then, as that of any other hook does */
-  n->date = backup->updatedDate;
-  n->mask |= mask;
-}
-
-uint64_t orr__update_outdated(const orr__core *core, const orr_backup *backup) {
-  const note *n = orr__map_get(&core->updated, (uint64_t)backup->id);
-  return n && backup->updatedDate < n->date ? n->mask : 0;
-}
-
-/* ---- storing it --------------------------------------------------------------------------------------------- */
-
-static void read_afresh(orr__flow *flow);
-
-static bool may_be_done(const orr__flow *flow) {
-  return flow->hook == ORR_HOOK_updateBackup && (flow->sent_ms || flow->attempt > 1);
-}
-
-static void stored(orr__flow *flow) {
-  orr__core *core = flow->core;
-  orr__update *u = flow->update;
-  if (flow->code == ORR_E_CONFLICT && ++u->tries < TRIES) {
-    read_afresh(flow);
-  } else if (flow->code && may_be_done(flow)) {
-    left_unknown(flow, orr__error_message(&flow->error));
-  } else if (flow->code) {
-    orr__flow_abandon(flow);
-  } else {
-    orr__object_clean(&flow->graph.backup->head);
-    orr__schedule_arm(core, flow->graph.backup);
-    orr__retention_arm(core, flow->graph.backup);
-    note_update(core, flow->graph.backup, u->mask);
-    reply(flow);
-  }
-}
-
-/* A schedule that is not there has no place either. */
-static void begin_schedule(orr__flow *flow, orr__tx *tx, const orr_backup *old) {
-  orr_backup *backup = flow->graph.backup;
-  orr__schedule_begin(flow, tx, backup, old);
-  if (backup->schedule) return;
-  orr__unset(&backup->head, ORR_F_backup_scheduleAnchor);
-  orr__unset(&backup->head, ORR_F_backup_scheduleCursor);
-  orr__unset(&backup->head, ORR_F_backup_bufferedDate);
-}
-
-/* The stored Backup, flow->graph.backup, with what the update has changed of it. */
-static void store(orr__flow *flow) {
-  orr__update *u = flow->update;
-  orr_backup *backup = flow->graph.backup, *old = (orr_backup *)orr__object_copy(&backup->head);
-  orr__object_clean(&backup->head);
-  if (!old || orr__changes_carry(&u->previous->head, &u->draft->head, &backup->head, u->mask)) no_memory(flow);
-  if (!flow->op && u->op) flow->op = (orr_op *)orr__object_copy(&u->op->head);
-  flow->is_op_stored = true;
-  if (!flow->op && u->op) no_memory(flow);
-  if (flow->code) {
-    orr__object_free((orr__object *)old);
-    stored(flow);
-    return;
-  }
-  int64_t last = old->updatedDate, now = orr__now(flow->core);
-  orr__set_int(&backup->head, ORR_F_backup_updatedDate, now > last ? now : last + 1); /* later than every copy in use */
-  if (u->mask & (ORR_BIT(ORR_F_backup_keepLast) | ORR_BIT(ORR_F_backup_keepDays)))
-    orr__set_int(&backup->head, ORR_F_backup_retentionDate, now); /* what is kept is looked through now */
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__tx_guard_int(tx, ORR_M_backup, backup->id, ORR_F_backup_updatedDate, last);
-  orr__draft_guard(flow, tx);
-  begin_schedule(flow, tx, old);
-  orr__tx_update(tx, &backup->head, backup->head.dirty);
-  if (flow->op) orr__flow_settle(flow, tx);
-  char *text = orr__changes_text(u->changed);
-  bool is_renamed = u->mask & ORR_BIT(ORR_F_backup_name);
-  orr__flow_event(flow, tx, "backup.updated", "info", is_renamed ? "changed: %s; it was called '%s'" : "changed: %s",
-                  text ? text : "", u->previous->name);
-  free(text);
-  orr__object_free((orr__object *)old);
-  orr__flow_submit(flow, tx, stored);
-}
-
-/* Is a fire due that the old schedule asks for, and somebody there to fire it? */
-static bool is_fire_due(orr__flow *flow) {
-  const orr_backup *old = flow->graph.backup;
-  if (flow->core->config.role != ORR_ROLE_SERVE || !old->schedule || old->paused) return false;
-  int64_t next = orr__schedule_next(flow->core, old, old->scheduleCursor);
-  return next >= 0 && next <= orr__now(flow->core);
-}
-
-static void fresh_read(orr__flow *flow) {
-  orr__update *u = flow->update;
-  orr__object *row = flow->code ? NULL : orr__tx_take(flow->tx, flow->slot, 0);
-  if (!flow->code && !row) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
-  if (flow->code) {
-    stored(flow);
-    return;
-  }
-  orr__object_free((orr__object *)flow->graph.backup);
-  flow->graph.backup = (orr_backup *)row;
-  bool is_about_schedule = u->mask & (ORR_BIT(ORR_F_backup_schedule) | ORR_BIT(ORR_F_backup_timeZone));
-  if (is_about_schedule && is_fire_due(flow) && u->waits++ < FIRE_WAITS)
-    orr__flow_sleep(flow, FIRE_WAIT_S, read_afresh);
-  else
-    store(flow);
-}
-
-static void read_afresh(orr__flow *flow) {
-  orr__tx *tx = orr__flow_tx(flow);
-  flow->slot = orr__tx_get(tx, ORR_M_backup, flow->update->backup_id);
-  orr__flow_submit(flow, tx, fresh_read);
-}
-
-static void nothing_stored(orr__flow *flow) {
-  if (flow->code)
-    orr__flow_abandon(flow);
-  else
-    reply(flow);
-}
-
-static uint64_t find_changes(const orr__flow *flow, orr__json *names) {
-  return orr__changes_find(&flow->update->previous->head, &flow->graph.backup->head, names);
-}
-
-static void persist(orr__flow *flow) {
-  orr__update *u = flow->update;
-  u->changed = orr__json_list();
-  u->mask = find_changes(flow, u->changed);
-  if (u->mask) {
-    u->draft = flow->graph.backup;
-    u->op = flow->op;
-    flow->graph.backup = NULL;
-    flow->op = NULL;
-    read_afresh(flow);
-    return;
-  }
-  if (!flow->op) {
-    reply(flow);
-    return;
-  }
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__flow_settle(flow, tx);
-  orr__flow_submit(flow, tx, nothing_stored);
-}
-
-static bool is_carried(const orr__flow *flow) { return find_changes(flow, NULL) != 0; }
-
-static const orr__draft_kind updating = { .trigger = "update",
-                                          .last = ORR_HOOK_updateBackup,
-                                          .is_carried = is_carried,
-                                          .persist = persist,
-                                          .uncertain = left_unknown };
-
 /* ---- the draft ---------------------------------------------------------------------------------------------- */
 
-/* Options that only updateBackup could carry outside; those that are named and would change. */
+static bool is_named(const orr__flow *flow, const char *name) {
+  bool is_unset = false;
+  for (const orr__json *n = orr__json_first(orr__json_get(flow->args, "unset")); n; n = orr__json_next(n))
+    is_unset = is_unset || orr__streq(orr__json_text(n), name);
+  return is_unset || orr__json_path_get(flow->config, name);
+}
+
+static bool is_same(const orr__object *before, const orr__object *after, int field, const char *path) {
+  orr__json *old = orr__object_map(before, field), *new = orr__object_map(after, field);
+  const orr__json *was = orr__json_path_get(old, path), *is = orr__json_path_get(new, path);
+  bool same = was && is ? orr__json_equal(was, is) : !was == !is;
+  orr__json_free(old);
+  orr__json_free(new);
+  return same;
+}
+
+/* Options that only updateBackup could carry outside. */
 static int check_create_only(orr__flow *flow, const orr__declaration *declaration) {
-  const orr_backup *before = flow->update->previous, *after = flow->graph.backup;
-  if (orr__declares(declaration, ORR_HOOK_updateBackup)) return 0;
-  orr__json *names = orr__json_list();
-  orr__changes_find(&before->head, &after->head, names);
-  for (size_t i = 0; i < declaration->option_count; i++) {
-    const orr__option *option = &declaration->options[i];
-    bool is_changed = false;
-    for (const orr__json *n = orr__json_first(names); n && option->is_create_only; n = orr__json_next(n))
-      is_changed = is_changed || orr__streq(orr__json_text(n), option->field_name);
-    if (is_changed) orr__error_field(&flow->error, option->field_name, "can only be set when the Backup is created");
-  }
-  orr__json_free(names);
-  if (!flow->error.code) return 0;
+  const orr__object *before = &flow->update->previous->head, *after = &flow->graph.backup->head;
   orr_error err = ORR_ERROR_INIT;
   orr__error_set(&err, ORR_E_INVALID, "the provider '%s' cannot change this of a Backup", declaration->code);
-  for (size_t i = 0; i < flow->error.field_count; i++)
-    orr__error_field(&err, flow->error.fields[i].field, "%s", flow->error.fields[i].message);
-  return flow->code = orr__error_move(&flow->error, &err);
+  for (size_t i = 0; i < declaration->option_count && !orr__declares(declaration, ORR_HOOK_updateBackup); i++) {
+    const orr__option *option = &declaration->options[i];
+    if (!option->is_create_only || !is_named(flow, option->field_name)) continue;
+    if (!is_same(before, after, ORR_F_backup_config, option->field_name) ||
+        !is_same(before, after, ORR_F_backup_secrets, option->field_name))
+      orr__error_field(&err, option->field_name, "can only be set when the Backup is created");
+  }
+  if (err.field_count) flow->code = orr__error_move(&flow->error, &err);
+  orr__error_clear(&err);
+  return flow->code;
 }
 
 /* Is anything said about the schedule? One that is not meant is not judged: its zone may be gone. */
@@ -346,25 +74,27 @@ static bool is_schedule_given(const orr__flow *flow) {
 
 static int draft_fields(orr__flow *flow, const orr__declaration *declaration) {
   orr_backup *backup = flow->graph.backup;
-  if (flow->reserved && orr__set_str(&backup->head, ORR_F_backup_name, flow->reserved)) return no_memory(flow);
-  if (orr__streq(backup->attention, UNKNOWN)) orr__unset(&backup->head, ORR_F_backup_attention);
+  if (flow->reserved && orr__set_str(&backup->head, ORR_F_backup_name, flow->reserved))
+    return orr__flow_no_memory(flow);
+  if (orr__streq(backup->attention, ORR_UPDATE_UNKNOWN)) orr__unset(&backup->head, ORR_F_backup_attention);
   int code = orr__draft_set_interval(flow, backup);
   if (!code) code = orr__draft_check_connection(flow, declaration);
   if (!code && is_schedule_given(flow)) code = orr__schedule_apply(flow, backup);
   if (!code) code = orr__retention_apply(flow, backup);
   if (!code) code = orr__retry_apply(flow, backup);
   if (!code) code = orr__draft_set_options(flow, declaration);
-  return flow->code = code ? code : check_create_only(flow, declaration);
+  flow->code = code;
+  return code ? code : check_create_only(flow, declaration);
 }
 
 static void draft(orr__flow *flow) {
   const orr__declaration *declaration = flow->code ? NULL : orr__flow_declaration(flow);
   if (flow->code || draft_fields(flow, declaration)) {
-    if (!flow->error.code) no_memory(flow);
+    if (!flow->error.code) orr__flow_no_memory(flow);
     orr__flow_abandon(flow);
     return;
   }
-  orr__draft_begin(flow, &updating);
+  orr__draft_begin(flow, &orr__updating);
 }
 
 static void rename_first(orr__flow *flow) {
@@ -391,8 +121,8 @@ static void refs_read(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
-  g->connection = (orr_connection *)orr__tx_take(flow->tx, CONNECTION, 0);
-  g->server = (orr_server *)orr__tx_take(flow->tx, SERVER, 0);
+  g->connection = (orr_connection *)orr__tx_take(flow->tx, ORR_UPDATE_CONNECTION, 0);
+  g->server = (orr_server *)orr__tx_take(flow->tx, ORR_UPDATE_SERVER, 0);
   int64_t cloud_id = g->server && g->server->cloudId ? g->server->cloudId : g->backup->cloudId;
   if (!cloud_id) {
     rename_first(flow);
@@ -419,13 +149,14 @@ static void read_refs(orr__flow *flow) {
 
 static void loaded(orr__flow *flow) {
   orr__update *u = flow->update;
-  if (!flow->code && !(u->previous = (orr_backup *)orr__object_copy(&flow->graph.backup->head))) no_memory(flow);
+  if (!flow->code && !(u->previous = (orr_backup *)orr__object_copy(&flow->graph.backup->head)))
+    orr__flow_no_memory(flow);
   if (flow->code) {
     orr__flow_abandon(flow);
     return;
   }
   orr__object *o = &flow->graph.backup->head;
-  for (int i = 0; i < REFS; i++) {
+  for (int i = 0; i < ORR_UPDATE_REFS; i++) {
     if (u->refs[i].is_given && u->refs[i].id) orr__set_int(o, refs[i].field, u->refs[i].id);
     if (u->refs[i].is_given && !u->refs[i].id) orr__unset(o, refs[i].field);
   }
@@ -442,9 +173,9 @@ static void refs_found(orr__flow *flow) {
   const orr__graph *g = &flow->graph;
   orr__update *u = flow->update;
   bool has_own_cloud = g->server && g->server->cloudId;
-  const int64_t ids[REFS] = { g->connection ? g->connection->id : 0, g->server ? g->server->id : 0,
-                              g->cloud && !has_own_cloud ? g->cloud->id : 0 };
-  for (int i = 0; i < REFS; i++) {
+  const int64_t ids[ORR_UPDATE_REFS] = { g->connection ? g->connection->id : 0, g->server ? g->server->id : 0,
+                                         g->cloud && !has_own_cloud ? g->cloud->id : 0 };
+  for (int i = 0; i < ORR_UPDATE_REFS; i++) {
     if (!ids[i]) continue;
     u->refs[i].is_given = true;
     u->refs[i].id = ids[i];
@@ -470,7 +201,7 @@ static void found(orr__flow *flow) {
 
 /* Empty is none: it refers to nothing of that kind any more. */
 static void take_none(orr__flow *flow) {
-  for (int i = 0; i < REFS; i++) {
+  for (int i = 0; i < ORR_UPDATE_REFS; i++) {
     const char *ref = orr__json_str(flow->args, refs[i].arg);
     if (!ref || *ref) continue;
     flow->update->refs[i].is_given = true;
@@ -484,7 +215,7 @@ void orr__request_backup_update(orr__flow *flow) {
   flow->update = calloc(1, sizeof *flow->update);
   flow->config = config ? orr__json_copy(config) : orr__json_map();
   if (opts) flow->opts = orr__json_copy(opts);
-  if (!flow->update || !flow->config || (opts && !flow->opts)) no_memory(flow);
+  if (!flow->update || !flow->config || (opts && !flow->opts)) orr__flow_no_memory(flow);
   if (!flow->code && name) flow->code = orr__name_check(name, &flow->error);
   if (flow->code) {
     orr__flow_abandon(flow);
