@@ -45,7 +45,7 @@ apply() {
     esac
     cp "$root/$file" "$3/$file" || { fault "$1: there is no $file any more: make the patch anew"; return; }
   done
-  (cd "$3" && GIT_CEILING_DIRECTORIES=$(dirname "$3") git apply --whitespace=nowarn "$2") >"$3/apply.log" 2>&1 && return
+  (cd "$3" && GIT_CEILING_DIRECTORIES=$(dirname "$3") git apply -C1 --whitespace=nowarn "$2") >"$3/apply.log" 2>&1 && return
   sed 's/^/    /' "$3/apply.log"
   fault "$1: its patch does not apply: the code has moved, make it anew"
 }
