@@ -65,10 +65,10 @@ static void name_entries(const orr__json *before, const orr__json *after, const 
 }
 
 static void name_map(const orr__object *before, const orr__object *after, int field, orr__json *names) {
-  orr__json *old = orr__object_map(before, field), *new = orr__object_map(after, field);
-  name_entries(old, new, "", names);
+  orr__json *old = orr__object_map(before, field), *later = orr__object_map(after, field);
+  name_entries(old, later, "", names);
   orr__json_free(old);
-  orr__json_free(new);
+  orr__json_free(later);
 }
 
 uint64_t orr__changes_find(const orr__object *before, const orr__object *after, orr__json *names) {
@@ -114,15 +114,15 @@ static int carry_entries(const orr__json *before, const orr__json *after, orr__j
 }
 
 static int carry_map(const orr__object *before, const orr__object *after, orr__object *into, int field) {
-  orr__json *old = orr__object_map(before, field), *new = orr__object_map(after, field);
+  orr__json *old = orr__object_map(before, field), *later = orr__object_map(after, field);
   orr__json *map = orr__object_map(into, field);
-  int code = old && new &&map ? carry_entries(old, new, map) : ORR_E_NOMEM;
+  int code = old && later && map ? carry_entries(old, later, map) : ORR_E_NOMEM;
   if (!code && orr__json_count(map))
     code = orr__object_set_map(into, field, map);
   else if (!code)
     orr__unset(into, field);
   orr__json_free(old);
-  orr__json_free(new);
+  orr__json_free(later);
   orr__json_free(map);
   return code;
 }

@@ -38,11 +38,11 @@ static bool is_named(const orr__flow *flow, const char *name) {
 }
 
 static bool is_same(const orr__object *before, const orr__object *after, int field, const char *path) {
-  orr__json *old = orr__object_map(before, field), *new = orr__object_map(after, field);
-  const orr__json *was = orr__json_path_get(old, path), *is = orr__json_path_get(new, path);
+  orr__json *old = orr__object_map(before, field), *later = orr__object_map(after, field);
+  const orr__json *was = orr__json_path_get(old, path), *is = orr__json_path_get(later, path);
   bool same = was && is ? orr__json_equal(was, is) : !was == !is;
   orr__json_free(old);
-  orr__json_free(new);
+  orr__json_free(later);
   return same;
 }
 

@@ -88,14 +88,17 @@ describe("a connection", function()
       assert.same({ region = "us", zone = "b" }, show().config)
     end)
 
-    it("has its sessions opened anew", function()
-      add("local login = session { name = 'login', open = function(connection) spy('opened', connection.username) return { 1 } end }\n" ..
+    it("has its sessions closed at once, and opened anew", function()
+      add("local login = session { name = 'login', open = function(connection) spy('opened', connection.username) return { 1 } end,\n" ..
+        "close = function() spy('closed', true) end }\n" ..
         "function provider.testConnection() return login:get() ~= nil end")
       local ok = rt:request("connection.test", { connection = "c" })
       rt:ask("connection.test", { connection = "c" })
       assert(ok)
       assert.same({ "ada" }, rt:spied("opened"))
       update{ config = { region = "us" } }
+      rt:settle()
+      assert.same({ true }, rt:spied("closed"))
       rt:ask("connection.test", { connection = "c" })
       assert.same({ "ada", "ada" }, rt:spied("opened"))
     end)

@@ -309,13 +309,13 @@ describe("the update of a Backup", function()
 
     it("keeps what a run writes to the Backup meanwhile", function()
       create("function provider.validateBackup(backup, config, opts) if opts.trigger == 'update' then sleep(10) end end\n" ..
-        "function provider.executeBackup(backup, result) backup:setConfigProperty('lastFull', result.uuid) backup.externalId = 'seen' result.status = 'SUCCEEDED' end")
+        "function provider.executeBackup(backup, result) backup:setConfigProperty('lastFull', result.uuid) backup:setConfigProperty('depth', 4) backup.externalId = 'seen' result.status = 'SUCCEEDED' end")
       local id = rt:submit("backup.update", { backup = "b", config = { path = "/b" }, unset = { "key" } })
       rt:settle()
       local result = rt:run("p")
       rt:advance(10)
       assert.same({ "path", "key" }, rt:await(id).changed)
-      assert.same({ path = "/b", depth = 3, region = "eu", lastFull = result.uuid }, show().config)
+      assert.same({ path = "/b", depth = 4, region = "eu", lastFull = result.uuid }, show().config)
       assert.equal("seen", show().externalId)
     end)
 

@@ -224,6 +224,29 @@ static void test_update_faults__what_a_run_writes_in_between_stays(void **state)
 
 /* ---- while the hooks run ------------------------------------------------------------------------------------ */
 
+/* The hooks end at the very moment at which the old schedule is due: the update is about to be written before the fire is. */
+static void test_update_faults__a_fire_that_is_due_goes_first(void **state) {
+  (void)state;
+  rig *r = rig_with_backup();
+  rig_ask(r, "backup.update", "{\"backup\":\"b\",\"schedule\":\"@every 60s\"}");
+  r->acts[ORR_HOOK_updateBackup] = false;
+  r->holds[ORR_HOOK_updateBackup] = true;
+  uint64_t id = rig_ask(r, "backup.update", UPDATE);
+  orr__loop_advance(r->loop, 60000);
+  rig_release(r, ORR_HOOK_updateBackup);
+  rig_settle(r);
+  rig_advance(r, 2);
+  assert_int_equal(r->codes[id], 0);
+  assert_int_equal(r->ran[ORR_HOOK_executeBackup], 1);
+  assert_null(strstr(r->replies[rig_ask(r, "events", "{}")], "schedule.skipped"));
+  assert_true(look(r).is_new);
+  rig_advance(r, 3540);
+  assert_int_equal(r->ran[ORR_HOOK_executeBackup], 1);
+  rig_advance(r, 65); /* an hour after the update */
+  assert_int_equal(r->ran[ORR_HOOK_executeBackup], 2);
+  rig_free(r);
+}
+
 static void test_update_faults__a_runtime_that_closes_leaves_it_to_the_next(void **state) {
   (void)state;
   for (int is_sent = 0; is_sent < 2; is_sent++) {
@@ -291,6 +314,7 @@ int main(void) {
     cmocka_unit_test(test_update_faults__is_whole_or_not_there),
     cmocka_unit_test(test_update_faults__a_cut_after_any_commit_leaves_it_whole),
     cmocka_unit_test(test_update_faults__what_a_run_writes_in_between_stays),
+    cmocka_unit_test(test_update_faults__a_fire_that_is_due_goes_first),
     cmocka_unit_test(test_update_faults__a_runtime_that_closes_leaves_it_to_the_next),
     cmocka_unit_test(test_update_faults__an_attempt_that_left_nothing_is_no_attention),
     cmocka_unit_test(test_update_faults__a_connection_that_goes_meanwhile_stops_it),
