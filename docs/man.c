@@ -113,7 +113,7 @@ static void put_command(FILE *to, const orr__command *command) {
   const char *spec = command->options;
   while (orr__slot_next(&spec, &slot)) {
     const orr__option_info *info = orr__option_find(slot.name);
-    if (info) put_option(to, "", info->name, info->metavar, info->doc, slot.is_required);
+    if (info) put_option(to, orr__option_brief(info), info->name, info->metavar, info->doc, slot.is_required);
   }
   if (orr__streq(command->noun, "serve")) put_settings(to);
   fputs(".PP\nExit status:", to);

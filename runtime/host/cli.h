@@ -86,6 +86,8 @@ void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result);
 /* Retention after a good result, where the runtime that made it ends with a command: nobody else does it. What is not deleted is
  * remarked. */
 void orr__cli_prune_after(orr__cli *cli, const cJSON *result);
+/* What a schedule means, and the dates and notes of its next fires, indented; for create and update. */
+void orr__schedule_lines(orr__buf *out, const cJSON *schedule);
 /* The exit code that says how a result is. */
 int orr__result_exit(const cJSON *result);
 
@@ -106,6 +108,9 @@ int orr__cli_resolve(orr__cli *cli);
 int orr__cli_resolve_draft(orr__cli *cli);
 int orr__cli_extract(orr__cli *cli);
 int orr__cli_log(orr__cli *cli);
+int orr__cli_schedule_next(orr__cli *cli);
+int orr__cli_schedule_skip(orr__cli *cli);
+int orr__cli_schedule_describe(orr__cli *cli);
 int orr__cli_events(orr__cli *cli);
 int orr__cli_status(orr__cli *cli);
 int orr__cli_serve(orr__cli *cli);

@@ -4,23 +4,6 @@
 #include "base/str.h"
 #include "host/cli.h"
 
-/* Dates are shown in the zone of whoever reads, not in the schedule's. */
-static void add_schedule(orr__buf *out, const cJSON *schedule) {
-  const char *meaning = orr__json_word(schedule, "meaning");
-  const cJSON *date = NULL;
-  if (!meaning) return;
-  orr__buf_adds(out, "  ");
-  orr__text_line(out, meaning);
-  const char *before = "; next: ";
-  cJSON_ArrayForEach(date, cJSON_GetObjectItemCaseSensitive(schedule, "next")) {
-    if (!cJSON_IsNumber(date)) continue;
-    orr__buf_adds(out, before);
-    orr__text_date(out, (int64_t)date->valuedouble);
-    before = ", ";
-  }
-  orr__buf_adds(out, before[0] == ',' ? " here\n" : "\n");
-}
-
 /* "backup docs created", or "backup docs updated: path, schedule". */
 static void add_outcome(orr__buf *out, const orr__cli *cli, const cJSON *data) {
   const char *noun = cli->command->noun, *before = " updated: ";
@@ -60,7 +43,7 @@ int orr__cli_change(orr__cli *cli) {
       orr__text_safe(&out, msg);
     }
     orr__buf_addc(&out, '\n');
-    add_schedule(&out, schedule);
+    orr__schedule_lines(&out, schedule);
     orr__print(&out);
     remark_warnings(cJSON_GetObjectItemCaseSensitive(schedule, "warnings"));
   }

@@ -91,7 +91,7 @@ static void put_options(const page *p, const orr__command *command) {
   while (orr__slot_next(&spec, &slot)) {
     const orr__option_info *info = orr__option_find(slot.name);
     if (!info) continue;
-    name_option(left, sizeof left, "", info->name, info->metavar);
+    name_option(left, sizeof left, orr__option_brief(info), info->name, info->metavar);
     if (strlen(left) > width && strlen(left) <= LEFT_MAX) width = strlen(left);
   }
   if (*command->options) fputs("\nOptions:\n", p->to);
@@ -99,7 +99,7 @@ static void put_options(const page *p, const orr__command *command) {
   while (orr__slot_next(&spec, &slot)) {
     const orr__option_info *info = orr__option_find(slot.name);
     if (!info) continue;
-    name_option(left, sizeof left, "", info->name, info->metavar);
+    name_option(left, sizeof left, orr__option_brief(info), info->name, info->metavar);
     char *words = orr__strf("%s%s", info->doc, slot.is_required ? " (required)" : "");
     put_entry(p, (int)width, left, words ? words : info->doc);
     free(words);

@@ -94,10 +94,12 @@ static int take_option(orr__cli *cli, words *w, const char *name, const char *in
   return 0;
 }
 
-/* "-yv": every letter is a global flag. */
+/* "-yv": every letter is a global flag; or an option that takes the rest, or the next word: "-n10", "-n 10". */
 static int take_letters(orr__cli *cli, words *w, const char *word, orr_error *reterr) {
   for (const char *letter = word + 1; *letter; letter++) {
     const orr__global_info *found = NULL;
+    const orr__option_info *option = orr__option_letter(*letter);
+    if (option) return take_option(cli, w, option->name, letter[1] ? letter + 1 : NULL, reterr);
     for (size_t i = 0; !found && orr__global_at(i); i++) {
       if (*letter == *orr__global_at(i)->brief) found = orr__global_at(i);
     }
@@ -213,6 +215,26 @@ static int put_count(orr__cli *cli, const given *option, const char *key, orr_er
   return put(cli, key, cJSON_CreateNumber((double)atoll(option->value)), reterr);
 }
 
+/* "90", "90s", "15m", "1h30m": seconds. */
+static int put_duration(orr__cli *cli, const given *option, const char *key, orr_error *reterr) {
+  static const struct { char letter; double seconds; } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  const char *at = option->value;
+  double seconds = 0;
+  bool is_good = *at != '\0';
+  while (is_good && *at) {
+    char *end = NULL;
+    size_t digits = strspn(at, "0123456789."), i = 0;
+    double number = digits ? strtod(at, &end) : 0;
+    while (i < 4 && digits && units[i].letter != *end) i++;
+    bool is_plain = digits && !*end && at == option->value;
+    is_good = digits > 0 && digits < 16 && end == at + digits && (is_plain || i < 4);
+    if (is_good) seconds += number * (is_plain ? 1 : units[i].seconds);
+    if (is_good) at = end + !is_plain;
+  }
+  if (is_good) return put(cli, key, cJSON_CreateNumber(seconds), reterr);
+  return orr__error_field(reterr, option->info->name, "'%.40s' is no duration: seconds, or such as 90s, 15m, 2h, 1d, 1h30m", option->value);
+}
+
 static int put_secret(orr__cli *cli, const given *option, const char *key, bool *stdin_taken, orr_error *reterr) {
   char *text = NULL;
   int rc = orr__stdin_secret(option->info->name, stdin_taken, &text, reterr);
@@ -266,6 +288,7 @@ static int put_options(orr__cli *cli, const words *w, orr_error *reterr) {
       case ORR_OPTION_FLAG: one = put_flag(cli, option, slot.key, reterr); break;
       case ORR_OPTION_TEXT: one = put_text(cli, option->info->name, slot.key, option->value, reterr); break;
       case ORR_OPTION_NUMBER: one = put_number(cli, option, slot.key, reterr); break;
+      case ORR_OPTION_DURATION: one = put_duration(cli, option, slot.key, reterr); break;
       case ORR_OPTION_COUNT: one = put_count(cli, option, slot.key, reterr); break;
       case ORR_OPTION_MANY: one = put_many(cli, option, slot.key, reterr); break;
       case ORR_OPTION_ASSIGN: one = put_assigned(cli, option, slot.key, &stdin_taken, reterr); break;

@@ -24,6 +24,11 @@ static const orr__global_info GLOBALS[] = {
 #include "host/commands.def"
 };
 
+static const struct { const char *letter, *name; } LETTERS[] = {
+#define LETTER(letter, name) {letter, name},
+#include "host/commands.def"
+};
+
 static const struct { const char *noun, *doc; } NOUNS[] = {
 #define NOUN(noun, doc) {noun, doc},
 #include "host/commands.def"
@@ -58,6 +63,20 @@ const orr__option_info *orr__option_find(const char *name) {
     if (orr__streq(OPTIONS[i].name, name)) return &OPTIONS[i];
   }
   return NULL;
+}
+
+const orr__option_info *orr__option_letter(char letter) {
+  for (size_t i = 0; i < sizeof LETTERS / sizeof *LETTERS; i++) {
+    if (*LETTERS[i].letter == letter) return orr__option_find(LETTERS[i].name);
+  }
+  return NULL;
+}
+
+const char *orr__option_brief(const orr__option_info *info) {
+  for (size_t i = 0; i < sizeof LETTERS / sizeof *LETTERS; i++) {
+    if (orr__streq(LETTERS[i].name, info->name)) return LETTERS[i].letter;
+  }
+  return "";
 }
 
 bool orr__option_repeats(const orr__option_info *info) {

@@ -8,7 +8,7 @@
 struct orr__cli;
 
 enum orr__option_kind {
-  ORR_OPTION_FLAG, ORR_OPTION_TEXT, ORR_OPTION_NUMBER, ORR_OPTION_COUNT, ORR_OPTION_ASSIGN, ORR_OPTION_STDIN, ORR_OPTION_MANY
+  ORR_OPTION_FLAG, ORR_OPTION_TEXT, ORR_OPTION_NUMBER, ORR_OPTION_COUNT, ORR_OPTION_DURATION, ORR_OPTION_ASSIGN, ORR_OPTION_STDIN, ORR_OPTION_MANY
 };
 
 typedef struct orr__option_info {
@@ -37,6 +37,8 @@ typedef struct orr__command {
 const orr__command *orr__command_at(size_t i);
 const orr__command *orr__command_find(const char *noun, const char *verb); /* NULL */
 const orr__option_info *orr__option_find(const char *name);                /* NULL */
+const orr__option_info *orr__option_letter(char letter);                    /* NULL */
+const char *orr__option_brief(const orr__option_info *info);               /* its letter, or "" */
 bool orr__option_repeats(const orr__option_info *info); /* may be given many times */
 const orr__global_info *orr__global_at(size_t i);                          /* i from 0 until NULL */
 const orr__global_info *orr__global_find(const char *name);                /* NULL */

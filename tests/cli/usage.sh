@@ -18,7 +18,7 @@ ok "all that is missing is listed, options too" complains "provider: --provider 
 run backup show one two
 ok "a word too many is refused" complains "one word too many: 'two'"
 run backup create x --provider nap --refresh-interval soon
-ok "a number must be one" complains "refresh-interval: 'soon' is not a number"
+ok "a number must be one" complains "refresh-interval: 'soon' is no duration"
 run result ls --limit -1
 ok "a count must be one" complains "limit: '-1' is not a whole number from 0"
 run result ls --limit 0x10
