@@ -55,35 +55,42 @@ static void marked_unknown(orr__flow *flow) {
     orr__flow_end(flow); /* a row that is still `sent` tells the next runtime */
 }
 
-/* The attention of the Backup, the end of the call's row, and the event. */
-static void write_unknown(orr__flow *flow, orr__tx *tx, const orr_op *op, int64_t backup_id, const char *why) {
+/* The attention of the Backup, the end of the call's row, and the event. Not one without the other: false without memory. */
+static bool write_unknown(orr__flow *flow, orr__tx *tx, const orr_op *op, int64_t backup_id, const char *why) {
   orr_backup *backup = orr__backup_new();
-  orr_op *row = op ? (orr_op *)orr__object_copy(&op->head) : NULL;
-  if (backup) {
+  orr__object *row = op ? orr__object_copy(&op->head) : NULL;
+  bool is_whole = backup && (row || !op);
+  if (is_whole) {
     orr__set_int(&backup->head, ORR_F_backup_id, backup_id);
-    orr__set_str(&backup->head, ORR_F_backup_attention, ORR_UPDATE_UNKNOWN);
-    orr__tx_update(tx, &backup->head, ORR_BIT(ORR_F_backup_attention));
+    is_whole = orr__set_str(&backup->head, ORR_F_backup_attention, ORR_UPDATE_UNKNOWN) == 0;
   }
-  if (row) {
-    orr__object *o = &row->head;
-    orr__object_clean(o);
-    orr__set_str(o, ORR_F_op_state, "done");
-    orr__set_str(o, ORR_F_op_outcome, "lost");
-    orr__set_str(o, ORR_F_op_message, why);
-    orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
-    orr__tx_update(tx, o, o->dirty);
+  if (is_whole && row) {
+    orr__object_clean(row);
+    is_whole = orr__set_str(row, ORR_F_op_state, "done") == 0 && orr__set_str(row, ORR_F_op_outcome, "lost") == 0;
+    orr__set_str(row, ORR_F_op_message, why);
+    orr__set_int(row, ORR_F_op_endDate, orr__now(flow->core));
+  }
+  if (is_whole) {
+    orr__tx_update(tx, &backup->head, ORR_BIT(ORR_F_backup_attention));
+    if (row) orr__tx_update(tx, row, row->dirty);
+    orr__flow_event(flow, tx, "backup.attention", "error",
+                    ORR_UPDATE_UNKNOWN ": updateBackup may have changed it outside: %s", why);
   }
   orr__object_free((orr__object *)backup);
-  orr__object_free((orr__object *)row);
-  orr__flow_event(flow, tx, "backup.attention", "error",
-                  ORR_UPDATE_UNKNOWN ": updateBackup may have changed it outside: %s", why);
+  orr__object_free(row);
+  return is_whole;
 }
 
 static void mark_unknown(orr__flow *flow) {
   orr__update *u = flow->update;
   orr__tx *tx = orr__flow_tx(flow);
-  write_unknown(flow, tx, flow->op ? flow->op : u->op, u->backup_id, u->why ? u->why : "");
-  orr__flow_submit(flow, tx, marked_unknown);
+  if (write_unknown(flow, tx, flow->op ? flow->op : u->op, u->backup_id, u->why ? u->why : "")) {
+    orr__flow_submit(flow, tx, marked_unknown);
+    return;
+  }
+  orr__tx_free(tx);
+  orr__flow_no_memory(flow);
+  marked_unknown(flow);
 }
 
 static void left_unknown(orr__flow *flow, const char *why) {

@@ -233,6 +233,74 @@ static void test_alloc__a_deletion_can_be_asked_for_again(void **state) {
   EVERYWHERE(.setup = create_ended, .act = delete, .check = is_deleted_when_asked_again);
 }
 
+/* ---- changes ------------------------------------------------------------------------------------------------- */
+
+static void create_to_change(rig *r) {
+  static orr__option options[] = { { .field_name = (char *)(uintptr_t)"path" } };
+  r->declaration.options = r->declaration.connection_options = options;
+  r->declaration.option_count = r->declaration.connection_option_count = 1;
+  r->hooks[ORR_HOOK_configureBackup] = r->hooks[ORR_HOOK_validateBackup] = r->hooks[ORR_HOOK_updateBackup] = hook_ok;
+  r->acts[ORR_HOOK_updateBackup] = true;
+  r->hooks[ORR_HOOK_executeBackup] = hook_halts;
+  ask(r, "connection.add", "{\"name\":\"c\",\"provider\":\"fake\",\"config\":{\"path\":\"/old\"}}");
+  ask(r, "backup.create", "{\"name\":\"b\",\"provider\":\"fake\",\"config\":{\"path\":\"/old\"}}");
+  ask(r, "backup.run", "{\"backup\":\"b\",\"config\":{\"a\":1},\"opts\":{\"b\":2}}");
+}
+
+static void update(rig *r) {
+  ask(r, "backup.update", "{\"backup\":\"b\",\"rename\":\"n\",\"connection\":\"c\",\"schedule\":\"0 0 1 1 *\",\"config\":{\"path\":\"/new\"}}");
+}
+
+/* In all its fields it is the one or the other; what may have gone outside and is not stored is in attention. */
+static void is_updated_or_not(rig *r) {
+  orr_backup *b = (orr_backup *)rig_stored(r, ORR_M_backup, 1);
+  bool is_new = orr__streq(b->name, "n"), is_unknown = orr__streq(b->attention, "unknown_update");
+  if (is_new != (b->schedule != NULL) || is_new != (b->backupProviderId != 0) || is_new != (strstr(b->config, "/new") != NULL))
+    fail_msg("allocation %d: %s, %s", n_now, b->name, b->config);
+  if (is_unknown != (r->acted[ORR_HOOK_updateBackup] && !is_new)) fail_msg("allocation %d: attention %s", n_now, b->attention);
+  orr__object_free(&b->head);
+  for (int64_t i = 1; is_new && i < 20; i++) {
+    orr_op *op = (orr_op *)rig_stored(r, ORR_M_op, i);
+    if (op && strcmp(op->state, "done")) fail_msg("allocation %d: %s is left %s", n_now, op->hook, op->state);
+    orr__object_free((orr__object *)op);
+  }
+  uint64_t id = rig_ask(r, "backup.update", is_new ? "{\"backup\":\"n\",\"refreshInterval\":3}" : "{\"backup\":\"b\",\"rename\":\"n\"}");
+  assert_int_equal(r->codes[id], 0);
+}
+
+static void test_alloc__an_update_is_whole_or_not_there(void **state) {
+  (void)state;
+  EVERYWHERE(.setup = create_to_change, .act = update, .check = is_updated_or_not);
+}
+
+static void change_connection(rig *r) {
+  ask(r, "connection.update", "{\"connection\":\"c\",\"rename\":\"d\",\"config\":{\"path\":\"/new\",\"username\":\"ada\"}}");
+}
+
+static void is_changed_or_not(rig *r) {
+  orr_connection *c = (orr_connection *)rig_stored(r, ORR_M_connection, 1);
+  bool is_new = orr__streq(c->name, "d");
+  if (is_new != (c->username != NULL) || is_new != (strstr(c->config, "/new") != NULL)) fail_msg("allocation %d: %s, %s", n_now, c->name, c->config);
+  orr__object_free(&c->head);
+}
+
+static void test_alloc__a_connection_is_changed_or_not(void **state) {
+  (void)state;
+  EVERYWHERE(.setup = create_to_change, .act = change_connection, .check = is_changed_or_not);
+}
+
+static void retry_and_test(rig *r) {
+  r->hooks[ORR_HOOK_testConnection] = hook_ok;
+  r->acts[ORR_HOOK_testConnection] = true;
+  ask(r, "result.retry", "{\"result\":\"1\"}");
+  ask(r, "connection.test", "{\"connection\":\"c\"}");
+}
+
+static void test_alloc__a_retry_on_request_moves_on(void **state) {
+  (void)state;
+  EVERYWHERE(.setup = create_to_change, .act = retry_and_test);
+}
+
 static void create_scheduled(rig *r) {
   r->hooks[ORR_HOOK_executeBackup] = hook_succeeds;
   r->acts[ORR_HOOK_executeBackup] = false;
@@ -278,6 +346,9 @@ int main(void) {
     cmocka_unit_test(test_alloc__recovery_takes_up_a_running_result),
     cmocka_unit_test(test_alloc__recovery_looks_up_a_start_that_was_cut),
     cmocka_unit_test(test_alloc__a_deletion_can_be_asked_for_again),
+    cmocka_unit_test(test_alloc__an_update_is_whole_or_not_there),
+    cmocka_unit_test(test_alloc__a_connection_is_changed_or_not),
+    cmocka_unit_test(test_alloc__a_retry_on_request_moves_on),
     cmocka_unit_test(test_alloc__a_schedule_goes_on_firing),
     cmocka_unit_test(test_alloc__every_question_is_answered),
   };
