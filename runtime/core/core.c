@@ -25,7 +25,8 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   orr__call_install(core);
   bool has_timers =
       !orr__timer_reserve(core->loop, &core->due_timer) && !orr__timer_reserve(core->loop, &core->fire_timer) &&
-      !orr__timer_reserve(core->loop, &core->slot_timer) && !orr__timer_reserve(core->loop, &core->sweep_timer);
+      !orr__timer_reserve(core->loop, &core->slot_timer) && !orr__timer_reserve(core->loop, &core->sweep_timer) &&
+      !orr__timer_reserve(core->loop, &core->history_timer);
   bool has_wheels = core->due && core->fires && core->looks && core->sweeps;
   if (!has_timers || !has_wheels || !core->data_dir || !core->zones || !core->slots) {
     orr__core_free(core);
@@ -47,6 +48,7 @@ void orr__core_drain(orr__core *core) {
   orr__timer_stop(core->loop, &core->due_timer);
   orr__timer_stop(core->loop, &core->fire_timer);
   orr__timer_stop(core->loop, &core->sweep_timer);
+  orr__timer_stop(core->loop, &core->history_timer);
   orr__timer_stop(core->loop, &core->slot_timer);
   /* Who only watches will see no more; who waits in line for a subject will not get it. */
   while (core->watchers) {
@@ -93,6 +95,7 @@ void orr__core_free(orr__core *core) {
   orr__timer_release(core->loop, &core->due_timer);
   orr__timer_release(core->loop, &core->fire_timer);
   orr__timer_release(core->loop, &core->sweep_timer);
+  orr__timer_release(core->loop, &core->history_timer);
   orr__timer_release(core->loop, &core->slot_timer);
   size_t pos = 0;
   void *value;

@@ -46,6 +46,9 @@ typedef struct orr__core_config {
   const char *zoneinfo;      /* folder of TZif files; NULL: /usr/share/zoneinfo */
   const char *data_dir;      /* for status; copied */
   int64_t max_running;       /* results at a time; 0: no limit */
+  int64_t history_events;    /* events kept; 0: no limit, as for the two that follow */
+  int64_t history_days;      /* events, the journal of Backups, and results that left nothing outside are kept so long */
+  int64_t history_results;   /* results of a Backup that left nothing outside */
   orr__keyring *keyring;     /* NULL: nothing is sealed */
   enum orr__role role;
   orr__core_sink sink;

@@ -76,6 +76,7 @@ void orr__flow_end(orr__flow *flow) {
   free(flow->spare);
   orr__batch_free(flow);
   orr__sweep_free(flow);
+  orr__history_free(flow);
   orr__update_free(flow->update);
   if (flow->reserved) orr__name_free(core, flow->reserved);
   free(flow->reserved);

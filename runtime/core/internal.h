@@ -29,7 +29,6 @@
 #define ORR_BACKOFF_MAX_S 900.0
 #define ORR_DEFAULT_REFRESH_S 60.0
 #define ORR_DEFAULT_TIMEOUT_S 86400.0
-#define ORR_EVENTS_KEPT 100000
 #define ORR_DUE_MAX 512              /* results loaded at a time when many are due */
 #define ORR_WAITING_MAX 100000       /* flows alive at a time */
 
@@ -96,6 +95,7 @@ struct orr__flow {
   size_t id_count, id_at;
   struct orr__batch *batch;          /* refresh.c */
   struct orr__sweep *sweep;          /* retention_pass.c */
+  struct orr__history *history;      /* history.c */
 };
 
 typedef struct orr__subject {
@@ -136,7 +136,7 @@ struct orr__core {
   orr__wheel *sweeps;                /* Backup id -> wall ms of the next pass of retention */
   size_t sweep_count;                /* passes going on */
   orr__slots *slots;
-  orr__timer due_timer, fire_timer, slot_timer, sweep_timer;
+  orr__timer due_timer, fire_timer, slot_timer, sweep_timer, history_timer;
   orr__map subjects;
   orr__map calls;                    /* call id -> flow */
   orr__map updated;                  /* update.c: Backup id -> its last update */
@@ -149,6 +149,7 @@ struct orr__core {
   int64_t started_ms;
   int64_t last_commit_ms;
   size_t events_since_prune;
+  bool has_pruned, is_pruning;        /* history.c */
   bool is_draining, is_closed, is_started;
   bool is_live;                      /* what was stored at the start has been taken up */
 };
@@ -381,6 +382,13 @@ void orr__retention_due(void *core);        /* the wheel's timer */
 void orr__sweep_free(orr__flow *flow);
 /* Puts what retention says of flow->graph.backup into the map flow->extra, as "retention", then step. */
 void orr__retention_look(orr__flow *flow, orr__step step);
+
+/* ---- history.c ---------------------------------------------------------------------------------------------- */
+
+typedef struct orr__history orr__history;
+void orr__history_start(orr__core *core);
+void orr__history_event(orr__core *core); /* one more is being written */
+void orr__history_free(orr__flow *flow);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------- */
 

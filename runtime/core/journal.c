@@ -44,10 +44,7 @@ static int write_event(orr__flow *flow, orr__tx *tx, const char *kind, const cha
   }
   flow->events[flow->event_count++] = &row->head;
   orr__tx_insert(tx, &row->head);
-  if (++flow->core->events_since_prune >= 1000) {
-    flow->core->events_since_prune = 0;
-    orr__tx_prune(tx, ORR_M_event, row->id - ORR_EVENTS_KEPT);
-  }
+  orr__history_event(flow->core);
   return code;
 }
 

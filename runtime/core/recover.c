@@ -305,6 +305,7 @@ int orr__core_start(orr__core *core, orr_error *reterr) {
   if (!flow) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   flow->id = orr__store_next_id(core->store, ORR_M_op); /* every call of ours comes after it */
   core->is_started = true;
+  orr__history_start(core);
   start_read(flow);
   return 0;
 }

@@ -96,6 +96,7 @@ static void result_gone(orr__flow *flow) {
 /* What people read of it: the event is about the Backup, for the result's own go with it. */
 static void gone_event(orr__flow *flow, orr__tx *tx, bool is_forced) {
   orr_result *result = flow->graph.result;
+  if (orr__streq(orr__json_str(flow->extra, "trigger"), "history")) return; /* it makes room, quietly */
   bool is_retention = orr__streq(orr__json_str(flow->extra, "trigger"), "retention");
   const char *external = is_forced ? result->externalId : NULL;
   int64_t id = result->id;

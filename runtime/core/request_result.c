@@ -263,6 +263,8 @@ static void events_read(orr__flow *flow) {
   if (out) {
     orr__json_put(out, "events", list);
     orr__json_put_int(out, "last", flow->ids[LAST]);
+    const orr__object *first = orr__tx_row(flow->tx, flow->slot2, 0);
+    if (first) orr__json_put_int(out, "first", orr__object_id(first));
     list = NULL;
     orr__flow_reply(flow, out);
   }
@@ -291,6 +293,7 @@ static void read_events(orr__flow *flow) {
                                                 .order_field = -1,
                                                 .is_descending = !has_after,
                                                 .limit = (size_t)limit });
+  flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_event, .order_field = -1, .limit = 1, .fields = 1 });
   orr__flow_submit(flow, tx, events_read);
 }
 

@@ -82,6 +82,13 @@ static int ask_events(listener *l, orr_error *reterr) {
   return rc;
 }
 
+/* Who reads on from an event learns that the next ones are gone. */
+static void remark_gap(const listener *l, const cJSON *reply) {
+  const cJSON *after = cJSON_GetObjectItemCaseSensitive(l->cli->args, "after"), *first = cJSON_GetObjectItemCaseSensitive(reply, "first");
+  if (cJSON_IsNumber(after) && cJSON_IsNumber(first) && first->valuedouble > after->valuedouble + 1)
+    orr__remark("orrery: events up to %.0f have been removed (settings history_events, history_days)", first->valuedouble - 1);
+}
+
 /* Prints until the reply; asks again, from the last event on, when the runtime changes. */
 static int listen_events(listener *l, bool is_following, orr_error *reterr) {
   int rc = ask_events(l, reterr);
@@ -99,6 +106,7 @@ static int listen_events(listener *l, bool is_following, orr_error *reterr) {
       is_over = !is_following;
       if (message.error.code == ORR_E_CLOSED) l->id = 0;
       else if (message.error.code) rc = orr__error_move(reterr, &message.error);
+      remark_gap(l, message.data);
       cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(message.data, "events")) print_event(l, event);
       if (is_following) l->id = 0; /* the runtime ended the stream because it ends itself */
     }

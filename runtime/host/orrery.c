@@ -57,7 +57,7 @@ const char *orr_error_field_message(const orr_error *error, size_t i) {
 
 /* ---- settings ----------------------------------------------------------------------------------------------- */
 
-enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_MAX_RUNNING, S_KEY, S_COUNT };
+enum { S_DATA_DIR, S_STORE, S_PROVIDERS, S_SHIPPED, S_ROLE, S_RUNNER, S_CLOCK, S_SEED, S_ZONEINFO, S_MEMORY, S_MAX_RUNNING, S_KEY, S_HISTORY_EVENTS, S_HISTORY_DAYS, S_HISTORY_RESULTS, S_COUNT };
 
 static const struct {
   const char *key, *type, *standard, *doc;
@@ -76,6 +76,9 @@ static const struct {
   [S_ZONEINFO] = { "zoneinfo", "path", "/usr/share/zoneinfo", "the time zone database" },
   [S_KEY] = { "key_file", "path", "", "the keys that seal secrets; else secret.key in the data directory" },
   [S_MEMORY] = { "memory_limit", "number", "67108864", "bytes of memory for each provider's Lua state" },
+  [S_HISTORY_EVENTS] = { "history_events", "number", "100000", "events kept, older ones are removed; 0 is no limit" },
+  [S_HISTORY_DAYS] = { "history_days", "number", "90", "days for which events, the journal of Backups, and failed results that left nothing outside are kept; 0 is no limit" },
+  [S_HISTORY_RESULTS] = { "history_results", "number", "1000", "failed results that left nothing outside kept of each Backup; 0 is no limit" },
   [S_MAX_RUNNING] = { "max_running", "number", "0", "results that may run at a time, others wait; 0 is no limit" },
 };
 
@@ -385,6 +388,13 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
   return code;
 }
 
+/* No more than what can be reckoned with, whatever is asked for. */
+static int64_t limit_of(const orr_settings *settings, int key) {
+  const unsigned long long most = 100000000;
+  unsigned long long number = strtoull(setting(settings, key), NULL, 10);
+  return (int64_t)(number < most ? number : most);
+}
+
 static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
   orr__core_config config = { .loop = rt->loop,
                               .store = rt->store,
@@ -392,6 +402,9 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                               .random = &rt->random,
                               .zoneinfo = setting(settings, S_ZONEINFO),
                               .data_dir = rt->data_dir,
+                              .history_events = limit_of(settings, S_HISTORY_EVENTS),
+                              .history_days = limit_of(settings, S_HISTORY_DAYS),
+                              .history_results = limit_of(settings, S_HISTORY_RESULTS),
                               .max_running = (int64_t)strtoull(setting(settings, S_MAX_RUNNING), NULL, 10),
                               .keyring = rt->keyring,
                               .role =

@@ -39,6 +39,7 @@ struct rig {
   int acted[ORR_HOOK_COUNT];
   int interrupts;
   orr__call *open[CALLS];          /* calls not answered yet */
+  int64_t history_events, history_days, history_results; /* limits of the next core */
   int generation;                  /* of the core: what an earlier one began is not gone on with */
   uint64_t last_request;           /* submitted by rig_submit */
   int updates;
@@ -200,6 +201,7 @@ static inline void rig_wake(void *arg) { (void)arg; }
 
 static inline void rig_open_core(rig *r) {
   orr__core_config config = { .loop = r->loop, .store = r->store, .random = &r->random, .role = ORR_ROLE_SERVE,
+                              .history_events = r->history_events, .history_days = r->history_days, .history_results = r->history_results,
                               .sink = { .self = r, .reply = rig_reply, .update = rig_update, .log = rig_log } };
   assert_int_equal(orr__core_new(&config, &r->core, NULL), 0);
   r->ops = (orr__provider_ops){ .self = r, .describe = rig_describe, .list = rig_list, .call = rig_call, .interrupt = rig_interrupt, .forget_connection = rig_forget };
