@@ -15,6 +15,7 @@
 
 #include "http_server.h"
 #include "orrery.h"
+#include "outside.h"
 
 #define RUNTIME "orrery.runtime"
 #define SERVER "orrery.server"
@@ -250,6 +251,7 @@ static int open_raw(lua_State *L) {
   metatable(L, SERVER, l_server_free);
   lua_newtable(L);
   luaL_register(L, NULL, functions);
+  outside_register(L);
   return 1;
 }
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -156,6 +157,7 @@ static void *accept_main(void *arg) {
     if (connection == NULL) die("calloc");
     connection->server = server;
     connection->fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)); /* head and body are two sends */
     pthread_mutex_lock(&server->mutex);
     if (server->is_stopping) shutdown(fd, SHUT_RDWR);
     connection->next = server->connections;

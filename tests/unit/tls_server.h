@@ -1,5 +1,5 @@
 /* TLS for the test server (http_server.h), with OpenSSL: certificates made on the spot, and the stream that speaks TLS. Of
- * cmocka's asserts it expects that the test has included them. */
+ * cmocka's asserts it expects that whoever includes it has them, or two of the same names. */
 #ifndef TEST_TLS_SERVER_H
 #define TEST_TLS_SERVER_H
 
@@ -25,20 +25,20 @@ static inline void add_extension(X509 *certificate, int nid, const char *value) 
   X509_EXTENSION_free(extension);
 }
 
-/* Self-signed for 127.0.0.1, so that it is its own CA. */
-static inline void identity_make(struct identity *identity, long serial) {
+/* Self-signed, so that it is its own CA; for which names ("IP:127.0.0.1"), and valid from when until when, in seconds from now. */
+static inline void identity_make_for(struct identity *identity, long serial, const char *names, long from, long until) {
   identity->key = EVP_EC_gen("P-256");
   X509 *certificate = identity->certificate = X509_new();
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), from);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), until);
   X509_set_pubkey(certificate, identity->key);
   X509_NAME *name = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"appliance", -1, -1, 0);
   X509_set_issuer_name(certificate, name);
   add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-  add_extension(certificate, NID_subject_alt_name, "IP:127.0.0.1");
+  add_extension(certificate, NID_subject_alt_name, names);
   assert_true(X509_sign(certificate, identity->key, EVP_sha256()) > 0);
 
   BIO *memory = BIO_new(BIO_s_mem());
@@ -53,6 +53,10 @@ static inline void identity_make(struct identity *identity, long serial) {
   X509_digest(certificate, EVP_sha256(), digest, &digest_len);
   assert_int_equal(digest_len, 32);
   for (int i = 0; i < 32; i++) sprintf(identity->fingerprint + 3 * i, i < 31 ? "%02X:" : "%02X", digest[i]);
+}
+
+static inline void identity_make(struct identity *identity, long serial) {
+  identity_make_for(identity, serial, "IP:127.0.0.1", -3600, 86400);
 }
 
 static inline void identity_clear(struct identity *identity) {
