@@ -115,7 +115,10 @@ static bool is_reached(const orr__watcher *w, const orr_result *result) {
 }
 
 void orr__result_changed(orr__core *core, const orr_result *result) {
-  if (orr__status_is_terminal(result->status) || result->attention) orr__admit_drop(core, result->id);
+  if (orr__status_is_terminal(result->status) || result->attention) {
+    orr__admit_drop(core, result->id);
+    orr__schedule_ended(core, result->backupId);
+  }
   char *text = NULL;
   for (orr__watcher **at = &core->watchers; *at;) {
     orr__watcher *w = *at;

@@ -43,6 +43,7 @@ struct rig {
   int generation;                  /* of the core: what an earlier one began is not gone on with */
   uint64_t last_request;           /* submitted by rig_submit */
   int updates;
+  const char *zoneinfo;            /* of the next core; NULL: the system's */
   int codes[REPLIES];
   char *replies[REPLIES];
   orr_error errors[REPLIES];
@@ -200,7 +201,7 @@ static inline void rig_log(void *self, enum orr__log_level level, const orr__log
 static inline void rig_wake(void *arg) { (void)arg; }
 
 static inline void rig_open_core(rig *r) {
-  orr__core_config config = { .loop = r->loop, .store = r->store, .random = &r->random, .role = ORR_ROLE_SERVE,
+  orr__core_config config = { .loop = r->loop, .store = r->store, .random = &r->random, .role = ORR_ROLE_SERVE, .zoneinfo = r->zoneinfo,
                               .history_events = r->history_events, .history_days = r->history_days, .history_results = r->history_results,
                               .sink = { .self = r, .reply = rig_reply, .update = rig_update, .log = rig_log } };
   assert_int_equal(orr__core_new(&config, &r->core, NULL), 0);
