@@ -55,6 +55,10 @@ static void forget_connection(void *self, int64_t connection_id) {
   orr__sessions_forget(self, connection_id);
 }
 
+static size_t backlog(void *self) {
+  return ((const orr__bindings *)self)->queued;
+}
+
 static int copy_dirs(orr__bindings *b, const char *const *dirs) {
   size_t count = 0;
   while (dirs && dirs[count]) count++;
@@ -86,7 +90,7 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
   b->may_jit = orr__slice_probe();
-  b->ops = (orr__provider_ops){ b, describe, list, call, interrupt, check, forget_connection };
+  b->ops = (orr__provider_ops){ b, describe, list, call, interrupt, check, forget_connection, backlog };
   *ret = b;
   return 0;
 }

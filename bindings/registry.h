@@ -59,6 +59,7 @@ struct orr__bindings {
   orr__provider *providers;
   orr__map calls;                /* orr__hookcall by call id */
   orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
+  size_t queued;                 /* in both */
   orr__timer run_timer, reap_timer;
   bool is_closing, may_jit;
   /* session_close.c */

@@ -32,6 +32,7 @@ static void enqueue(orr__task *task) {
   if (queue->tail) queue->tail->queue_next = task;
   else queue->head = task;
   queue->tail = task;
+  task->hc->version->bindings->queued++;
   kick(task->hc->version->bindings);
 }
 
@@ -44,6 +45,7 @@ static void dequeue(orr__task *task) {
   else queue->head = task->queue_next;
   if (queue->tail == task) queue->tail = before;
   task->is_queued = false;
+  task->hc->version->bindings->queued--;
 }
 
 static orr__task *join(orr__hookcall *hc, orr__task *task, lua_State *co, int ref) {

@@ -30,6 +30,8 @@
 #define ORR_DEFAULT_REFRESH_S 60.0
 #define ORR_DEFAULT_TIMEOUT_S 86400.0
 #define ORR_DUE_MAX 512              /* results loaded at a time when many are due */
+#define ORR_DUE_BEHIND 2048          /* results that are being loaded, whose hooks wait for the processor or whose outcome waits
+                                      * for the disk: with so many no more are loaded */
 #define ORR_WAITING_MAX 100000       /* flows alive at a time */
 
 typedef struct orr__flow orr__flow;
@@ -94,6 +96,7 @@ struct orr__flow {
   int64_t *ids;                      /* scratch: rows to go through */
   size_t id_count, id_at;
   struct orr__batch *batch;          /* refresh.c */
+  struct orr__start *start;          /* start.c */
   struct orr__sweep *sweep;          /* retention_pass.c */
   struct orr__history *history;      /* history.c */
 };
@@ -151,6 +154,8 @@ struct orr__core {
   size_t events_since_prune;
   bool has_pruned, is_pruning;        /* history.c */
   bool is_draining, is_closed, is_started;
+  size_t due_loading;                /* results that are being loaded because they are due */
+  size_t due_early;                  /* those that were before is_live */
   bool is_live;                      /* what was stored at the start has been taken up */
 };
 
@@ -268,7 +273,12 @@ void orr__cancel_keep(const orr__flow *flow, orr_result *result);
 void orr__batch_back(orr__flow *flow, orr__call *call); /* the call of a batch gives its graphs back */
 int orr__batch_fill(orr__flow *flow, orr__call *call);   /* and takes them */
 const char *orr__batch_provider(const orr__flow *flow);
+void orr__start_free(struct orr__start *start);
 void orr__batch_free(orr__flow *flow); /* its members are flows of their own and stay */
+/* Jobs that an earlier runtime started: their end shall wake the result. */
+void orr__recover_watch(orr__core *core, const char *uuid);
+/* Closes a row of the journal that nobody goes on with. */
+void orr__recover_close(orr__flow *flow, orr__tx *tx, const orr__object *op, const char *message);
 /* Takes up one stored result, unless it is in hand already. */
 void orr__recover_one(orr__core *core, int64_t result_id);
 /* A result that is due for another hook than a refresh; the flow holds it and has loaded it. */

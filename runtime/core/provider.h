@@ -180,6 +180,9 @@ typedef struct orr__provider_ops {
   int (*check)(void *self, const char *path, char **ret_report, orr_error *reterr);
   /* Shared sessions of a connection that was changed or removed are dropped. */
   void (*forget_connection)(void *self, int64_t connection_id);
+  /* How many coroutines could go on and wait for the processor: the core takes up no more results while there are many. NULL: it
+   * is not known. */
+  size_t (*backlog)(void *self);
 } orr__provider_ops;
 
 #endif

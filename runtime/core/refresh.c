@@ -300,6 +300,7 @@ static void due_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
   due_group *groups = flow->code ? NULL : calloc(flow->id_count, sizeof *groups);
   size_t group_count = 0;
+  core->due_loading -= flow->id_count;
   for (size_t i = 0; i < flow->id_count; i++) {
     uint64_t id = (uint64_t)flow->ids[i];
     orr__graph graph = { 0 };
@@ -331,9 +332,21 @@ static void due_loaded(orr__flow *flow) {
   orr__refresh_arm(core);
 }
 
+/* Are hooks or the disk so far behind that what is loaded now would only wait in memory? At the start a few show that it goes
+ * on; with more of them, reading the rest would wait for the disk again and again. */
+static bool is_behind(const orr__core *core) {
+  size_t waiting = core->ops && core->ops->backlog ? core->ops->backlog(core->ops->self) : 0;
+  if (!core->is_live && core->due_early >= ORR_DUE_MAX) return true;
+  return core->due_loading + waiting + orr__store_pending(core->store) >= ORR_DUE_BEHIND;
+}
+
 void orr__refresh_due(void *arg) {
   orr__core *core = arg;
   orr__due due[ORR_DUE_MAX];
+  if (is_behind(core)) {
+    orr__timer_start(core->loop, &core->due_timer, orr__loop_mono_ms(core->loop) + 1, orr__refresh_due, core);
+    return;
+  }
   size_t count = orr__wheel_pop(core->due, orr__loop_mono_ms(core->loop), due, ORR_DUE_MAX);
   orr__flow *flow = count ? orr__flow_new(core) : NULL;
   int64_t *ids = flow ? calloc(count, sizeof *ids) : NULL;
@@ -354,6 +367,8 @@ void orr__refresh_due(void *arg) {
     ids[flow->id_count++] = (int64_t)due[i].key;
     orr__tx_graph(tx, ORR_M_result, (int64_t)due[i].key);
   }
+  core->due_loading += flow->id_count;
+  if (!core->is_live) core->due_early += flow->id_count;
   orr__flow_submit(flow, tx, due_loaded);
   orr__refresh_arm(core);
 }

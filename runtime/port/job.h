@@ -92,6 +92,8 @@ int orr__job_read(orr__jobs *jobs, const char *key, const char *name, const char
                   char **ret_text, size_t *ret_len, int64_t *ret_next, orr_error *reterr);
 /* Removes the directories of a key; REFUSED while one runs. None: fine. */
 int orr__job_remove(orr__jobs *jobs, const char *key, orr_error *reterr);
+/* Calls each with every key that has jobs, whatever became of them. */
+int orr__job_keys(orr__jobs *jobs, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr);
 /* The names of a key's jobs: owned NULL-terminated array of owned strings (free each, then the array). */
 int orr__job_list(orr__jobs *jobs, const char *key, char ***ret_names, orr_error *reterr);
 

@@ -55,6 +55,15 @@ static void free_names(char **names) {
   free(names);
 }
 
+int orr__job_keys(orr__jobs *jobs, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr) {
+  DIR *dir = opendir(jobs->dir);
+  if (!dir) return errno == ENOENT ? 0 : orr__error_errno(reterr, ORR_E_IO, errno, "%s", jobs->dir);
+  for (struct dirent *entry; (entry = readdir(dir));)
+    if (orr__job_check_names(entry->d_name, "any", NULL) == 0) each(arg, entry->d_name);
+  closedir(dir);
+  return 0;
+}
+
 int orr__job_list(orr__jobs *jobs, const char *key, char ***ret_names, orr_error *reterr) {
   size_t len = 0;
   DIR *dir = NULL;

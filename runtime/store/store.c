@@ -284,6 +284,10 @@ int64_t orr__store_next_id(orr__store *store, enum orr__model_id model) {
   return ++store->last_id[model];
 }
 
+int64_t orr__store_last_id(const orr__store *store, enum orr__model_id model) {
+  return store->last_id[model];
+}
+
 int orr__store_failed(const orr__store *store) {
   return atomic_load(&store->failed);
 }

@@ -59,6 +59,7 @@ size_t orr__store_drain(orr__store *store);
 size_t orr__store_pending(const orr__store *store);
 /* The next id of a model; at once, on the loop thread. Ids grow; one that is never inserted is a gap. */
 int64_t orr__store_next_id(orr__store *store, enum orr__model_id model);
+int64_t orr__store_last_id(const orr__store *store, enum orr__model_id model); /* the greatest that was handed out or inserted; 0: none */
 /* Non-zero once a commit or sync went wrong: every transaction from then on completes with it (IO), because what
  * is on disk is not known any more. */
 int orr__store_failed(const orr__store *store);
