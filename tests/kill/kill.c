@@ -45,16 +45,17 @@ typedef struct control {
   const char *name, *what;
   kind wrong; /* takes the place of the one with its code */
   enum check caught_by;
+  bool cancels, deletes; /* every round asks for one, for that is what goes wrong */
 } control;
 
 static const control controls[] = {
-  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE },
-  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE },
-  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH },
-  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE },
-  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH },
-  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED },
-  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED },
+  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false },
+  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE, false, false },
+  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH, false, false },
+  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE, false, false },
+  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH, true, false },
+  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED, false, true },
+  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED, false, false },
 };
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
 
@@ -287,12 +288,13 @@ static bool waits_for(const harness *h, const char *step) { return strstr(h->wan
 /* Something is done with results that are known: the newest are cancelled, any are deleted or extracted. */
 static void ask_for_changes(harness *h) {
   char args[400];
-  known *k = below(h, 3) == 0 || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
+  const control *c = h->options.control;
+  known *k = below(h, 3) == 0 || (c && c->cancels) || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
   if (k) {
     snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
     h->cancels += talk_ask(&h->talk, "result.cancel", args) != 0;
   }
-  k = below(h, 3) == 0 || waits_for(h, ".delete") ? some_known(h, KNOWN_MAX) : NULL;
+  k = below(h, 3) == 0 || (c && c->deletes) || waits_for(h, ".delete") ? some_known(h, KNOWN_MAX) : NULL;
   if (k && !k->is_neither && h->asked_count < ASKED_MAX) {
     snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
     verdict_asked_away(h->verdict, k->uuid);
