@@ -191,7 +191,7 @@ static void put_files(FILE *to) {
       {"jobs/", "the folders of local jobs: what they printed and how they ended"},
       {"providers/", "your own providers"},
   };
-  fputs(".SH FILES\nThe data directory is \\fB\\-\\-data\\fR, else \\fB$ORRERY_DATA\\fR, else \\fB$XDG_DATA_HOME/orrery\\fR,\n"
+  fputs(".SH FILES\nThe data directory is \\fB\\-\\-data\\fR, else \\fB$ORRERY_DATA\\fR, else /var/lib/orrery (for its user, and for root), else \\fB$XDG_DATA_HOME/orrery\\fR,\n"
         "else \\fB\\(ti/.local/share/orrery\\fR. In it:\n", to);
   for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
     fputs(".TP\n.I ", to);

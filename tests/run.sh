@@ -9,7 +9,8 @@
 # tests/<part>/run.sh, and the scripts beside this one. Which packages are needed, docs/install-deps.sh knows.
 #
 # Invariant: nothing is tested as root, who may do what others may not (and whom initdb refuses). Started by root, everything
-# but the installing happens as the user orrery-test, in a copy of the tree where that user cannot read this one.
+# but the installing happens as the user orrery-test, in a copy of the tree where that user cannot read this one. Installing is root's, so
+# there is one part that root runs: package/chroot.sh, which installs the packages into a system of their own and runs Orrery there as its user.
 set -u
 
 case ${ORRERY_BUILD:-/} in /*) ;; *) ORRERY_BUILD=$PWD/$ORRERY_BUILD ;; esac
@@ -51,7 +52,20 @@ become_tester() {
   trap 'exit 130' INT TERM
   mkdir "$home/tmp" && chown -R "$tester:" "$home"
   as_tester env -i PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" LC_ALL=C.UTF-8 HOME="$home" TMPDIR="$home/tmp" ORRERY_BUILD="$work" \
-    CI="${CI:-}" sh "$tree/tests/run.sh" --installed "$@"
+    CI="${CI:-}" sh "$tree/tests/run.sh" --installed --root-goes-on "$@"
+}
+
+# What only root can do, added to what the tester counted. The script is of this tree, which the tester cannot change, and the packages are
+# what the tester has built.
+as_root() {
+  variant=release
+  [ -f "$work/logs/counts" ] || { echo "the tests did not come to their end"; echo "0 passed, 1 failed"; exit 1; }
+  read -r passed failed <"$work/logs/counts"
+  if [ ! -f "$work/logs/release-package.log" ]; then report chroot "not run: no packages were made"
+  elif ! unshare --mount --pid --fork --propagation unchanged true 2>/dev/null; then report chroot "not run: this root may not mount anything"
+  else part chroot sh tests/package/chroot.sh "$work/release/package"
+  fi
+  finish
 }
 
 seconds() { date +%s; }
@@ -122,6 +136,7 @@ release() {
   if [ -e .git ]; then part tidy sh tests/tidy.sh; fi # it goes by what git tracks
   for name in tidy_test docs; do part $name sh tests/$name.sh "$build"; done
   all_parts
+  part package sh tests/package.sh "$build"
 }
 
 # A report counts even where the process that made it was not looked at: AddressSanitizer's leaves a file. The other's cannot (its
@@ -148,6 +163,12 @@ clang() {
   build -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug
 }
 
+finish() {
+  echo "logs are in $work/logs"
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
 suite() {
   work=${ORRERY_BUILD:-$PWD/.build/tests}
   mkdir -p "$work/logs" && rm -f "$work/logs/"* || exit 1
@@ -161,15 +182,27 @@ suite() {
       *) echo "no such build: $wanted (release, sanitized, clang)" >&2; exit 2 ;;
     esac
   done
-  echo "logs are in $work/logs; $(($(seconds) - began)) s"
-  echo "$passed passed, $failed failed"
-  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  echo "$(($(seconds) - began)) s"
 }
 
 if [ "${1:-}" = --installed ]; then
   shift
+  if [ "${1:-}" = --root-goes-on ]; then
+    shift
+    suite "$@"
+    echo "$passed $failed" >"$work/logs/counts"
+    exit
+  fi
   suite "$@"
+  finish
   exit
 fi
 sh docs/install-deps.sh test || exit
-if [ "$(id -u)" -eq 0 ]; then become_tester "$@"; else suite "$@"; fi
+if [ "$(id -u)" -eq 0 ]; then
+  become_tester "$@" || exit
+  as_root
+else
+  suite "$@"
+  echo "not run: package/chroot.sh, which installs the packages into a fresh Debian, takes root"
+  finish
+fi

@@ -1,12 +1,14 @@
 /* Where a command works: the data directory and the settings, from options, environment and defaults.
  *
- *   data directory   --data, else $ORRERY_DATA, else $XDG_DATA_HOME/orrery, else ~/.local/share/orrery
+ *   data directory   --data, else $ORRERY_DATA, else /var/lib/orrery where that is ours (the user orrery of the system's service)
+ *                    or root asks, else $XDG_DATA_HOME/orrery, else ~/.local/share/orrery
  *   providers        every --providers, then those of $ORRERY_PROVIDERS, parted by colons
  *   key file         --setting key_file, else orrery.key among the credentials that systemd hands over, else the
  *                    library's own */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -26,9 +28,18 @@ char *orr__path_absolute(const char *path) {
   return joined;
 }
 
+/* Of the system's service: its unit says StateDirectory=orrery. */
+#define SYSTEM_DIR "/var/lib/orrery"
+
+static bool is_system_ours(void) {
+  struct stat st;
+  return lstat(SYSTEM_DIR, &st) == 0 && S_ISDIR(st.st_mode) && (geteuid() == 0 || st.st_uid == geteuid());
+}
+
 static char *default_dir(void) {
   const char *named = set_or_null("ORRERY_DATA");
   if (named) return orr__path_absolute(named);
+  if (is_system_ours()) return orr__strdup(SYSTEM_DIR);
   const char *xdg = set_or_null("XDG_DATA_HOME");
   if (xdg && xdg[0] == '/') return orr__strf("%s/orrery", xdg);
   const char *home = set_or_null("HOME");

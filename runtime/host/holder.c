@@ -1,7 +1,10 @@
 /* The loop of whoever holds a data directory; see holder.h. */
 #include "host/holder.h"
 
+#include <pwd.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/clock.h"
 #include "host/server.h"
@@ -16,13 +19,28 @@ struct orr__holder {
   const char *data_dir;
 };
 
+/* What root makes in somebody's directory its owner cannot open: the database would be lost to the service whose it is. */
+static int refuse_foreign(const char *data_dir, orr_error *reterr) {
+  struct stat st;
+  if (geteuid() != 0 || stat(data_dir, &st) != 0 || st.st_uid == 0) return 0;
+  int fd = -1;
+  if (orr__socket_connect(data_dir, &fd, NULL) == 0) { /* it is held: then root is a client, which harms nobody */
+    close(fd);
+    return 0;
+  }
+  const struct passwd *owner = getpwuid(st.st_uid);
+  return orr__error_set(reterr, ORR_E_REFUSED, "data directory %s belongs to %s and nobody serves it: start its service, or use sudo -u %s orrery",
+                        data_dir, owner ? owner->pw_name : "another user", owner ? owner->pw_name : "OWNER");
+}
+
 int orr__holder_open(const orr_settings *settings, const char *data_dir, bool may_hand_over, void (*log)(void *arg, const char *json), void *log_arg,
                      orr__holder **ret_holder, orr_error *reterr) {
   int listen_fd = -1;
   orr__holder *holder = calloc(1, sizeof *holder);
   if (!holder) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory while opening %s", data_dir);
   holder->data_dir = data_dir;
-  int rc = orr_open(settings, &holder->runtime, reterr);
+  int rc = refuse_foreign(data_dir, reterr);
+  if (rc == 0) rc = orr_open(settings, &holder->runtime, reterr);
   if (rc != 0) goto done;
   rc = orr__socket_listen(data_dir, &listen_fd, reterr);
   if (rc != 0) goto done;

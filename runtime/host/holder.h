@@ -12,8 +12,8 @@
 
 typedef struct orr__holder orr__holder;
 
-/* settings must have role and data_dir; both are borrowed for the call, data_dir for the holder's life. LOCKED when
- * another process holds it; whatever orr_open says. */
+/* settings must have role and data_dir; both are borrowed for the call, data_dir for the holder's life. LOCKED when another process
+ * holds it, REFUSED when root would open what is another user's; whatever orr_open says. */
 int orr__holder_open(const orr_settings *settings, const char *data_dir, bool may_hand_over, void (*log)(void *arg, const char *json), void *log_arg,
                      orr__holder **ret_holder, orr_error *reterr);
 orr__dispatcher *orr__holder_dispatcher(orr__holder *holder);
