@@ -47,8 +47,14 @@ newest
 id=$(field uuid)
 ok "after kill -9 of the runtime it is still in progress" ended IN_PROGRESS
 ok "what it writes has no proper name yet" is "$(ls kept)" "$(field resultArchive).partial"
+due=$(field nextActionDate)
+later result watch "$id" --json >watched 2>/dev/null &
+watch=$!
+was_refreshed() { newest; [ "$(field nextActionDate)" -gt "$due" ]; }
+until_ok was_refreshed
 unlock
-run result watch "$id" --json
+wait "$watch"
+out=$(cat watched)
 ok "another adopts it, and it succeeds" ended SUCCEEDED
 ok "pg_dump was started once" is "$(wc -l <starts)" 1
 ok "by one job, and verified by another" is "$(ls "data/jobs/$id" | tr '\n' ' ')" "backup verify "
