@@ -45,7 +45,7 @@ typedef struct control {
   const char *name, *what;
   kind wrong; /* takes the place of the one with its code */
   enum check caught_by;
-  bool cancels, deletes; /* every round asks for one, for that is what goes wrong */
+  bool cancels, deletes; /* what was started is cancelled, every round deletes one, for that is what goes wrong */
 } control;
 
 static const control controls[] = {
@@ -102,6 +102,7 @@ typedef struct harness {
   size_t label_count;
   char wanted[LABEL_MAX]; /* the step at which this round's kill comes */
   bool is_there;          /* it was told */
+  bool has_started;       /* something has been started since that was last looked at */
   int64_t ready_us;       /* how long a start takes, about */
   long kills, at_start, at_ask, at_step, too_late;
   talk talk;
@@ -258,10 +259,17 @@ static void listen_outside(harness *h) {
       *stop = '\0';
       label_of(h, line)->seen++;
       if (strcmp(line, h->wanted) == 0) h->is_there = true;
+      if (strstr(line, ".execute.end")) h->has_started = true;
     }
     h->told_len = strlen(line);
     memmove(h->told, line, h->told_len);
   }
+}
+
+static void ask_for_cancel(harness *h, const char *uuid) {
+  char args[96];
+  snprintf(args, sizeof args, "{\"result\":\"%s\"}", uuid);
+  h->cancels += talk_ask(&h->talk, "result.cancel", args) != 0;
 }
 
 static void listen_runtime(harness *h) {
@@ -289,11 +297,8 @@ static bool waits_for(const harness *h, const char *step) { return strstr(h->wan
 static void ask_for_changes(harness *h) {
   char args[400];
   const control *c = h->options.control;
-  known *k = below(h, 3) == 0 || (c && c->cancels) || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
-  if (k) {
-    snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
-    h->cancels += talk_ask(&h->talk, "result.cancel", args) != 0;
-  }
+  known *k = below(h, 3) == 0 || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
+  if (k) ask_for_cancel(h, k->uuid);
   k = below(h, 3) == 0 || (c && c->deletes) || waits_for(h, ".delete") ? some_known(h, KNOWN_MAX) : NULL;
   if (k && !k->is_neither && h->asked_count < ASKED_MAX) {
     snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
@@ -360,6 +365,9 @@ static void round_once(harness *h) {
     ppoll(polled, 2, &wait, NULL);
     listen_outside(h);
     listen_runtime(h);
+    bool is_time = h->has_started && h->options.control && h->options.control->cancels;
+    for (size_t i = 0; is_time && i < 4 && i < h->known_count; i++) ask_for_cancel(h, h->known[(h->known_count - 1 - i) % KNOWN_MAX].uuid);
+    h->has_started = false;
   }
   end_runtime(h, SIGKILL);
   h->kills++;
