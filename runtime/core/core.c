@@ -21,6 +21,7 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   orr__map_init(&core->subjects);
   orr__map_init(&core->calls);
   orr__map_init(&core->updated);
+  orr__map_init(&core->firing);
   orr__map_init(&core->ends);
   orr__call_install(core);
   bool has_timers =
@@ -108,6 +109,7 @@ void orr__core_free(orr__core *core) {
   orr__wheel_free(core->due);
   orr__wheel_free(core->fires);
   orr__wheel_free(core->looks);
+  orr__map_clear(&core->firing);
   orr__map_clear(&core->ends);
   orr__wheel_free(core->sweeps);
   orr__slots_free(core->slots);

@@ -51,6 +51,7 @@ void orr__flow_end(orr__flow *flow) {
   }
   orr__timer_release(core->loop, &flow->timer);
   orr__flow_release(flow);
+  if (flow->is_firing) orr__map_remove(&core->firing, (uint64_t)flow->id);
   if (flow->prev)
     flow->prev->next = flow->next;
   else

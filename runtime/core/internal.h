@@ -91,6 +91,7 @@ struct orr__flow {
   char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
   int64_t wake_ms;                   /* schedule_fire.c: wall, when its Backup is looked at next; -1: not by the clock */
+  bool is_firing;                    /* it looks at the schedule of the Backup flow->id */
   bool waits_for_end;                /* and when what runs has ended */
   int64_t id;                        /* scratch: a row looked for */
   int64_t *ids;                      /* scratch: rows to go through */
@@ -133,6 +134,7 @@ struct orr__core {
   orr__wheel *due;                   /* result id -> mono ms of the next action */
   orr__wheel *fires;                 /* Backup id -> wall ms of the next fire */
   orr__wheel *looks;                 /* Backup id -> mono ms: looked at again then, for another reason */
+  orr__map firing;                   /* Backup ids whose schedule is looked at just now */
   orr__map ends;                     /* Backup ids whose schedule waits for the end of a result */
   bool is_rearm_due;                 /* a Backup found no place in a wheel: all are gone through again */
   int64_t zones_mono_ms;             /* when the zones' files were looked at last */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define AGAIN_MS 1000
+#define BUSY_MS 20
 #define LOOK_END_MS 60000        /* what waits for an end is told of it; this is for one that nobody told of */
 #define LOOK_MISSING_MS 120000   /* is the zone, or the provider, back? */
 #define BLACKOUT_TOLD_MS 3600000 /* what a blackout skips is recorded at least so often */
@@ -26,34 +27,40 @@ static const char *const why_skipped[ORR_SKIP_COUNT] = {
   [ORR_SKIP_REQUESTED] = "asked for",
 };
 
+/* What a program reads of it; NULL without memory for all of it. */
+static orr__json *run_data(const orr__skip_run *run, const char *who) {
+  orr__json *data = orr__json_map();
+  if (!data) return NULL;
+  int code = orr__json_put_str(data, "reason", orr__skip_words[run->reason]);
+  if (!code) code = orr__json_put_int(data, "first", run->first_ms);
+  if (!code) code = orr__json_put_int(data, "last", run->last_ms);
+  if (!code) code = orr__json_put_int(data, "count", run->count);
+  if (!code && run->reason == ORR_SKIP_BLACKOUT) code = orr__json_put_int(data, "until", run->until_ms);
+  if (!code && who) code = orr__json_put_str(data, "requestedBy", who);
+  if (!code) return data;
+  orr__json_free(data);
+  return NULL;
+}
+
 static int record_run(orr__flow *flow, orr__tx *tx, const orr__skip_run *run, const char *who) {
   char first[32], last[32], until[32];
   bool is_ordinary = run->reason == ORR_SKIP_BLACKOUT || run->reason >= ORR_SKIP_PAUSED;
-  bool is_asked = run->reason == ORR_SKIP_REQUESTED && who;
-  orr__json *data = orr__json_map();
+  if (run->reason != ORR_SKIP_REQUESTED) who = NULL;
   orr__iso_format(run->first_ms, first);
   orr__iso_format(run->last_ms, last);
   orr__iso_format(run->until_ms, until);
-  if (data) {
-    orr__json_put_str(data, "reason", orr__skip_words[run->reason]);
-    orr__json_put_int(data, "first", run->first_ms);
-    orr__json_put_int(data, "last", run->last_ms);
-    orr__json_put_int(data, "count", run->count);
-    if (run->reason == ORR_SKIP_BLACKOUT) orr__json_put_int(data, "until", run->until_ms);
-    if (is_asked) orr__json_put_str(data, "requestedBy", who);
-  }
-  char *why = is_asked ? orr__strf("%s by %s", why_skipped[run->reason], who)
+  char *why = who ? orr__strf("%s by %s", why_skipped[run->reason], who)
               : run->reason == ORR_SKIP_BLACKOUT && run->until_ms != INT64_MAX
                   ? orr__strf("%s until %s", why_skipped[run->reason], until)
                   : orr__strdup(why_skipped[run->reason]);
-  const char *level = is_ordinary ? "info" : "warning";
   char *message = run->reason == ORR_SKIP_MISSED
                       ? orr__strf("%lld earlier fire%s skipped: %s, from %s to %s", (long long)run->count,
                                   run->count == 1 ? "" : "s", why ? why : "", first, last)
                   : run->count == 1 ? orr__strf("%s skipped: %s", first, why ? why : "")
                                     : orr__strf("%lld fires from %s to %s skipped: %s", (long long)run->count, first,
                                                 last, why ? why : "");
-  int code = orr__flow_event_data(flow, tx, "schedule.skipped", level, data, "%s", message ? message : "");
+  int code = orr__flow_event_data(flow, tx, "schedule.skipped", is_ordinary ? "info" : "warning", run_data(run, who), "%s",
+                                  message ? message : "");
   free(message);
   free(why);
   return code;
@@ -173,6 +180,8 @@ static void fired(orr__flow *flow) {
     orr__flow_end(flow);
     return;
   }
+  flow->is_firing = false; /* from here on it is the flow of the result */
+  orr__map_remove(&core->firing, (uint64_t)flow->id);
   orr__object_clean(&flow->graph.result->head);
   orr__result_changed(core, flow->graph.result);
   orr__run_go(flow);
@@ -341,12 +350,17 @@ static void fire_loaded(orr__flow *flow) {
 }
 
 void orr__schedule_fire(orr__core *core, int64_t backup_id) {
+  if (orr__map_get(&core->firing, (uint64_t)backup_id)) { /* one look at a time: two would both read the same cursor */
+    orr__schedule_look(core, backup_id, BUSY_MS);
+    return;
+  }
   orr__flow *flow = orr__flow_new(core);
   if (!flow) {
     orr__schedule_look(core, backup_id, AGAIN_MS);
     return;
   }
   flow->id = backup_id;
+  flow->is_firing = orr__map_put(&core->firing, (uint64_t)backup_id, flow) == 0;
   orr__map_put(&core->ends, (uint64_t)backup_id, core); /* what ends from here on may not be seen by the reading */
   orr__tx *tx = orr__flow_tx(flow);
   orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },

@@ -135,7 +135,7 @@ void orr__schedule_due(void *arg) {
     count += orr__wheel_pop(core->fires, orr__now(core), due + count, ORR_DUE_MAX - count);
   }
   for (size_t i = 0; i < count; i++) {
-    orr__wheel_remove(core->fires, due[i].key); /* one look at a time */
+    orr__wheel_remove(core->fires, due[i].key);
     orr__wheel_remove(core->looks, due[i].key);
     orr__schedule_fire(core, (int64_t)due[i].key);
   }

@@ -232,6 +232,17 @@ static void test_schedule__runs_several_where_they_may_overlap(void **state) {
   end(r, id, from);
 }
 
+/* Nor does a hook that has not answered yet keep the next one from beginning. */
+static void test_schedule__begins_the_next_while_a_hook_of_the_last_one_waits(void **state) {
+  (void)state;
+  rig *r = rig_running();
+  int64_t from = now_of(r), id = scheduled(r, "b", "0 * * * *", ",\"overlapPolicy\":\"allow\"");
+  r->holds[ORR_HOOK_executeBackup] = true;
+  pass(r, 3 * HOUR + MINUTE);
+  assert_record(r, id, "result result result");
+  end(r, id, from);
+}
+
 static void test_schedule__counts_a_result_in_attention_as_no_overlap(void **state) {
   (void)state;
   rig *r = rig_running();
@@ -430,6 +441,34 @@ static void test_schedule__begins_anew_by_pause_and_resume_after_a_wrong_year(vo
   rig_free(r);
 }
 
+/* ---- many ----------------------------------------------------------------------------------------------------- */
+
+/* More Backups than are read at a time when a runtime starts. */
+static void test_schedule__arms_all_there_are(void **state) {
+  (void)state;
+  rig *r = rig_succeeding();
+  scheduled(r, "b", "0 * * * *", NULL);
+  orr_backup *backup = stored_backup(r, 1);
+  orr__tx *tx = orr__tx_new();
+  for (int i = 2; i <= 5200; i++) {
+    char name[20], uuid[40];
+    snprintf(name, sizeof name, "b%d", i);
+    snprintf(uuid, sizeof uuid, "00000000-0000-4000-8000-%012d", i);
+    orr__set_int(&backup->head, ORR_F_backup_id, orr__store_next_id(r->store, ORR_M_backup));
+    orr__set_str(&backup->head, ORR_F_backup_name, name);
+    orr__set_str(&backup->head, ORR_F_backup_uuid, uuid);
+    orr__set_str(&backup->head, ORR_F_backup_schedule, i % 1000 == 0 || i == 5200 ? "30 0 * * *" : "0 0 1 * *");
+    orr__tx_insert(tx, &backup->head);
+  }
+  orr__store_submit(r->store, tx, NULL, NULL);
+  orr__object_free((orr__object *)backup);
+  rig_settle(r);
+  away(r, 0);
+  pass(r, 31 * MINUTE);
+  assert_int_equal(r->ran[ORR_HOOK_executeBackup], 6);
+  rig_free(r);
+}
+
 /* ---- pause, change, what is missing ---------------------------------------------------------------------------- */
 
 static void test_schedule__does_not_fire_while_paused(void **state) {
@@ -534,6 +573,7 @@ int main(void) {
     cmocka_unit_test(test_schedule__remembers_the_buffered_one_over_a_restart),
     cmocka_unit_test(test_schedule__skips_the_buffered_one_past_the_deadline),
     cmocka_unit_test(test_schedule__runs_several_where_they_may_overlap),
+    cmocka_unit_test(test_schedule__begins_the_next_while_a_hook_of_the_last_one_waits),
     cmocka_unit_test(test_schedule__counts_a_result_in_attention_as_no_overlap),
     cmocka_unit_test(test_schedule__skips_while_a_manual_run_goes_on),
     cmocka_unit_test(test_schedule__skips_in_a_blackout),
@@ -548,6 +588,7 @@ int main(void) {
     cmocka_unit_test(test_schedule__keeps_its_instants_after_a_step_back),
     cmocka_unit_test(test_schedule__waits_for_an_end_by_the_clock_that_never_steps),
     cmocka_unit_test(test_schedule__begins_anew_by_pause_and_resume_after_a_wrong_year),
+    cmocka_unit_test(test_schedule__arms_all_there_are),
     cmocka_unit_test(test_schedule__does_not_fire_while_paused),
     cmocka_unit_test(test_schedule__records_what_waited_when_it_is_paused),
     cmocka_unit_test(test_schedule__goes_on_unchanged_when_it_was_not_paused),

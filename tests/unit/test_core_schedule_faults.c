@@ -157,11 +157,54 @@ static void test_schedule_faults__a_death_in_the_midst_of_a_fire_makes_no_second
   }
 }
 
+/* Somebody leaves out the buffered fire just as it begins: one of the two has it, whoever comes first. */
+static void test_schedule_faults__a_skip_and_a_fire_do_not_share_an_instant(void **state) {
+  (void)state;
+  for (int halves = 0; halves < 24; halves++) {
+    int64_t from;
+    rig *r = begin(&scenarios[2], &from);
+    pass_by(r, HOUR + 5 * MINUTE, 5 * MINUTE);
+    assert_record(r, 1, "result buffered");
+    r->hooks[ORR_HOOK_refreshBackupResult] = hook_succeeds;
+    orr__loop_advance(r->loop, 5 * MINUTE);
+    rig_turn(r, halves);
+    rig_submit(r, "schedule.skip", "{\"backup\":\"b\"}");
+    rig_settle(r);
+    calm(r);
+    assert_accounted(r, 1, from);
+    rig_free(r);
+  }
+}
+
+/* The result ends while the schedule reads that it runs: what then waits for the end is told of it all the same. */
+static void test_schedule_faults__an_end_in_the_midst_of_a_look_is_noticed(void **state) {
+  (void)state;
+  for (int halves = 0; halves < 16; halves++) {
+    rig *r = rig_new();
+    r->hooks[ORR_HOOK_executeBackup] = hook_starts;
+    r->hooks[ORR_HOOK_refreshBackupResult] = hook_ok;
+    scheduled(r, "b", "0 * * * *", ",\"overlapPolicy\":\"bufferOne\"");
+    pass(r, 2 * HOUR - 10000);
+    r->holds[ORR_HOOK_refreshBackupResult] = true; /* the last refresh before the instant answers just after it */
+    pass(r, 9999);
+    r->hooks[ORR_HOOK_refreshBackupResult] = hook_succeeds;
+    orr__loop_advance(r->loop, 1);
+    rig_turn(r, halves);
+    rig_release(r, ORR_HOOK_refreshBackupResult);
+    rig_settle(r);
+    pass_by(r, 2000, 100);
+    assert_record(r, 1, "result result");
+    rig_free(r);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_schedule_faults__a_failed_transaction_loses_and_doubles_nothing),
     cmocka_unit_test(test_schedule_faults__a_death_after_any_commit_loses_and_doubles_nothing),
     cmocka_unit_test(test_schedule_faults__a_death_in_the_midst_of_a_fire_makes_no_second_result),
+    cmocka_unit_test(test_schedule_faults__a_skip_and_a_fire_do_not_share_an_instant),
+    cmocka_unit_test(test_schedule_faults__an_end_in_the_midst_of_a_look_is_noticed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
