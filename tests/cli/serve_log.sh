@@ -10,7 +10,7 @@ local provider = Provider {
 }
 
 local function talk(backup)
-  for i = 1, backup:getConfigProperty("lines") do log.info("line %d of many, and long enough to fill a pipe soon ..........................", i) end
+  for i = 1, backup:getConfigProperty("lines") do log.info("line %d of many, and long enough to fill a pipe soon " .. string.rep(".", 400), i) end
 end
 
 function provider.executeBackup(backup, backupResult)
@@ -84,6 +84,7 @@ reader=$!
 kill "$holder"
 until_ok grep -q "were dropped" drained
 ok "what was dropped is counted" grep -q '"msg":"lines of the log were dropped: more came than could be written","count":[1-9]' drained
+ok "and no more is kept for a reader than is said" test "$(stat -c %s drained)" -lt 1400000
 end_serve
 ok "and it ends in time" exits 0
 wait "$reader"
