@@ -74,12 +74,19 @@ static int check_column(orr__sqlite *self, const orr__model *model, const orr__f
   return code;
 }
 
+/* One that opens with no key stays as it is: the old keys are of no more use to it than the new one, and it must not keep the
+ * others with the old ones, nor the store from opening. */
 static int reseal_value(orr__sqlite *self, sqlite3_stmt *update, const orr__model *model, const orr__field *field, int64_t id,
-                        const char *sealed, orr_error *reterr) {
+                        const char *sealed, int64_t *count, orr_error *reterr) {
   char context[ORR_SQLITE_CONTEXT], *text = NULL, *anew = NULL;
+  orr_error err = ORR_ERROR_INIT;
   orr__sqlite_context(model, field, context);
-  int code = open_value(self, model, field, sealed, &text, reterr);
-  if (code) return code;
+  int code = open_value(self, model, field, sealed, &text, &err);
+  if (code == ORR_E_CORRUPT) {
+    orr__error_clear(&err);
+    return 0;
+  }
+  if (code) return orr__error_move(reterr, &err);
   code = self->codec.seal(self->codec.self, context, text, &anew);
   wipe(text);
   if (code) return orr__error_set(reterr, code, "%s cannot be sealed", context);
@@ -87,6 +94,7 @@ static int reseal_value(orr__sqlite *self, sqlite3_stmt *update, const orr__mode
   if (!rc) rc = sqlite3_bind_int64(update, 2, id);
   if (!rc) rc = sqlite3_step(update);
   sqlite3_reset(update);
+  *count += rc == SQLITE_DONE;
   return rc == SQLITE_DONE ? 0 : orr__sqlite_error(self, rc, reterr);
 }
 
@@ -99,10 +107,8 @@ static int reseal_column(orr__sqlite *self, const orr__model *model, const orr__
   while (!code && (rc = sqlite3_step(select)) == SQLITE_ROW) {
     const char *sealed = (const char *)sqlite3_column_text(select, 1);
     if (!sealed) code = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-    else if (!self->codec.is_newest(self->codec.self, sealed)) {
-      code = reseal_value(self, update, model, field, sqlite3_column_int64(select, 0), sealed, reterr);
-      ++*count;
-    }
+    else if (!self->codec.is_newest(self->codec.self, sealed))
+      code = reseal_value(self, update, model, field, sqlite3_column_int64(select, 0), sealed, count, reterr);
   }
   if (!code && rc != SQLITE_DONE) code = orr__sqlite_error(self, rc, reterr);
   sqlite3_finalize(select);

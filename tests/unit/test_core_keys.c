@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -331,6 +332,48 @@ static void test_keys__a_new_line_above_the_old_changes_the_key(void **state) {
   bench_clear(&r.b);
 }
 
+/* Some characters of the second secret are others. */
+static void alter(rig *r) {
+  sqlite3 *db;
+  assert_int_equal(sqlite3_open(r->b.path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "UPDATE connection SET password = replace(password, substr(password, 30, 4), 'AAAA') WHERE id = 2", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(db);
+}
+
+static void test_keys__a_secret_that_was_altered_does_not_keep_the_others_from_a_change(void **state) {
+  (void)state;
+  rig r;
+  rig_init(&r);
+  alter(&r);
+  char before[ORR_KEY_ID], after[ORR_KEY_ID];
+  current_id(&r, before);
+  rig_open(&r);
+  assert_int_equal(rotate(&r), 0);
+  rig_close(&r);
+  current_id(&r, after);
+  assert_string_not_equal(before, after);
+
+  /* A change that was cut short is finished all the same. */
+  static const char made[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+  char *old, both[512];
+  assert_int_equal(orr__file_read(r.key_path, 4096, &old, NULL, NULL), 0);
+  snprintf(both, sizeof both, "%s\n%s", made, old);
+  assert_int_equal(orr__file_write(r.key_path, both, strlen(both), 0600, NULL), 0);
+  free(old);
+  rig_open(&r);
+  assert_int_equal(orr__keyring_count(r.ring), 1);
+  for (int i = 1; i <= CONNECTIONS; i++) {
+    char wanted[32], got[32] = "";
+    secret_of(i, wanted);
+    orr__tx *tx = orr__tx_new();
+    orr__tx_get(tx, ORR_M_connection, i);
+    assert_int_equal(bench_run_look(&r.b, tx, look_at_secret, got), i == 2 ? ORR_E_CORRUPT : 0);
+    if (i != 2) assert_string_equal(got, wanted);
+  }
+  rig_close(&r);
+  bench_clear(&r.b);
+}
+
 static void test_keys__a_file_that_cannot_be_replaced_says_how_else(void **state) {
   (void)state;
   rig r;
@@ -364,6 +407,7 @@ int main(void) {
       cmocka_unit_test(test_keys__a_missing_or_wrong_key_is_said_and_never_made_anew),
       cmocka_unit_test(test_keys__a_file_that_others_can_read_is_refused),
       cmocka_unit_test(test_keys__a_new_line_above_the_old_changes_the_key),
+      cmocka_unit_test(test_keys__a_secret_that_was_altered_does_not_keep_the_others_from_a_change),
       cmocka_unit_test(test_keys__a_file_that_cannot_be_replaced_says_how_else),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);
