@@ -363,12 +363,15 @@ void orr__schedule_fire(orr__core *core, int64_t backup_id) {
   flow->is_firing = orr__map_put(&core->firing, (uint64_t)backup_id, flow) == 0;
   orr__map_put(&core->ends, (uint64_t)backup_id, core); /* what ends from here on may not be seen by the reading */
   orr__tx *tx = orr__flow_tx(flow);
-  orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },
-                          { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET } };
+  orr__where where[3] = {
+    { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },
+    { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET },
+    { .field = ORR_F_result_nextAction, .compare = ORR_NE, .text = orr__hooks[ORR_HOOK_cleanUp].name } /* has ended */
+  };
   orr__tx_graph(tx, ORR_M_backup, backup_id);
   orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
                                    .where = where,
-                                   .where_count = 2,
+                                   .where_count = 3,
                                    .order_field = -1,
                                    .limit = 10,
                                    .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
