@@ -45,6 +45,7 @@ function provider.refreshBackupResult(backupResult)
   local tar = job.poll("tar")
   backupResult.sizeInBytes = (fs.stat(backupResult.resultPath) or {}).size
   if tar.state == "running" or tar.state == "starting" then return end
+  if tar.state == "absent" then return ServiceResponse.gone("the directory of its job is gone, and with it what tells whether tar runs") end
   local output = tar.state == "ended" and job.tail("tar") or "tar was killed, or died with the machine"
   if output ~= "" then backupResult.errorOutput, backupResult.statusMessage = output, output:match("[^\n]+") end
   if tar.code == 0 or tar.code == 1 then -- 1: something changed while it was read; what cannot be read is only written about

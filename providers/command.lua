@@ -151,7 +151,8 @@ end
 
 function provider.refreshBackupResult(backupResult)
   local state = job.poll("command")
-  if state.state ~= "absent" then takeOutput(backupResult, state.state == "ended" or state.state == "lost") end
+  if state.state == "absent" then return ServiceResponse.gone("the directory of its job is gone, and with it what tells whether it runs") end
+  takeOutput(backupResult, state.state == "ended" or state.state == "lost")
   if state.state == "running" or state.state == "starting" then return end
   local warning = backupResult:getConfigProperty("command.warning")
   if state.code and isWarning(backupResult.backup, state.code) then
@@ -161,7 +162,7 @@ function provider.refreshBackupResult(backupResult)
     backupResult.status, backupResult.statusMessage = warning and "SUCCEEDED_WARNING" or "SUCCEEDED", warning or backupResult.statusMessage
     return
   end
-  local output = state.state ~= "absent" and job.tail("command", 20) or ""
+  local output = job.tail("command", 20)
   backupResult.errorOutput = output ~= "" and output or nil
   backupResult.status = state.cancelled and "CANCELLED" or "FAILED"
   if state.cancelled then return end

@@ -217,6 +217,9 @@ end
 local function lost(result, name, ended)
   local snapshot, why, word = findSnapshot(result.backup.connection, result)
   if snapshot == false and word ~= "missing" then return ServiceResponse.retry("restic was killed, and its snapshot cannot be looked for: " .. why) end
+  if not snapshot and ended.state == "absent" then
+    return ServiceResponse.gone("the directory of its job is gone, and with it what tells whether restic runs; there is no snapshot yet")
+  end
   if not snapshot then return finish(result, "FAILED", "restic was killed, or died with the machine, before the snapshot was complete") end
   result.snapshotId = snapshot.short_id
   local failed = ended.state == "lost" and unreadable(job.tail(name, 1000))

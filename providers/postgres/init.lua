@@ -184,6 +184,7 @@ local function isGood(state) return state.state == "ended" and state.code == 0 e
 function provider.refreshBackupResult(backupResult)
   local backup, verify = job.poll("backup"), job.poll("verify")
   if isBusy(backup) then return showProgress(backupResult) end
+  if backup.state == "absent" then return ServiceResponse.gone("the directory of its job is gone, and with it what tells whether it runs") end
   if not isGood(backup) then return fail(backupResult, "backup", backup) end
   if verify.state == "absent" then
     if backupResult.status == "CANCEL_REQUESTED" then return fail(backupResult, "verify", verify) end

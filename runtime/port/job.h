@@ -78,7 +78,8 @@ typedef void (*orr__job_started)(void *arg, int code, const orr__job_status *sta
  * started: status (never NULL) tells the state. message is NULL if code is 0. Borrowed for the call.
  * reterr is for a refusal at once: INVALID, IO, NOMEM, NO_PROGRAM (the runner is missing). */
 int orr__job_start(orr__jobs *jobs, const orr__job_spec *spec, orr__job_started done, void *arg, orr_error *reterr);
-/* Looks; cheap, no waiting. A damaged exit file is a lost job with a message that says so. */
+/* Looks; cheap, no waiting. A damaged exit file is a lost job with a message that says so; CORRUPT where somebody has removed
+ * the lock, and with it what tells whether the job runs. */
 int orr__job_poll(orr__jobs *jobs, const char *key, const char *name, orr__job_status *ret_status, orr_error *reterr);
 /* Watches a job that an earlier process started, so that `ended` comes for it; one that has ended: soon.
  * NOT_FOUND if it is absent. */

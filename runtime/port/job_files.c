@@ -11,7 +11,9 @@
  * before the spec is written and handed, locked, to the runner: there is no moment at which a job that was
  * or may be executed has neither an exit nor a held lock, but by the death of all who held it. The lock
  * is tested with a shared flock on a descriptor of its own, read-only, which disturbs nobody but a start in the
- * same instant, and starts are made by this thread. Process ids decide nothing. */
+ * same instant, and starts are made by this thread. Process ids decide nothing.
+ *
+ * Where somebody has removed the lock of a job that has begun, the evidence is gone: an error, and no state, until there is an exit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -139,13 +141,14 @@ static bool has_file(const char *path, const char *file) {
   return is_there;
 }
 
+/* NOT_FOUND, and not held, without the file. */
 static int is_held(const char *path, bool *ret_is_held, orr_error *reterr) {
   int r = 0;
   char *name = orr__job_file(path, ORR_JOB_LOCK);
   if (!name) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0) *ret_is_held = false;
-  else if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) *ret_is_held = false;
+  else if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) r = ORR_E_NOT_FOUND;
   else if (fd >= 0 && errno == EWOULDBLOCK) *ret_is_held = true;
   else r = orr__error_errno(reterr, ORR_E_IO, errno, "%s", name);
   if (fd >= 0) close(fd);
@@ -213,20 +216,24 @@ static bool look_at_begun(const char *path, orr__job_status *status) {
 int orr__job_look(const char *path, orr__job_status *ret_status, int *ret_failure, orr_error *reterr) {
   orr__job_status status = { .state = ORR_JOB_ABSENT };
   int failure = 0;
-  bool held = false;
+  bool held = false, has_lock = true;
   int r = look_at_exit(path, &status, &failure, reterr);
   if (r == ORR_E_NOT_FOUND) {
     r = is_held(path, &held, reterr);
-    if (r < 0) return r;
+    if (r < 0 && r != ORR_E_NOT_FOUND) return r;
+    has_lock = r == 0;
     r = held ? ORR_E_NOT_FOUND : look_at_exit(path, &status, &failure, reterr);
   }
   if (r < 0 && r != ORR_E_NOT_FOUND) return r;
   if (r == 0 && status.state == ORR_JOB_LOST) { /* damaged, and perhaps by the tool itself */
     r = is_held(path, &held, reterr);
-    if (r < 0) return r;
+    if (r < 0 && r != ORR_E_NOT_FOUND) return r;
     if (held) status.state = ORR_JOB_RUNNING;
   } else if (r == ORR_E_NOT_FOUND) {
     bool has_begun = look_at_begun(path, &status);
+    if (has_begun && !has_lock)
+      return orr__error_set(reterr, ORR_E_CORRUPT,
+                            "the job directory %s has lost its file " ORR_JOB_LOCK ": nobody can tell whether the job runs", path);
     if (held) status.state = has_begun ? ORR_JOB_RUNNING : ORR_JOB_STARTING;
     else if (has_begun) {
       status.state = ORR_JOB_LOST;

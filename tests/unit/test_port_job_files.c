@@ -55,6 +55,30 @@ static void test_job__is_lost_although_somebody_has_its_process_id(void **state)
   free(begun);
 }
 
+/* Whoever removes the lock removes what tells whether it runs: no state then, but for the end, which is written all the same. */
+static void test_job__without_its_lock_has_no_state_before_its_end(void **state) {
+  (void)state;
+  struct seen seen;
+  char *lock = orr__strf("%s/k1/main/lock", dir), *go_on = orr__strf("%s/go-on", dir);
+  char *script = orr__strf("while [ ! -e %s ]; do sleep 0.01; done; exit 4", go_on);
+  start_sh("k1", script, &seen);
+  assert_int_equal(unlink(lock), 0);
+  orr__job_status status;
+  orr_error err = ORR_ERROR_INIT;
+  assert_int_equal(orr__job_poll(jobs, "k1", "main", &status, &err), ORR_E_CORRUPT);
+  assert_non_null(strstr(orr__error_message(&err), "has lost its file lock"));
+  const char *argv[] = { "true", NULL };
+  assert_int_equal(orr__job_start(jobs, &(orr__job_spec){ .key = "k1", .name = "main", .argv = argv }, keep, &seen, NULL), ORR_E_CORRUPT);
+  assert_int_equal(orr__job_remove(jobs, "k1", NULL), ORR_E_CORRUPT);
+  close(open(go_on, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  step_until(&ended, 1);
+  assert_int_equal(poll_job("k1").exit_code, 4);
+  orr__error_clear(&err);
+  free(lock);
+  free(go_on);
+  free(script);
+}
+
 static void test_job__a_damaged_exit_is_lost_with_a_clear_message(void **state) {
   (void)state;
   static const char *const damaged[] = {
@@ -214,7 +238,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     CASE(begins_what_provably_never_began), CASE(a_start_in_flight_is_waited_for),
     CASE(is_lost_although_somebody_has_its_process_id),
-    CASE(a_damaged_exit_is_lost_with_a_clear_message), CASE(log_is_capped_and_offsets_stay_valid),
+    CASE(without_its_lock_has_no_state_before_its_end), CASE(a_damaged_exit_is_lost_with_a_clear_message), CASE(log_is_capped_and_offsets_stay_valid),
     CASE(secrets_are_not_on_disk), CASE(bad_keys_are_refused), CASE(remove_is_refused_while_one_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
