@@ -485,7 +485,8 @@ static void test_http__more_than_the_maximum_wait_their_turn(void **state) {
     assert_true(id > last);
     last = id;
   }
-  while (outcomes[19].calls == 0) orr__loop_step(f->loop, -1);
+  for (int i = 0; i < 20; i++) /* the last is not the last to end */
+    while (outcomes[i].calls == 0) orr__loop_step(f->loop, -1);
   for (int i = 0; i < 20; i++) assert_int_equal(outcomes[i].status, 200);
   assert_true(http_server_connections(f->server) <= 2);
   request.url = url_of(f, "/slow");
