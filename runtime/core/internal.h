@@ -408,6 +408,8 @@ void orr__history_free(orr__flow *flow);
  * that the caller may set go into them (connection). Unknown names are findings. */
 int orr__options_apply(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,
                        const orr__json *config, orr_error *findings);
+/* One of those fields, from text or JSON; what does not fit is a finding. 0 or NOMEM. */
+int orr__options_set_field(orr__object *object, int field, const orr__json *value, orr_error *findings);
 /* Takes away what a list of names says, before orr__options_apply puts the defaults back. A name that is supplied too, or that
  * is no option and is not there, is a finding. */
 int orr__options_unset(const orr__option *options, size_t count, orr__object *object, int config_field, int secrets_field,

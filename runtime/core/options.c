@@ -94,7 +94,9 @@ static void unknown(const char *name, const orr__option *options, size_t count, 
                     orr_error *findings) {
   struct names names = { options, count, object->model };
   const char *nearest = orr__nearest(name, name_at, &names);
-  if (nearest)
+  if (orr__streq(nearest, name))
+    orr__error_field(findings, name, "is the runtime's to set");
+  else if (nearest)
     orr__error_field(findings, name, "unknown option; did you mean '%s'?", nearest);
   else
     orr__error_field(findings, name, "unknown option");
@@ -156,20 +158,38 @@ static int put_defaults(const orr__option *options, size_t count, orr__object *o
   return 0;
 }
 
+/* What fields of connections and servers may hold, beyond their type. */
+static const struct {
+  const char *name;
+  int64_t least, most;
+} ranges[] = { { "port", 1, 65535 }, { "sshPort", 1, 65535 }, { "maxRunning", 0, 1000000 } };
+
+int orr__options_set_field(orr__object *object, int field, const orr__json *value, orr_error *findings) {
+  orr_error err = ORR_ERROR_INIT;
+  const char *name = object->model->fields[field].name, *text = orr__json_text(value);
+  int code = text ? orr__set_text(object, field, text, &err) : orr__field_from_json(object, field, value, &err);
+  const char *message = orr__error_message(&err);
+  size_t len = strlen(name);
+  if (orr__starts_with(message, name) && orr__starts_with(message + len, ": ")) message += len + 2; /* it is named once */
+  if (code && code != ORR_E_NOMEM) orr__error_field(findings, name, "%s", message);
+  orr__error_clear(&err);
+  for (size_t i = 0; !code && i < sizeof ranges / sizeof *ranges; i++) {
+    if (!orr__streq(name, ranges[i].name) || !orr__object_has(object, field)) continue;
+    int64_t number = orr__get_int(object, field);
+    if (number < ranges[i].least || number > ranges[i].most)
+      orr__error_field(findings, name, "is a whole number from %lld to %lld", (long long)ranges[i].least,
+                       (long long)ranges[i].most);
+  }
+  return code == ORR_E_NOMEM ? code : 0;
+}
+
 /* One supplied value. Returns NOMEM only; all else is a finding. */
 static int apply_one(const orr__option *options, size_t count, orr__object *object, orr__json *config,
                      orr__json *secrets, const orr__json *value, orr_error *findings) {
   const char *name = orr__json_key(value);
   const orr__option *option = option_of(options, count, name);
   int field = settable_field(object, name);
-  if (field >= 0) {
-    orr_error err = ORR_ERROR_INIT;
-    const char *text = orr__json_text(value);
-    int code = text ? orr__set_text(object, field, text, &err) : orr__field_from_json(object, field, value, &err);
-    if (code && code != ORR_E_NOMEM) orr__error_field(findings, name, "%s", orr__error_message(&err));
-    orr__error_clear(&err);
-    return code == ORR_E_NOMEM ? code : 0;
-  }
+  if (field >= 0) return orr__options_set_field(object, field, value, findings);
   if (!option) {
     unknown(name, options, count, object, findings);
     return 0;

@@ -82,16 +82,13 @@ static int apply_free(orr__flow *flow, orr__object *object) {
   const orr__json *config = orr__json_get(flow->args, "config");
   for (const orr__json *m = orr__json_first(config); m && !code && map; m = orr__json_next(m)) {
     int field = orr__field_find(model, orr__json_key(m));
-    orr_error err = ORR_ERROR_INIT;
     if (field < 0 || model->fields[field].type == ORR_T_MAP) {
       code = orr__json_path_set(map, orr__json_key(m), orr__json_copy(m), &flow->error);
     } else if (model->fields[field].flags & ORR_FIELD_READONLY) {
       orr__error_field(&flow->findings, orr__json_key(m), "is the runtime's to set");
-    } else if (orr__json_text(m) ? orr__set_text(object, field, orr__json_text(m), &err)
-                                 : orr__field_from_json(object, field, m, &err)) {
-      orr__error_field(&flow->findings, orr__json_key(m), "%s", orr__error_message(&err));
+    } else {
+      code = orr__options_set_field(object, field, m, &flow->findings);
     }
-    orr__error_clear(&err);
   }
   if (!map)
     code = ORR_E_NOMEM;

@@ -51,6 +51,20 @@ describe("a connection", function()
       assert.same(before, show())
     end)
 
+    it("refuses numbers that cannot be, and names that are the runtime's", function()
+      add()
+      local function fields(request, args) return rt:refused(request, args).fields end
+      for _, port in ipairs{ 0, 65536, -1, "70000" } do
+        assert.same({ port = "is a whole number from 1 to 65535" }, fields("connection.update", { connection = "c", config = { port = port } }))
+      end
+      assert.same({ port = "is a whole number from 1 to 65535" }, fields("connection.add", { name = "d", provider = "p", config = { serviceUrl = "http://127.0.0.1:1", port = 0 } }))
+      assert.same({ sshPort = "is a whole number from 1 to 65535" }, fields("server.add", { name = "s", config = { sshPort = -4 } }))
+      assert.same({ maxRunning = "is a whole number from 0 to 1000000" }, fields("server.add", { name = "s", config = { maxRunning = -1 } }))
+      assert.same({ port = "must be an integer of at most 64 bits" }, fields("connection.update", { connection = "c", config = { port = "22x" } }))
+      assert.same({ uuid = "is the runtime's to set" }, fields("connection.update", { connection = "c", unset = { "uuid" } }))
+      assert.same({ 65535, 1 }, { update{ config = { port = 65535 } }.connection.port, update{ config = { port = "1" } }.connection.port })
+    end)
+
     it("says so where nothing was to be changed", function()
       add()
       local before = show()
