@@ -184,9 +184,10 @@ static void test_schedule_faults__an_end_in_the_midst_of_a_look_is_noticed(void 
     r->hooks[ORR_HOOK_executeBackup] = hook_starts;
     r->hooks[ORR_HOOK_refreshBackupResult] = hook_ok;
     scheduled(r, "b", "0 * * * *", ",\"overlapPolicy\":\"bufferOne\"");
-    pass(r, 2 * HOUR - 10000);
+    pass(r, 2 * HOUR - 15000);
     r->holds[ORR_HOOK_refreshBackupResult] = true; /* the last refresh before the instant answers just after it */
-    pass(r, 9999);
+    pass(r, 14999);
+    assert_non_null(rig_held(r, ORR_HOOK_refreshBackupResult));
     r->hooks[ORR_HOOK_refreshBackupResult] = hook_succeeds;
     orr__loop_advance(r->loop, 1);
     rig_turn(r, halves);
