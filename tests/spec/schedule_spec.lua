@@ -176,4 +176,109 @@ describe("a schedule", function()
   it("is necessary for a zone", function()
     assert.equal("invalid", rt:refused("backup.create", { name = "b", provider = "p", timeZone = "Europe/Berlin" }).code)
   end)
+
+  -- What a skip tells programs, newest last: reasons.
+  local function skips()
+    local found = {}
+    for _, event in ipairs(rt:ask("events", { backup = "b" }).events) do
+      if event.kind == "schedule.skipped" then table.insert(found, event.data) end
+    end
+    return found
+  end
+
+  describe("with an overlap policy", function()
+    before_each(function()
+      rt:provider("slow", support.starts .. "function provider.refreshBackupResult(r) if time.now() > r.startDate + 90 * 60000 then r.status = 'SUCCEEDED' end end", "refreshInterval = 60")
+    end)
+
+    local function dates()
+      local seen = {}
+      for i, result in ipairs(rt:ask("result.ls", { backup = "b" })) do seen[i] = (result.scheduledDate / 1000 - beginning) / 3600 end
+      table.sort(seen)
+      return seen
+    end
+
+    it("skip: a fire that meets a running result is skipped", function()
+      rt:create("slow", { schedule = "@hourly", overlapPolicy = "skip" })
+      rt:advance(4.5 * 3600)
+      assert.same({ 1, 3 }, dates())
+      assert.same({ "overlap", "overlap" }, { skips()[1].reason, skips()[2].reason })
+      assert.equal((beginning + 7200) * 1000, skips()[1].first)
+    end)
+
+    it("bufferOne: it begins when the running one has ended", function()
+      rt:create("slow", { schedule = "@hourly", overlapPolicy = "bufferOne" })
+      rt:advance(2.2 * 3600)
+      assert.equal((beginning + 7200) * 1000, rt:ask("backup.show", { backup = "b" }).bufferedDate)
+      rt:advance(0.4 * 3600)
+      assert.same({ 1, 2 }, dates())
+      assert.is_nil(rt:ask("backup.show", { backup = "b" }).bufferedDate)
+    end)
+
+    it("allow: it begins all the same", function()
+      rt:create("slow", { schedule = "@hourly", overlapPolicy = "allow" })
+      rt:advance(3.1 * 3600)
+      assert.same({ 1, 2, 3 }, dates())
+    end)
+  end)
+
+  it("skips what lies in a blackout, and says until when", function()
+    rt:create("p", { schedule = "0 * * * *", blackouts = "02:00-04:00" })
+    rt:advance(4 * 3600 + 60)
+    assert.same({ 3600, 4 * 3600 }, instants())
+    local counted = 0
+    for _, skip in ipairs(skips()) do
+      counted = counted + skip.count
+      assert.same({ "blackout", (beginning + 4 * 3600) * 1000 }, { skip.reason, skip["until"] })
+    end
+    assert.equal(2, counted)
+  end)
+
+  it("comes later by its jitter, for the same instant", function()
+    rt:create("p", { schedule = "0 * * * *", jitter = 1800 })
+    rt:advance(2 * 3600)
+    local result = rt:ask("result.ls", { backup = "b" })[1]
+    assert.equal((beginning + 3600) * 1000, result.scheduledDate)
+    assert.is_true(instants()[1] > 3600 and instants()[1] < 3600 + 1800)
+  end)
+
+  it("lists what comes next", function()
+    rt:create("p", { schedule = "0 * * * *", blackouts = "02:00-04:00" })
+    local reply = rt:ask("schedule.next", { backup = "b", count = 3 })
+    assert.equal("UTC", reply.timeZone)
+    assert.is_string(reply.meaning)
+    assert.same({ 1, 2, 4 }, { (reply.next[1].instant / 1000 - beginning) / 3600, (reply.next[2].instant / 1000 - beginning) / 3600, (reply.next[3].instant / 1000 - beginning) / 3600 })
+    assert.same({ "blackout", 2 }, { reply.next[2].skipped, reply.next[2].count })
+  end)
+
+  it("leaves out what somebody wants left out, and says who", function()
+    rt:create("p", { schedule = "@hourly" })
+    local reply = rt:ask("schedule.skip", { backup = "b", count = 2, requestedBy = "ada" })
+    assert.same({ 2, (beginning + 3 * 3600) * 1000 }, { reply.count, reply.next })
+    rt:advance(3 * 3600 + 1)
+    assert.same({ 3 * 3600 }, instants())
+    assert.same({ "requested", "ada", 2 }, { skips()[1].reason, skips()[1].requestedBy, skips()[1].count })
+  end)
+
+  it("that is not there, or paused, has nothing to leave out", function()
+    rt:create("p", {})
+    assert.equal("refused", rt:refused("schedule.skip", { backup = "b" }).code)
+    rt:ask("backup.update", { backup = "b", schedule = "@daily" })
+    rt:ask("backup.pause", { backup = "b" })
+    assert.equal("refused", rt:refused("schedule.skip", { backup = "b" }).code)
+  end)
+
+  for what, args in pairs{
+    misfirePolicy = { misfirePolicy = "some" }, overlapPolicy = { overlapPolicy = "queue" }, jitter = { jitter = -5 },
+    startDeadline = { startDeadline = 1e12 },
+  } do
+    it("refuses a " .. what .. " that is none, by its name", function()
+      args.name, args.provider, args.schedule = "b", "p", "@daily"
+      assert.matches(what, rt:refused("backup.create", args).message)
+    end)
+  end
+
+  it("whose every instant lies in a blackout is refused", function()
+    assert.matches("never fires", rt:refused("backup.create", { name = "b", provider = "p", schedule = "0 3 * * *", blackouts = "02:00-04:00" }).message)
+  end)
 end)
