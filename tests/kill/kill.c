@@ -45,17 +45,18 @@ typedef struct control {
   const char *name, *what;
   kind wrong; /* takes the place of the one with its code */
   enum check caught_by;
-  bool cancels, deletes; /* what was started is cancelled, every round deletes one, for that is what goes wrong */
+  bool cancels, deletes, kills_runners; /* what was started is cancelled, every round deletes one, or kills a job runner, for that is what goes wrong */
 } control;
 
 static const control controls[] = {
-  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false },
-  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE, false, false },
-  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH, false, false },
-  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE, false, false },
-  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH, true, false },
-  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED, false, true },
-  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED, false, false },
+  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false, false },
+  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE, false, false, false },
+  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH, false, false, false },
+  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE, false, false, false },
+  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH, true, false, false },
+  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED, false, true, false },
+  { "believer", "takes a job that was lost for done", { "job", "job.lua", "job", false, "nil", "'believes'" }, CHECK_TRUTH, false, false, true },
+  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED, false, false, false },
 };
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
 
@@ -104,6 +105,7 @@ typedef struct harness {
   bool is_there;          /* it was told */
   bool has_started;       /* something has been started since that was last looked at */
   int64_t ready_us;       /* how long a start takes, about */
+  long runners; /* job runners that were killed */
   long kills, at_start, at_ask, at_step, too_late;
   talk talk;
   verdict *verdict;
@@ -293,6 +295,29 @@ static known *some_known(harness *h, size_t newest) {
 
 static bool waits_for(const harness *h, const char *step) { return strstr(h->wanted, step) != NULL; }
 
+/* The job runner of one of the newest results, if one runs: its tool goes with it, and the runtime, there or not, finds that out. */
+static void kill_runner(harness *h) {
+  for (size_t i = 0; i < 12 && i < h->known_count; i++) {
+    const char *uuid = h->known[(h->known_count - 1 - i) % KNOWN_MAX].uuid;
+    char path[128], line[64], comm[32] = "";
+    long pid = 0;
+    snprintf(path, sizeof path, "data/jobs/%s/tool/exit", uuid);
+    if (access(path, F_OK) == 0) continue;
+    snprintf(path, sizeof path, "data/jobs/%s/tool/begun", uuid);
+    FILE *file = fopen(path, "r");
+    while (file && !pid && fgets(line, sizeof line, file)) sscanf(line, "runner=%ld", &pid);
+    if (file) fclose(file);
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    file = pid > 1 ? fopen(path, "r") : NULL;
+    if (file && !fgets(comm, sizeof comm, file)) comm[0] = '\0';
+    if (file) fclose(file);
+    if (strcmp(comm, "orrery-runner\n")) continue;
+    verdict_killed(h->verdict, uuid);
+    h->runners += kill((pid_t)pid, SIGKILL) == 0;
+    return;
+  }
+}
+
 /* Something is done with results that are known: the newest are cancelled, any are deleted or extracted. */
 static void ask_for_changes(harness *h) {
   char args[400];
@@ -368,8 +393,10 @@ static void round_once(harness *h) {
     bool is_time = h->has_started && h->options.control && h->options.control->cancels;
     for (size_t i = 0; is_time && i < 4 && i < h->known_count; i++) ask_for_cancel(h, h->known[(h->known_count - 1 - i) % KNOWN_MAX].uuid);
     h->has_started = false;
+    if (has_asked && below(h, 40) == 0) kill_runner(h);
   }
   end_runtime(h, SIGKILL);
+  if (below(h, 3) == 0 || (h->options.control && h->options.control->kills_runners)) kill_runner(h);
   h->kills++;
   h->at_start += plan == AT_START;
   h->at_ask += plan == AT_ASK;
@@ -452,7 +479,7 @@ static void come_to_rest(harness *h) {
 static void print_counts(const harness *h, int64_t us) {
   printf("# seed %llu: %ld kills in %.1f s (%.0f a second): %ld during the start, %ld after a request, %ld at a step, %ld waiting for one\n", h->options.seed,
          h->kills, (double)us / 1e6, (double)h->kills * 1e6 / (double)us, h->at_start, h->at_ask, h->at_step, h->too_late);
-  printf("# %ld cancels, %ld deletions and %ld extractions were asked for\n", h->cancels, h->deletions, h->extractions);
+  printf("# %ld cancels, %ld deletions and %ld extractions were asked for; %ld job runners were killed\n", h->cancels, h->deletions, h->extractions, h->runners);
   for (size_t i = 0; i < h->label_count; i++) printf("#   %-28s passed %6ld times, killed there %4ld\n", h->labels[i].name, h->labels[i].seen, h->labels[i].kills);
 }
 

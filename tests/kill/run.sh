@@ -22,7 +22,7 @@ harness() {
 
 {
   harness --kills "$kills" --seconds "$seconds"
-  for control in liar hasty pessimist child relabel forgetful amnesia; do harness --kills 60 --seconds 8 --control $control; done
+  for control in liar hasty pessimist child relabel forgetful believer amnesia; do harness --kills 60 --seconds 8 --control $control; done
 } | tee "$out"
 awk '
   /^== --/ { has_counted = 0 }

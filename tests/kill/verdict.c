@@ -21,7 +21,7 @@ const char *const check_names[CHECK_COUNT] = {
 };
 
 /* What one source says of a key. */
-enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, FIRED };
+enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, FIRED };
 typedef struct entry {
   char key[KEY_MAX];
   enum source source;
@@ -64,6 +64,8 @@ void verdict_acknowledged(verdict *v, const char *uuid) {
 void verdict_asked_away(verdict *v, const char *uuid) { add(v, ASKED_AWAY, uuid, NULL); }
 
 void verdict_away(verdict *v, const char *uuid) { add(v, AWAY, uuid, NULL); }
+
+void verdict_killed(verdict *v, const char *uuid) { add(v, KILLED, uuid, NULL); }
 
 size_t verdict_acknowledged_count(const verdict *v) { return v->acknowledged; }
 
@@ -140,7 +142,8 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
   }
   if (of[AWAY]) verdict_fault(v, CHECK_DELETED, "the deletion of %s was acknowledged, and it is there", key);
   bool is_cancelled = strcmp(result->word, "CANCELLED") == 0;
-  bool may_be_none = result->is_neither || result->has_attention || is_cancelled;
+  bool was_killed = of[KILLED] && strcmp(result->word, "FAILED") == 0;
+  bool may_be_none = result->is_neither || result->has_attention || is_cancelled || was_killed;
   if (begun > 1 || (begun == 0 && !may_be_none)) verdict_fault(v, CHECK_ONCE, "%s (%s%s) was begun %zu times", key, result->word, result->has_attention ? ", attention" : "", begun);
   if (!has_ended(result->word)) {
     if (!result->has_attention) verdict_fault(v, CHECK_REST, "%s is %s", key, result->word);
@@ -148,7 +151,7 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
     return;
   }
   size_t same = strcmp(result->word, "FAILED") == 0 ? failed : is_cancelled ? cancelled : succeeded, ended = succeeded + failed + cancelled;
-  bool may_say_nothing = is_cancelled && ended == 0; /* it was never begun, or is a local tool, which leaves no word when it is killed */
+  bool may_say_nothing = (is_cancelled || was_killed) && ended == 0; /* it was never begun, or is a local tool, which leaves no word when it is killed */
   if (ended != same || (same == 0 && !may_say_nothing))
     verdict_fault(v, CHECK_TRUTH, "%s is %s; outside %zu began, %zu succeeded, %zu failed, %zu were cancelled", key, result->word, begun, succeeded, failed, cancelled);
 }

@@ -18,6 +18,7 @@ void verdict_acknowledged(verdict *v, const char *uuid); /* the runtime said tha
 /* The deletion of this result was asked for: it may be gone. Has it been acknowledged, it must be. */
 void verdict_asked_away(verdict *v, const char *uuid);
 void verdict_away(verdict *v, const char *uuid);
+void verdict_killed(verdict *v, const char *uuid); /* its job runner was killed: it may have FAILED without a word from the tool */
 size_t verdict_acknowledged_count(const verdict *v);
 /* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
 void verdict_results(verdict *v, const orr__json *results, bool is_neither);

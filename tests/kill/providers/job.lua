@@ -28,13 +28,19 @@ function provider.executeBackup(backup, backupResult)
   step(backup, "execute.end")
 end
 
+-- The job's own word is lost; the tool's may be in the ledger, for it writes that last.
+local function saidOf(backupResult)
+  local argv = { "sh", "-c", 'sed -n "s/^end job $0 //p" "$1"', backupResult.uuid, backupResult.backup:getConfigProperty("ledger") }
+  return process.run { argv = argv, safe = true }.stdout:match("%S+") or (FAULT == "believes" and "SUCCEEDED" or "FAILED")
+end
+
 function provider.refreshBackupResult(backupResult)
   local backup = backupResult.backup
   step(backup, "refresh.begin")
   local state = job.poll("tool")
   if state.state == "ended" and state.cancelled and state.code < 0 then backupResult.status = "CANCELLED"
   elseif state.state == "ended" then backupResult.status = state.code == 0 and "SUCCEEDED" or "FAILED" end
-  if state.state == "lost" or state.state == "absent" then backupResult.status = "FAILED" end
+  if state.state == "lost" or state.state == "absent" then backupResult.status = saidOf(backupResult) end
   step(backup, "refresh.end")
 end
 
