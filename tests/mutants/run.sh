@@ -18,7 +18,7 @@ KILL_SECONDS=15
 LIMIT=60
 
 here=$(CDPATH= cd "$(dirname "$0")" && pwd) || exit 1
-root=$(CDPATH= cd "$here/../.." && pwd) || exit 1
+root=$(CDPATH= cd "$here/../.." && pwd -P) || exit 1
 build=$(CDPATH= cd "$1" && pwd) || exit 1
 shift
 sanitized=
@@ -58,6 +58,7 @@ compile() {
     [ -n "$object" ] || { fault "$1: $file is part of no layer of $build"; return; }
     own=$3/$(echo "$file" | tr / _).o
     line=$(command_of "$object" | sed "s|\$| -w|; s|-c $root/$file|-c $3/$file|; s|-MF $object\.d|-MF $own.d|; s|-o $object|-o $own|")
+    case $line in *" -c $3/$file"*) ;; *) fault "$1: $build is of another tree than $root"; return ;; esac
     (cd "$build" && eval "$line") >"$3/compile.log" 2>&1 || { sed 's/^/    /' "$3/compile.log"; fault "$1: $file does not compile"; return; }
     echo "$object $own" >>"$3/objects"
   done
@@ -88,7 +89,8 @@ caught() {
       ;;
     spec)
       link tests/orrery-spec "$4" || return
-      timeout -k 5 "$LIMIT" "$4/orrery-spec" "$root/tests/spec" "$build/orrery-runner" --output=TAP --pattern=_spec "$root/tests/spec/$2_spec.lua" >"$log" 2>&1
+      timeout -k 5 "$LIMIT" "$4/orrery-spec" "$root/tests/spec" "$build/orrery-runner" --output=TAP --pattern=_spec \
+        --filter="$(echo "$3" | sed 's/[][()%.*+?^$-]/%&/g')" "$root/tests/spec/$2_spec.lua" >"$log" 2>&1
       grep -E '^not ok ' "$log" | grep -qF "$3"
       ;;
     kill)
