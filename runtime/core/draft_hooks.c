@@ -93,7 +93,10 @@ static void findings_to_opts(orr__flow *flow) {
   if (!flow->extra) flow->extra = orr__json_map();
   for (size_t i = 0; errors && i < flow->findings.field_count; i++)
     orr__json_put_str(errors, flow->findings.fields[i].field, flow->findings.fields[i].message);
-  if (!flow->extra || !errors) return;
+  if (!flow->extra || !errors) {
+    orr__json_free(errors);
+    return;
+  }
   orr__json_put(flow->extra, "errors", errors);
   orr__json_put_str(flow->extra, "trigger", flow->draft->trigger);
   orr__json_put_str(flow->extra, "requestedBy", orr__json_str(flow->args, "requestedBy"));

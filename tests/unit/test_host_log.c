@@ -13,7 +13,7 @@
 #include "host/log_line.h"
 
 static const char *const nasty[] = {
-    "two\nlines", "a \"quote\" and a \\", "tab\tand\rreturn", "bell\a escape\033[31m", "\x7f", "c1 \xc2\x9b" "31m", "next \xc2\x85 line",
+    "two\nlines", "a \"quote\" and a \\", "tab\tand\rreturn", "bell\a escape\033[31m", "\x7f", "c1 \302\23331m", "next \xc2\x85 line",
     "separators \xe2\x80\xa8 and \xe2\x80\xa9", "invalid \xff\xfe", "cut \xe2\x82", "overlong \xc0\xaf", "surrogate \xed\xa0\x80", "", "=", "a=b", "größe 10 €", "\xf0\x9f\x98\x80",
     "ORRERY_FAKE=1\nPRIORITY=0",
 };
