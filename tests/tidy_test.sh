@@ -32,7 +32,7 @@ fresh() {
   put runtime/base/a.h '/* x */' 'int orr__a(void);'
   put runtime/core/c.c '/* x */' '#include "store/store.h"' '#include "port/loop.h"' '#include "model/json.h"' \
     'void orr__c(struct x *x) {' '  x->abort(x);' '}'
-  put runtime/host/orrery.c '/* x */' '#include "store/tx.h"' 'int orr_open(void) {' '  return 0;' '}'
+  put runtime/host/lib/open.c '/* x */' '#include "store/tx.h"' 'int orr_open(void) {' '  return 0;' '}'
   put bindings/b.c '/* x */' '#include <lua.h>' '#include "args.h"' '#include "core/ops.def"'
   put bindings/prelude/p.lua '-- x' 'local function f()' '  return function() return 1 end' 'end'
   put tests/unit/test_base_a.c '/* x */' 'static void test_a__holds(void **state) {' '}' 'int main(void) {' \
@@ -78,6 +78,7 @@ put runtime/store/i.c '/* x */' '#include "port/loop.h"'; expect includes 'store
 put runtime/core/i.c '/* x */' '#include "store/tx.h"'; expect includes 'core must not include store/tx.h'
 put bindings/i.c '/* x */' '#include "store/store.h"'; expect includes 'bindings must not include store/store.h'
 put runtime/host/i.c '/* x */' '#include "core/core.h"'; expect includes 'host must not include core/core.h'
+put runtime/host/i.c '/* x */' '#include "host/lib/lib.h"'; expect includes 'host must not include host/lib/lib.h'
 put runtime/core/t.c '/* x */' '#include <lua.h>'; expect third_party_headers 'lua.h has another door'
 put runtime/core/t.c '/* x */' '# include "uv.h"'
 sh "$tidy" >/dev/null && failed=$((failed + 1)); fresh

@@ -1,0 +1,94 @@
+/* Events: replies, updates and log lines become one queue that the host pulls. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "host/lib/lib.h"
+#include "model/json.h"
+
+#define EVENTS_MAX 100000 /* log lines beyond it are dropped; replies never are */
+
+struct orr_event {
+  struct orr_event *next;
+  int kind, code;
+  uint64_t request;
+  char *json;
+  orr_error error;
+};
+
+void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err) {
+  orr_event *event = calloc(1, sizeof *event);
+  if (!event) {
+    free(json);
+    return;
+  }
+  event->kind = kind;
+  event->request = request;
+  event->code = code;
+  event->json = json;
+  if (err) orr__error_copy(&event->error, err);
+  if (rt->last)
+    rt->last->next = event;
+  else
+    rt->first = event;
+  rt->last = event;
+  rt->event_count++;
+}
+
+void orr__on_reply(void *self, uint64_t request, int code, const char *json, const orr_error *err) {
+  orr__push_event(self, ORR_EVENT_REPLY, request, code, orr__strdup(json), err);
+}
+
+void orr__on_update(void *self, uint64_t request, const char *json) {
+  orr__push_event(self, ORR_EVENT_UPDATE, request, 0, orr__strdup(json), NULL);
+}
+
+void orr__on_log(void *self, enum orr__log_level level, const orr__log_about *about, const char *message) {
+  static const char *const words[] = { "debug", "info", "warning", "error" };
+  orr_runtime *rt = self;
+  if (rt->event_count >= EVENTS_MAX) {
+    rt->lines_dropped++;
+    return;
+  }
+  if (rt->lines_dropped > 0) {
+    char text[96];
+    snprintf(text, sizeof text, "%zu lines of the log were dropped: nobody pulled them", rt->lines_dropped);
+    rt->lines_dropped = 0;
+    orr__on_log(rt, ORR_LOG_WARNING, NULL, text);
+  }
+  orr__json *map = orr__json_map();
+  if (!map) return;
+  orr__json_put_str(map, "level", words[level]);
+  orr__json_put_str(map, "message", message);
+  if (about) {
+    orr__json_put_str(map, "provider", about->provider);
+    if (about->backup) orr__json_put_str(map, "backup", about->backup);
+    if (about->result) orr__json_put_int(map, "result", about->result);
+    if (about->hook) orr__json_put_str(map, "hook", about->hook);
+  }
+  orr__push_event(rt, ORR_EVENT_LOG, 0, 0, orr__json_print(map), NULL);
+  orr__json_free(map);
+}
+
+orr_event *orr_next(orr_runtime *runtime) {
+  orr_event *event = runtime->first;
+  if (!event) return NULL;
+  runtime->first = event->next;
+  if (!runtime->first) runtime->last = NULL;
+  runtime->event_count--;
+  event->next = NULL;
+  return event;
+}
+
+void orr_event_free(orr_event *event) {
+  if (!event) return;
+  free(event->json);
+  orr__error_clear(&event->error);
+  free(event);
+}
+
+int orr_event_kind(const orr_event *event) { return event->kind; }
+uint64_t orr_event_request(const orr_event *event) { return event->request; }
+int orr_event_code(const orr_event *event) { return event->code; }
+const char *orr_event_json(const orr_event *event) { return event->json ? event->json : "null"; }
+const orr_error *orr_event_error(const orr_event *event) { return event->error.code ? &event->error : NULL; }

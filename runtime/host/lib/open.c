@@ -1,0 +1,191 @@
+/* Opening and closing: the one place that wires the parts together.
+ *
+ *   settings --> lock --> loop, store, http, processes, jobs --> core --> bindings --> core started
+ *
+ * Everything above the ports is given what it needs here; nothing below knows of the rest. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "host/lib/lib.h"
+#include "model/json.h"
+#include "port/crypto.h"
+
+const char *orr_version(void) { return ORR_VERSION; }
+
+/* What `runtime.facts` tells of the parts that the core does not know. */
+static void put_facts(void *self, orr__json *out) {
+  const orr_runtime *rt = self;
+  orr__http_library http = orr__http_library_facts();
+  orr__json *libraries = orr__json_map();
+  if (libraries) {
+    orr__json_put_str(libraries, "SQLite", orr__store_library());
+    orr__json_put_str(libraries, "libcurl", http.curl);
+    orr__json_put_str(libraries, "TLS", http.tls);
+    orr__json_put_str(libraries, "LuaJIT", orr__bindings_library());
+    orr__json_put_str(libraries, "libuv", orr__loop_library());
+    orr__json_put_str(libraries, "libsodium", orr__crypto_library());
+    orr__json_put(out, "libraries", libraries);
+  }
+  orr__json_put_str(out, "caBundle", http.ca_bundle);
+  orr__json_put_str(out, "runner", rt->runner);
+}
+
+static void wake(void *arg) { orr__loop_wake(((orr_runtime *)arg)->waker); }
+static void woken(void *arg) { orr__core_store_woken(((orr_runtime *)arg)->core); }
+
+static int open_store(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
+  orr__store_config config = { .wake = wake, .wake_arg = rt };
+  if (strcmp(orr__setting(settings, ORR_S_STORE), "memory") == 0) return orr__store_open_memory(&config, &rt->store, reterr);
+  const char *key_file = orr__setting(settings, ORR_S_KEY);
+  char *path = orr__strf("%s/orrery.db", rt->data_dir);
+  char *key = *key_file ? orr__strdup(key_file) : orr__strf("%s/secret.key", rt->data_dir);
+  int code = path && key ? orr__keyring_open(key, !*key_file, &rt->keyring, reterr)
+                         : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  config.path = path;
+  config.codec = orr__keys_codec(rt->keyring);
+  if (!code) code = orr__store_open_sqlite(&config, &rt->store, reterr);
+  if (!code) orr__tell_old_keys(rt);
+  free(path);
+  free(key);
+  return code;
+}
+
+static void on_job_ended(void *arg, const char *key, const char *name) {
+  orr_runtime *rt = arg;
+  if (rt->core) orr__core_job_ended(rt->core, key, name);
+}
+
+static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
+  const char *seed = orr__setting(settings, ORR_S_SEED);
+  bool is_virtual = strcmp(orr__setting(settings, ORR_S_CLOCK), "virtual") == 0;
+  if (*seed)
+    orr__random_seeded(&rt->random, strtoull(seed, NULL, 10));
+  else
+    orr__random_system(&rt->random);
+  char *runner = *orr__setting(settings, ORR_S_RUNNER) ? orr__strdup(orr__setting(settings, ORR_S_RUNNER))
+                                              : orr__find_own("orrery-runner", "libexec/orrery", ORR_RUNNER_PATH);
+  char *jobs = rt->data_dir ? orr__strf("%s/jobs", rt->data_dir) : NULL;
+  int code =
+      is_virtual ? orr__loop_new_virtual(INT64_C(1767225600000), &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
+  if (!code) code = orr__waker_new(rt->loop, woken, rt, &rt->waker);
+  if (!code) code = open_store(rt, settings, reterr);
+  if (!code) code = orr__http_new(rt->loop, 0, &rt->http, reterr);
+  if (!code) code = orr__processes_new(rt->loop, runner, &rt->processes, reterr);
+  if (!code && jobs) code = orr__jobs_new(rt->loop, jobs, runner, on_job_ended, rt, &rt->jobs, reterr);
+  free(jobs);
+  rt->runner = runner;
+  return code;
+}
+
+/* No more than what can be reckoned with, whatever is asked for. */
+static int64_t limit_of(const orr_settings *settings, int key) {
+  const unsigned long long most = 100000000;
+  unsigned long long number = strtoull(orr__setting(settings, key), NULL, 10);
+  return (int64_t)(number < most ? number : most);
+}
+
+static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
+  orr__core_config config = { .loop = rt->loop,
+                              .store = rt->store,
+                              .jobs = rt->jobs,
+                              .random = &rt->random,
+                              .zoneinfo = orr__setting(settings, ORR_S_ZONEINFO),
+                              .data_dir = rt->data_dir,
+                              .history_events = limit_of(settings, ORR_S_HISTORY_EVENTS),
+                              .history_days = limit_of(settings, ORR_S_HISTORY_DAYS),
+                              .history_results = limit_of(settings, ORR_S_HISTORY_RESULTS),
+                              .max_running = (int64_t)strtoull(orr__setting(settings, ORR_S_MAX_RUNNING), NULL, 10),
+                              .keyring = rt->keyring,
+                              .role =
+                                  strcmp(orr__setting(settings, ORR_S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
+                              .sink = { .self = rt, .reply = orr__on_reply, .update = orr__on_update, .log = orr__on_log },
+                              .facts = put_facts };
+  int code = orr__core_new(&config, &rt->core, reterr);
+  if (code) return code;
+  const char *dirs[ORR_PROVIDER_DIRS_MAX + 3];
+  size_t count = 0;
+  for (size_t i = 0; i < settings->provider_count; i++) dirs[count++] = settings->providers[i];
+  char *own = rt->data_dir ? orr__strf("%s/providers", rt->data_dir) : NULL;
+  char *shipped = strcmp(orr__setting(settings, ORR_S_SHIPPED), "true") == 0
+                      ? orr__find_own("providers", "share/orrery", ORR_PROVIDERS_PATH)
+                      : NULL;
+  if (own) dirs[count++] = own;
+  if (shipped) dirs[count++] = shipped;
+  dirs[count] = NULL;
+  orr__bindings_config bindings = { .loop = rt->loop,
+                                    .http = rt->http,
+                                    .processes = rt->processes,
+                                    .jobs = rt->jobs,
+                                    .random = &rt->random,
+                                    .dirs = dirs,
+                                    .host = *orr__core_host(rt->core),
+                                    .memory_limit = strtoull(orr__setting(settings, ORR_S_MEMORY), NULL, 10) };
+  code = orr__bindings_open(&bindings, &rt->bindings, reterr);
+  free(own);
+  free(shipped);
+  if (code) return code;
+  orr__core_use(rt->core, orr__bindings_ops(rt->bindings));
+  return orr__core_start(rt->core, reterr);
+}
+
+int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
+  const char *data_dir = orr__setting(settings, ORR_S_DATA_DIR);
+  bool needs_dir = strcmp(orr__setting(settings, ORR_S_STORE), "sqlite") == 0;
+  if (needs_dir && !*data_dir) return orr__error_set(reterr, ORR_E_INVALID, "the setting data_dir is required");
+  orr_runtime *rt = calloc(1, sizeof *rt);
+  if (!rt) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  orr_error err = ORR_ERROR_INIT;
+  rt->lock_fd = -1;
+  int code = orr__crypto_init(&err);
+  if (!code && *data_dir) {
+    code = orr__make_folder(data_dir, &err);
+    if (!code && !(rt->data_dir = realpath(data_dir, NULL)))
+      code = orr__error_errno(&err, ORR_E_IO, errno, "data directory %s", data_dir);
+    if (!code) code = orr__take_lock(rt->data_dir, &rt->lock_fd, &err);
+  }
+  if (!code) code = open_ports(rt, settings, &err);
+  if (!code) code = open_core(rt, settings, &err);
+  if (code) {
+    orr_close(rt);
+    if (!err.code) orr__error_set(&err, code, "%s", orr__code_word(code));
+    return orr__error_move(reterr, &err);
+  }
+  *ret_runtime = rt;
+  return 0;
+}
+
+void orr_drain(orr_runtime *runtime) {
+  orr__core_drain(runtime->core);
+  orr__bindings_drain(runtime->bindings);
+}
+
+int orr_is_idle(const orr_runtime *runtime) {
+  return orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings);
+}
+
+int orr_failed(const orr_runtime *runtime) { return orr__store_failed(runtime->store); }
+
+void orr_close(orr_runtime *rt) {
+  if (!rt) return;
+  if (rt->core) orr__core_drain(rt->core);
+  orr__bindings_close(rt->bindings); /* answers what is in flight */
+  if (rt->core) orr__core_close(rt->core);
+  if (rt->store) orr__store_close(rt->store);
+  orr__core_free(rt->core);
+  rt->core = NULL;
+  orr__http_free(rt->http);
+  orr__processes_free(rt->processes);
+  orr__jobs_free(rt->jobs);
+  if (rt->waker) orr__waker_free(rt->waker);
+  orr__loop_free(rt->loop);
+  for (orr_event *event; (event = orr_next(rt));) orr_event_free(event);
+  orr__keyring_free(rt->keyring);
+  if (rt->lock_fd >= 0) close(rt->lock_fd);
+  free(rt->data_dir);
+  free(rt->runner);
+  free(rt);
+}
