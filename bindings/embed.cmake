@@ -1,5 +1,5 @@
-# Writes OUT: every file of FILES as a C array, and orr__prelude, the table of them by name.
-set(text "/* Made by bindings/embed.cmake from bindings/prelude. */\n#include \"prelude.h\"\n")
+# Writes OUT: every file of FILES as a C array, and TABLE, the table of them by name, which HEADER declares as an array of TABLE_file.
+set(text "/* Made by bindings/embed.cmake. */\n#include \"${HEADER}\"\n")
 set(table "")
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME_WE)
@@ -8,5 +8,5 @@ foreach(file ${FILES})
   string(APPEND text "static const unsigned char ${name}_lua[] = {${bytes}0};\n")
   string(APPEND table "  { \"${name}\", (const char *)${name}_lua, sizeof ${name}_lua - 1 },\n")
 endforeach()
-string(APPEND text "const orr__prelude_file orr__prelude[] = {\n${table}  { 0, 0, 0 }\n};\n")
+string(APPEND text "const ${TABLE}_file ${TABLE}[] = {\n${table}  { 0, 0, 0 }\n};\n")
 file(WRITE ${OUT} "${text}")

@@ -92,7 +92,7 @@ includes() {
   over layers '
     FNR == 1 {
       split(FILENAME, part, "/")
-      layer = part[1] == "bindings" ? "bindings" : part[2]
+      layer = part[1] != "bindings" ? part[2] : part[2] == "kit" ? "kit" : "bindings"
     }
     !/^[ \t]*#[ \t]*include[ \t]*"/ { next }
     {
@@ -106,7 +106,8 @@ includes() {
       else if (layer == "bindings")
         ok = common || from == "model" || path == "core/provider.h" || path == "core/ops.def" ||
              path ~ /^port\/[a-z_]+\.h$/ || path !~ /\//
-      else if (layer == "host") ok = (common && path !~ /^host\/lib\//) || path == "orrery.h"
+      else if (layer == "kit") ok = path == "orrery.h" || path ~ /^kit[a-z_]*\.h$/
+      else if (layer == "host") ok = (common && path !~ /^host\/lib\//) || path == "orrery.h" || path == "kit.h"
       else ok = 0
       if (!ok) print FILENAME ":" FNR ": " layer " must not include " path
     }'

@@ -77,6 +77,7 @@ put runtime/model/i.h '/* x */' '#include "port/loop.h"'; expect includes 'model
 put runtime/store/i.c '/* x */' '#include "port/loop.h"'; expect includes 'store must not include port/loop.h'
 put runtime/core/i.c '/* x */' '#include "store/tx.h"'; expect includes 'core must not include store/tx.h'
 put bindings/i.c '/* x */' '#include "store/store.h"'; expect includes 'bindings must not include store/store.h'
+put bindings/kit/i.c '/* x */' '#include "args.h"'; expect includes 'kit must not include args.h'
 put runtime/host/i.c '/* x */' '#include "core/core.h"'; expect includes 'host must not include core/core.h'
 put runtime/host/i.c '/* x */' '#include "host/lib/lib.h"'; expect includes 'host must not include host/lib/lib.h'
 put runtime/core/t.c '/* x */' '#include <lua.h>'; expect third_party_headers 'lua.h has another door'
