@@ -276,11 +276,27 @@ static void push_field_tables(lua_State *L) {
   }
 }
 
+static const luaL_Reg methods[] = { { "getConfigProperty", orr__object_get_property }, { "setConfigProperty", orr__object_set_property },
+  { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object },
+  { "save", orr__object_save }, { "results", orr__object_results }, { NULL, NULL } };
+
+static const char *method_at(void *arg, size_t i) {
+  (void)arg;
+  return i < sizeof methods / sizeof *methods ? methods[i].name : NULL;
+}
+
+bool orr__object_method(const char *name) {
+  for (const luaL_Reg *method = methods; method->name; method++)
+    if (strcmp(method->name, name) == 0) return true;
+  return false;
+}
+
+const char *orr__object_method_nearest(const char *name) {
+  return orr__nearest(name, method_at, NULL);
+}
+
 void orr__objects_open(lua_State *L) {
   static const luaL_Reg meta[] = { { "__tostring", object_tostring }, { "__eq", equal_objects }, { NULL, NULL } };
-  static const luaL_Reg methods[] = { { "getConfigProperty", orr__object_get_property }, { "setConfigProperty", orr__object_set_property },
-    { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object },
-    { "save", orr__object_save }, { "results", orr__object_results }, { NULL, NULL } };
   lua_newtable(L);
   luaL_register(L, NULL, meta);
   push_field_tables(L);

@@ -49,6 +49,9 @@ void orr__push_object(lua_State *L, struct orr__hookcall *hc, const orr__graph *
 int orr__object_own(struct orr__hookcall *hc, orr__object *object);
 void orr__boxes_release(struct orr__hookcall *hc);
 
+/* The methods that objects have: is it one, or which is the nearest? */
+bool orr__object_method(const char *name);
+const char *orr__object_method_nearest(const char *name); /* NULL */
 /* Makes the metatables; leaves the table of raw methods for prelude/object.lua on the stack. */
 void orr__objects_open(lua_State *L);
 /* The box of argument 1 of a method, alive, or raises with the hint that methods take a colon. */

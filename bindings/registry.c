@@ -292,7 +292,7 @@ int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, o
   char *copy = main_file(path), *folder = NULL, *code = NULL;
   orr__sources sources = { 0 };
   orr__stamps stamps = { 0 };
-  orr__buf findings;
+  orr__buf findings, fields;
   orr__provider *p = NULL;
   orr__buf_init(&findings, FINDINGS_MAX);
   int rc = 0;
@@ -310,11 +310,14 @@ int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, o
   p = code ? provider_new(b, code) : NULL;
   if (!copy || !p) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (!rc) rc = orr__sources_read(code, copy, folder, &sources, &stamps, reterr);
+  orr__buf_init(&fields, FINDINGS_MAX);
   if (!rc) {
     orr_error err = ORR_ERROR_INIT;
+    for (size_t i = 0; i < sources.count; i++) orr__fields_check(sources.items[i].text, sources.items[i].len, sources.items[i].chunk, &fields);
     p->current = orr__version_load(p, &sources, &findings, &err);
     if (!p->current && findings.len == 0) rc = orr__error_move(reterr, &err);
     orr__error_clear(&err);
+    orr__buf_adds(&findings, orr__buf_text(&fields));
   }
   char *report = rc ? NULL : orr__buf_take(&findings, NULL);
   if (!rc && !report) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
@@ -323,6 +326,7 @@ int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, o
   orr__sources_clear(&sources);
   orr__stamps_clear(&stamps);
   orr__buf_clear(&findings);
+  orr__buf_clear(&fields);
   free(copy);
   free(folder);
   free(code);

@@ -12,6 +12,9 @@
 /* globals.c: finds globals that the function on top of L reads or writes and nobody defines. Inside orr__protect. */
 void orr__globals_check(lua_State *L, const char *chunk, orr__buf *findings);
 
+/* fields_check.c: finds fields that no object of a hook has, in its source. */
+void orr__fields_check(const char *text, size_t len, const char *chunk, orr__buf *findings);
+
 /* version.c */
 /* Makes a version of the sources (taken, also on failure) and looks it over: every finding is a line. NULL: there were
  * findings, or *reterr says that it could not even be tried. code: what the declaration must say. */

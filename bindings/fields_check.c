@@ -1,0 +1,215 @@
+/* Finds fields that the objects of a hook do not have, by reading its source: `backupResult.statu = ...` in a line that never ran.
+ *
+ *   function provider.executeBackup(backup, backupResult, ...)     the parameters are objects, by the hook's table
+ *     local connection = backup.connection                         and so is this, until its block ends
+ *     backupResult.statu = "x"                                     a finding
+ *
+ * It says nothing rather than something wrong: a name that is given another value anywhere in the hook, or is declared there
+ * again, is not looked at; nor is what other functions do. Knows the hooks, the models and the shapes above, no grammar. */
+#include <string.h>
+
+#include "base/str.h"
+#include "lexer.h"
+#include "object.h"
+#include "version.h"
+
+#define NAME_MAX_LEN 64
+
+typedef struct look {
+  const orr__tokens *tokens;
+  const char *chunk;
+  orr__buf *findings;
+} look;
+
+static bool is_kind(const look *l, size_t i, enum orr__token_kind kind) {
+  return i < l->tokens->count && l->tokens->items[i].kind == kind;
+}
+
+static bool is(const look *l, size_t i, const char *text) {
+  return orr__token_is(l->tokens, i, text);
+}
+
+/* The token as text; "" where it is no name. */
+static void name_at(const look *l, size_t i, char out[NAME_MAX_LEN]) {
+  out[0] = '\0';
+  if (!is_kind(l, i, ORR_TOKEN_NAME) || l->tokens->items[i].len >= NAME_MAX_LEN) return;
+  memcpy(out, l->tokens->items[i].text, l->tokens->items[i].len);
+  out[l->tokens->items[i].len] = '\0';
+}
+
+/* How the depth of blocks changes with token i: loops count by their `do`. */
+static int depth_change(const look *l, size_t i) {
+  if (!is_kind(l, i, ORR_TOKEN_KEYWORD)) return 0;
+  if (is(l, i, "function") || is(l, i, "if") || is(l, i, "do") || is(l, i, "repeat")) return 1;
+  return is(l, i, "end") || is(l, i, "until") ? -1 : 0;
+}
+
+/* The end of the block that token i is in: the index of the word that closes it. */
+static size_t block_end(const look *l, size_t i) {
+  for (int depth = 1; i < l->tokens->count; i++)
+    if ((depth += depth_change(l, i)) == 0) break;
+  return i;
+}
+
+/* ---- is a name what it was? --------------------------------------------------------------------------------- */
+
+/* Does token i stand for the variable: is it no field, method or key? */
+static bool is_variable(const look *l, size_t i, const char *name, bool is_in_table) {
+  if (!is_kind(l, i, ORR_TOKEN_NAME) || !is(l, i, name)) return false;
+  if (i > 0 && (is(l, i - 1, ".") || is(l, i - 1, ":"))) return false;
+  return !(is_in_table && is(l, i + 1, "=") && (is(l, i - 1, "{") || is(l, i - 1, ",") || is(l, i - 1, ";")));
+}
+
+/* `name, other = ...`: the list of names goes on until an equals sign. */
+static bool is_assigned_in_list(const look *l, size_t i) {
+  while (is(l, i + 1, ",") && is_kind(l, i + 2, ORR_TOKEN_NAME)) i += 2;
+  return is(l, i + 1, "=");
+}
+
+/* Is it in the list of names that a `local`, `for` or `function (` begins? */
+static bool is_declared(const look *l, size_t i) {
+  while (i >= 2 && is(l, i - 1, ",") && is_kind(l, i - 2, ORR_TOKEN_NAME)) i -= 2;
+  if (i == 0) return false;
+  if (is(l, i - 1, "local") || is(l, i - 1, "for")) return true;
+  if (is(l, i - 1, "function")) return true;
+  if (!is(l, i - 1, "(")) return false;
+  for (size_t k = i - 1; k-- > 0;) {
+    if (is(l, k, "function")) return true;
+    if (!is_kind(l, k, ORR_TOKEN_NAME) && !is(l, k, ".") && !is(l, k, ":")) return false;
+  }
+  return false;
+}
+
+/* One more sign: are we inside a table's braces? A function in them has statements again. */
+static void follow_braces(const look *l, size_t i, unsigned char *stack, size_t size, size_t *depth) {
+  bool opens = is(l, i, "{") || is(l, i, "(") || is(l, i, "[") || depth_change(l, i) > 0;
+  bool closes = is(l, i, "}") || is(l, i, ")") || is(l, i, "]") || depth_change(l, i) < 0;
+  if (opens && *depth < size) stack[(*depth)++] = is(l, i, "{");
+  else if (closes && *depth > 0) (*depth)--;
+}
+
+/* Is the name given another value, or another meaning, between two tokens? */
+static bool is_rebound(const look *l, const char *name, size_t from, size_t to) {
+  unsigned char stack[200] = { 0 };
+  size_t depth = 0;
+  for (size_t i = from; i < to; i++) {
+    follow_braces(l, i, stack, sizeof stack, &depth);
+    if (depth == sizeof stack) return true;
+    if (!is_variable(l, i, name, depth > 0 && stack[depth - 1])) continue;
+    if (is_assigned_in_list(l, i) || is_declared(l, i)) return true;
+  }
+  return false;
+}
+
+/* ---- chains ------------------------------------------------------------------------------------------------- */
+
+static const orr__model *leads_to(const orr__model *model, const char *name) {
+  if (model->id == ORR_M_backup && orr__streq(name, "connection")) return &orr__models[ORR_M_connection];
+  if (model->id == ORR_M_result && orr__streq(name, "cloud")) return &orr__models[ORR_M_cloud];
+  for (size_t i = 0; i < model->field_count; i++)
+    if (model->fields[i].nav && orr__streq(model->fields[i].nav, name)) return &orr__models[model->fields[i].target];
+  return NULL;
+}
+
+static void report(const look *l, size_t i, const orr__model *model, const char *name, bool is_method) {
+  const char *near = is_method ? orr__object_method_nearest(name) : orr__field_nearest(model, name);
+  orr__finding(l->findings, "%s:%u: %s has no %s '%s'%s%s%s", l->chunk, l->tokens->items[i].line, model->class_name,
+               is_method ? "method" : "field", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+/* Follows `.a.b` behind the variable at i. Returns what the last one is, if it is an object, and its place in *ret_last. */
+static const orr__model *follow(const look *l, size_t i, const orr__model *model, bool reports, size_t *ret_last) {
+  char name[NAME_MAX_LEN];
+  while (model && (is(l, i + 1, ".") || is(l, i + 1, ":")) && is_kind(l, i + 2, ORR_TOKEN_NAME)) {
+    bool is_method = is(l, i + 1, ":");
+    i += 2;
+    name_at(l, i, name);
+    const orr__model *next = is_method ? NULL : leads_to(model, name);
+    int field = next || is_method ? -1 : orr__field_find(model, name);
+    bool is_known = next || field >= 0 || orr__object_method(name);
+    if (reports && *name && !is_known) report(l, i, model, name, is_method);
+    if (reports && field >= 0 && is(l, i + 1, "=") && model->fields[field].flags & ORR_FIELD_READONLY)
+      orr__finding(l->findings, "%s:%u: %s.%s is read-only", l->chunk, l->tokens->items[i].line, model->class_name, name);
+    model = next;
+  }
+  *ret_last = i;
+  return model;
+}
+
+static void look_at_name(const look *l, const char *name, const orr__model *model, size_t from, size_t to);
+
+/* `local x = <an object>`, where that is all of the expression: x is looked at, too. */
+static void look_at_local(const look *l, size_t i, size_t last, const orr__model *model, size_t to) {
+  char name[NAME_MAX_LEN];
+  if (i < 3 || !is(l, i - 1, "=") || !is(l, i - 3, "local")) return;
+  bool ends = last + 1 >= to || is(l, last + 1, ";") || is_kind(l, last + 1, ORR_TOKEN_NAME) ||
+              (is_kind(l, last + 1, ORR_TOKEN_KEYWORD) && !is(l, last + 1, "and") && !is(l, last + 1, "or"));
+  name_at(l, i - 2, name);
+  size_t end = block_end(l, last + 1);
+  if (*name && ends) look_at_name(l, name, model, last + 1, end < to ? end : to);
+}
+
+static void look_at_name(const look *l, const char *name, const orr__model *model, size_t from, size_t to) {
+  unsigned char stack[200] = { 0 };
+  size_t depth = 0, last;
+  if (is_rebound(l, name, from, to)) return;
+  for (size_t i = from; i < to; i++) {
+    follow_braces(l, i, stack, sizeof stack, &depth);
+    if (!is_variable(l, i, name, depth > 0 && stack[depth - 1])) continue;
+    const orr__model *object = follow(l, i, model, true, &last);
+    if (object) look_at_local(l, i, last, object, to);
+  }
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------------------- */
+
+static const orr__model *model_of(enum orr__hook_arg arg) {
+  switch (arg) {
+  case ORR_ARG_BACKUP:
+  case ORR_ARG_PREVIOUS: return &orr__models[ORR_M_backup];
+  case ORR_ARG_RESULT: return &orr__models[ORR_M_result];
+  case ORR_ARG_CLOUD: return &orr__models[ORR_M_cloud];
+  case ORR_ARG_SERVER: return &orr__models[ORR_M_server];
+  case ORR_ARG_CONNECTION: return &orr__models[ORR_M_connection];
+  default: return NULL;
+  }
+}
+
+/* The hook whose function begins at token i, and where its parameters do: `function provider.HOOK (` or `HOOK = function (`. */
+static int hook_at(const look *l, size_t i, size_t *ret_open) {
+  char name[NAME_MAX_LEN] = "";
+  if (!is(l, i, "function")) return -1;
+  size_t open = i + 1;
+  if (is(l, open, "(") && i >= 2 && is(l, i - 1, "=")) {
+    name_at(l, i - 2, name);
+    bool is_field = i >= 3 && (is(l, i - 3, ".") || is(l, i - 3, "{") || is(l, i - 3, ","));
+    if (!is_field) return -1;
+  } else {
+    while (is_kind(l, open, ORR_TOKEN_NAME) && is(l, open + 1, ".")) open += 2;
+    if (open == i + 1) return -1; /* a function of its own */
+    name_at(l, open++, name);
+  }
+  *ret_open = open;
+  return is(l, open, "(") ? orr__hook_find(name) : -1;
+}
+
+void orr__fields_check(const char *text, size_t len, const char *chunk, orr__buf *findings) {
+  orr__tokens tokens;
+  char name[NAME_MAX_LEN];
+  size_t open;
+  if (orr__tokens_read(text, len, &tokens) != 0) return;
+  look l = { &tokens, chunk, findings };
+  for (size_t i = 0; i < tokens.count; i++) {
+    int hook = hook_at(&l, i, &open);
+    if (hook < 0) continue;
+    size_t close = open;
+    while (close < tokens.count && !is(&l, close, ")")) close++;
+    size_t end = block_end(&l, close + 1);
+    for (size_t arg = 0, at = open + 1; arg < ORR_HOOK_ARGS && at < close; arg++, at += 2) {
+      const orr__model *model = model_of(orr__hooks[hook].args[arg]);
+      name_at(&l, at, name);
+      if (model && *name) look_at_name(&l, name, model, close + 1, end);
+    }
+  }
+  orr__tokens_clear(&tokens);
+}

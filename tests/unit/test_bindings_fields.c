@@ -1,0 +1,103 @@
+/* The search for misspelt fields in the source of a provider: what is found, and above all what is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "version.h"
+
+static void expect(const char *source, const char *findings) {
+  orr__buf found;
+  orr__buf_init(&found, 65536);
+  orr__fields_check(source, strlen(source), "p.lua", &found);
+  assert_string_equal(orr__buf_text(&found), findings);
+  orr__buf_clear(&found);
+}
+
+static void test_fields__a_misspelt_field_is_found_with_line_and_nearest(void **state) {
+  (void)state;
+  expect("local provider = {}\nfunction provider.executeBackup(b, r)\n  r.statu = 'x'\nend\n",
+         "p.lua:3: BackupResult has no field 'statu' (did you mean 'status'?)\n");
+  expect("function p.refreshBackupResult(backupResult) if backupResult.externlId then return end end",
+         "p.lua:1: BackupResult has no field 'externlId' (did you mean 'externalId'?)\n");
+  expect("function p.executeBackup(a, b, c, cloud, server) print(server.hostnam, cloud.regoinCode) end",
+         "p.lua:1: Cloud has no field 'regoinCode' (did you mean 'regionCode'?)\n"
+         "p.lua:1: ComputeServer has no field 'hostnam' (did you mean 'hostname'?)\n");
+  expect("function p.testConnection(c) return http.get(c.serviceURLs) end",
+         "p.lua:1: BackupProvider has no field 'serviceURLs' (did you mean 'serviceUrl'?)\n");
+  expect("function p.createBackup(b) b.zzzzzzzzz = 1 end", "p.lua:1: Backup has no field 'zzzzzzzzz'\n");
+}
+
+static void test_fields__hooks_are_known_in_every_shape(void **state) {
+  (void)state;
+  const char *found = "p.lua:1: BackupResult has no field 'statu' (did you mean 'status'?)\n";
+  expect("p.refreshBackupResult = function(r) r.statu = 1 end", found);
+  expect("p = Provider { refreshBackupResult = function(r) r.statu = 1 end }", found);
+  expect("p = Provider { code = 'x', refreshBackupResult = function(r) r.statu = 1 end }", found);
+  expect("function refreshBackupResult(r) r.statu = 1 end", "");
+  expect("local refreshBackupResult = function(r) r.statu = 1 end", "");
+  expect("function p.helper(r) r.statu = 1 end", "");
+}
+
+static void test_fields__chains_and_locals_are_followed(void **state) {
+  (void)state;
+  expect("function p.refreshBackupResult(r) http.get(r.backup.backupProvider.serviceURLs) end",
+         "p.lua:1: BackupProvider has no field 'serviceURLs' (did you mean 'serviceUrl'?)\n");
+  expect("function p.refreshBackupResult(r) local c = r.backup.connection\n return c.hots end",
+         "p.lua:2: BackupProvider has no field 'hots' (did you mean 'host'?)\n");
+  expect("function p.refreshBackupResult(r) if x then local c = r.backup.connection end\n return c.hots end", "");
+  expect("function p.refreshBackupResult(r) local c = r.backup.connection or other\n return c.hots end", "");
+  expect("function p.refreshBackupResult(r) local c = r.backup.connection.host return c.hots end", "");
+  expect("function p.refreshBackupResult(r) local id = r.config.anything.at.all end", "");
+}
+
+static void test_fields__methods_and_what_is_read_only(void **state) {
+  (void)state;
+  expect("function p.createBackup(b) b:getConfgProperty('x') b:getConfigProperty('y') b:save() end",
+         "p.lua:1: Backup has no method 'getConfgProperty' (did you mean 'getConfigProperty'?)\n");
+  expect("function p.refreshBackupResult(r) r.uuid = 'x' if r.uuid == 'y' then r.status = 'z' end end",
+         "p.lua:1: BackupResult.uuid is read-only\n");
+}
+
+static void test_fields__what_may_be_something_else_is_left_alone(void **state) {
+  (void)state;
+  expect("function p.refreshBackupResult(r) r = {} r.statu = 1 end", "");
+  expect("function p.refreshBackupResult(r) local r = {} r.statu = 1 end", "");
+  expect("function p.refreshBackupResult(r) local a, r = 1, {} r.statu = 1 end", "");
+  expect("function p.refreshBackupResult(r) r, a = {}, 1 r.statu = 1 end", "");
+  expect("function p.refreshBackupResult(r) for _, r in ipairs(list) do print(r.statu) end end", "");
+  expect("function p.refreshBackupResult(r) each(function(r) print(r.statu) end) end", "");
+  expect("function p.refreshBackupResult(r) local function f(a, r) print(r.statu) end end", "");
+  expect("function p.refreshBackupResult(r) print(other.r.statu, other:r(), 'r.statu', [[r.statu]]) --[[ r.statu ]] -- r.statu\n end", "");
+  expect("function p.refreshBackupResult(r) http.post(u, { json = { r = r.uuid, x = r.statusMessage } }) end", "");
+  expect("function p.refreshBackupResult(r) call{ r = 1, f = function() local x = r.progress end } end", "");
+  expect("function p.refreshBackupResult(r) end\nr.statu = 1", "");
+  expect("function p.refreshBackupResult(r) r.statu", "p.lua:1: BackupResult has no field 'statu' (did you mean 'status'?)\n");
+  expect("function p.refreshBackupResult(", "");
+  expect("function p.refreshBackupResult(r) x = 'unended r.statu", "");
+  expect("", "");
+}
+
+/* The key of a table that is called like the parameter does not hide that it is looked at. */
+static void test_fields__a_key_is_no_assignment(void **state) {
+  (void)state;
+  expect("function p.refreshBackupResult(r) call{ r = 1 } call{ 1, r = 2; r = 3 } r.statu = 1 end",
+         "p.lua:1: BackupResult has no field 'statu' (did you mean 'status'?)\n");
+  expect("function p.refreshBackupResult(r) f(r, function() while true do repeat x = 1 until r end end) r.statu = 1 end",
+         "p.lua:1: BackupResult has no field 'statu' (did you mean 'status'?)\n");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_fields__a_misspelt_field_is_found_with_line_and_nearest),
+    cmocka_unit_test(test_fields__hooks_are_known_in_every_shape),
+    cmocka_unit_test(test_fields__chains_and_locals_are_followed),
+    cmocka_unit_test(test_fields__methods_and_what_is_read_only),
+    cmocka_unit_test(test_fields__what_may_be_something_else_is_left_alone),
+    cmocka_unit_test(test_fields__a_key_is_no_assignment),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
