@@ -54,13 +54,12 @@ static int fail(lua_State *L, orr_error *err) {
   return count;
 }
 
-/* raw.open{ key = value | { values } } */
-static int l_open(lua_State *L) {
+/* The table { key = value | { values } } at `index` as settings; *ret is owned. */
+static int take_settings(lua_State *L, int index, orr_settings **ret, orr_error *err) {
   orr_settings *settings = orr_settings_new();
-  orr_error *err = orr_error_new();
   int code = 0;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  for (lua_pushnil(L); !code && lua_next(L, 1); lua_pop(L, 1)) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  for (lua_pushnil(L); !code && lua_next(L, index); lua_pop(L, 1)) {
     const char *key = lua_tostring(L, -2);
     if (!lua_istable(L, -1)) {
       code = orr_settings_set(settings, key, lua_tostring(L, -1), err);
@@ -72,7 +71,16 @@ static int l_open(lua_State *L) {
       lua_pop(L, 1);
     }
   }
+  *ret = settings;
+  return code;
+}
+
+/* open(settings) -> runtime */
+static int l_open(lua_State *L) {
+  orr_settings *settings = NULL;
+  orr_error *err = orr_error_new();
   orr_runtime *runtime = NULL;
+  int code = take_settings(L, 1, &settings, err);
   if (!code) code = orr_open(settings, &runtime, err);
   orr_settings_free(settings);
   if (code) return fail(L, err);
@@ -82,6 +90,31 @@ static int l_open(lua_State *L) {
   luaL_getmetatable(L, RUNTIME);
   lua_setmetatable(L, -2);
   count_open(L, 1);
+  return 1;
+}
+
+/* commits(runtime): how many there were */
+static int l_commits(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)orr_commits(*runtime_at(L)));
+  return 1;
+}
+
+/* cut(runtime, commits, settings) -> true: from now on it is the one that finds what had committed then */
+static int l_cut(lua_State *L) {
+  orr_runtime **at = runtime_at(L);
+  orr_settings *settings = NULL;
+  orr_error *err = orr_error_new();
+  orr_runtime *runtime = NULL;
+  int code = take_settings(L, 3, &settings, err);
+  if (!code) {
+    code = orr_cut(*at, (size_t)luaL_checknumber(L, 2), settings, &runtime, err);
+    *at = runtime;
+    if (!runtime) count_open(L, -1);
+  }
+  orr_settings_free(settings);
+  if (code) return fail(L, err);
+  orr_error_free(err);
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -200,7 +233,7 @@ static int l_db_check(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  { "open", l_open }, { "close", l_close }, { "count", l_count }, { "submit", l_submit }, { "stop", l_stop }, { "next", l_next }, { "step", l_step },
+  { "open", l_open }, { "commits", l_commits }, { "cut", l_cut }, { "close", l_close }, { "count", l_count }, { "submit", l_submit }, { "stop", l_stop }, { "next", l_next }, { "step", l_step },
   { "advance", l_advance }, { "now", l_now }, { "provider", l_provider }, { "requestAt", l_request_at }, { "drain", l_drain },
   { "isIdle", l_is_idle }, { "dbCheck", l_db_check }, { NULL, NULL }
 };

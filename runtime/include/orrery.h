@@ -138,6 +138,12 @@ ORR_API int orr_provider_add(orr_runtime *runtime, const char *code, const char 
  * becomes due on the way, and waiting for what is really in flight. MISUSE on a real clock. */
 ORR_API int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr);
 ORR_API int64_t orr_now(const orr_runtime *runtime); /* its wall clock */
+/* Dying, for tests: with the settings store=memory and clock=virtual. How many transactions have committed so far; and the runtime that
+ * finds what a process leaves that is killed right after the first `commits` of them: `from` is dropped where it is (it is taken, also
+ * when this fails), the new one is opened on what they wrote, its clock goes on where that of `from` was. MISUSE for other settings, or
+ * if there were not so many; LIMIT beyond 20,000. Providers from memory have to be added again; another seed gives it ids of its own. */
+ORR_API size_t orr_commits(const orr_runtime *runtime);
+ORR_API int orr_cut(orr_runtime *from, size_t commits, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr);
 
 /* ---- care --------------------------------------------------------------------------------------------------- */
 

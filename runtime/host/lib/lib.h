@@ -49,7 +49,14 @@ struct orr_runtime {
   orr__keyring *keyring;
   orr_event *first, *last;
   size_t event_count, lines_dropped;
+  int64_t virtual_start_ms;      /* where a virtual clock begins */
 };
+
+/* open.c. A runtime with nothing in it (NULL: no memory), and opening all of it; the second takes rt, also when it fails. A store that is
+ * in it already is used. */
+orr_runtime *orr__runtime_new(void);
+int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr);
+orr__store_config orr__store_config_of(orr_runtime *rt); /* without path and codec */
 
 /* event.c. json is taken, err copied. Without memory the event is lost. */
 void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err);

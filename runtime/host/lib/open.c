@@ -37,8 +37,11 @@ static void put_facts(void *self, orr__json *out) {
 static void wake(void *arg) { orr__loop_wake(((orr_runtime *)arg)->waker); }
 static void woken(void *arg) { orr__core_store_woken(((orr_runtime *)arg)->core); }
 
+orr__store_config orr__store_config_of(orr_runtime *rt) { return (orr__store_config){ .wake = wake, .wake_arg = rt }; }
+
 static int open_store(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
-  orr__store_config config = { .wake = wake, .wake_arg = rt };
+  orr__store_config config = orr__store_config_of(rt);
+  if (rt->store) return 0; /* one that was cut */
   if (strcmp(orr__setting(settings, ORR_S_STORE), "memory") == 0) return orr__store_open_memory(&config, &rt->store, reterr);
   const char *key_file = orr__setting(settings, ORR_S_KEY);
   char *path = orr__strf("%s/orrery.db", rt->data_dir);
@@ -70,7 +73,7 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
                                               : orr__find_own("orrery-runner", "libexec/orrery", ORR_RUNNER_PATH);
   char *jobs = rt->data_dir ? orr__strf("%s/jobs", rt->data_dir) : NULL;
   int code =
-      is_virtual ? orr__loop_new_virtual(INT64_C(1767225600000), &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
+      is_virtual ? orr__loop_new_virtual(rt->virtual_start_ms, &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
   if (!code) code = orr__waker_new(rt->loop, woken, rt, &rt->waker);
   if (!code) code = open_store(rt, settings, reterr);
   if (!code) code = orr__http_new(rt->loop, 0, &rt->http, reterr);
@@ -132,14 +135,24 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
   return orr__core_start(rt->core, reterr);
 }
 
-int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
-  const char *data_dir = orr__setting(settings, ORR_S_DATA_DIR);
-  bool needs_dir = strcmp(orr__setting(settings, ORR_S_STORE), "sqlite") == 0;
-  if (needs_dir && !*data_dir) return orr__error_set(reterr, ORR_E_INVALID, "the setting data_dir is required");
+orr_runtime *orr__runtime_new(void) {
   orr_runtime *rt = calloc(1, sizeof *rt);
+  if (rt) rt->lock_fd = -1;
+  if (rt) rt->virtual_start_ms = INT64_C(1767225600000);
+  return rt;
+}
+
+int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
+  bool needs_dir = strcmp(orr__setting(settings, ORR_S_STORE), "sqlite") == 0;
+  if (needs_dir && !*orr__setting(settings, ORR_S_DATA_DIR)) return orr__error_set(reterr, ORR_E_INVALID, "the setting data_dir is required");
+  orr_runtime *rt = orr__runtime_new();
   if (!rt) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  return orr__runtime_open(rt, settings, ret_runtime, reterr);
+}
+
+int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
+  const char *data_dir = orr__setting(settings, ORR_S_DATA_DIR);
   orr_error err = ORR_ERROR_INIT;
-  rt->lock_fd = -1;
   int code = orr__crypto_init(&err);
   if (!code && *data_dir) {
     code = orr__make_folder(data_dir, &err);
