@@ -1,15 +1,17 @@
 -- http: requests, their answers, and the logins of session around them.
 local raw, lib, core = ...
 
-local ipairs, next, pairs, setmetatable, sort, tostring, type = ipairs, next, pairs, setmetatable, table.sort, tostring, type
+local error, ipairs, next, pairs, setmetatable, sort, tonumber = error, ipairs, next, pairs, setmetatable, table.sort, tonumber
+local tostring, type = tostring, type
 local await, checkNamed, raise = core.await, core.check, core.raise
-local json, url, string = lib.json, lib.url, lib.string
+local json, url, string, sleep = lib.json, lib.url, lib.string, lib.sleep
+local max, min = lib.math.max, lib.math.min
 
 local http = {}
 
 local known = {
   method = "string", url = "string!", headers = "table", query = "table", json = "any", form = "table", body = "string", timeout = "number",
-  safe = "boolean", auth = "table", bearer = "string", session = "table", caCert = "string", tlsFingerprint = "string", proxy = "string"
+  patience = "number", safe = "boolean", auth = "table", bearer = "string", session = "table", caCert = "string", tlsFingerprint = "string", proxy = "string"
 }
 
 local function check(options, name)
@@ -94,6 +96,18 @@ local function credentials(options, request, name)
   return options.bearer and { Authorization = "Bearer " .. options.bearer } or {}
 end
 
+-- One request and its answer. 429 says that it was not processed, and 10 s is what is waited where it does not say for how long.
+local function exchange(request, patience)
+  local left = patience or 0
+  while true do
+    local reply = await(raw.request(request))
+    if reply.status ~= 429 or left <= 0 then return reply end
+    local pause = max(0.1, min(tonumber(reply.headers["retry-after"]) or 10, left))
+    left = left - pause
+    sleep(pause)
+  end
+end
+
 local function send(options, name)
   check(options, name)
   local request = {
@@ -107,15 +121,15 @@ local function send(options, name)
   local session = options.session
   if not session then
     request.headers = flatten(defaults, own, options.headers or {})
-    return answer(await(raw.request(request)))
+    return answer(exchange(request, options.patience))
   end
   local carried, generation = session:_headers()
   request.headers = flatten(defaults, own, carried, options.headers or {})
-  local reply = await(raw.request(request))
+  local reply = exchange(request, options.patience)
   if reply.status == 401 then -- it was not processed; the login is no longer good
     carried = session:_headers(generation)
     request.headers = flatten(defaults, own, carried, options.headers or {})
-    reply = await(raw.request(request))
+    reply = exchange(request, options.patience)
   end
   return answer(reply)
 end
@@ -129,6 +143,7 @@ end
 ---@field form? table the body as application/x-www-form-urlencoded
 ---@field body? string the body as it is
 ---@field timeout? number seconds for the whole exchange, retries included; 30 if not given, at most what is left of the hook
+---@field patience? number seconds, besides the timeout, for which a 429 is waited for and asked again, as long as it says or 10 s; 0 if not given
 ---@field safe? boolean it changes nothing outside: no sent mark, and it may be tried again automatically
 ---@field auth? { username: string, password: string } HTTP Basic
 ---@field bearer? string "Authorization: Bearer ..."
@@ -176,5 +191,30 @@ http.put = http.put
 http.patch = http.patch
 ---@type fun(url: string, options?: HttpOptions): HttpResponse
 http.delete = http.delete
+
+local PAGES_MAX = 1000
+
+---Walks a list that comes in pages, to its end: `for page in http.pages{ ... } do`. Of the address of the next page only the query is used, so that every
+---request goes where the first went. Raises { code = "limit", message } where a page leads to one that was seen already, and after 1,000 pages.
+---@param options { get: (fun(query: table): table), next: (fun(page: table): string?), query: table? }
+---  get: asks for a page with that query and answers what is in it. next: the address of the page after it, nil: it is the last. query: of the first page
+---@return fun(): table?
+function http.pages(options)
+  checkNamed(options, "http.pages", { get = "function!", next = "function!", query = "table" })
+  local query, seen, count = options.query or {}, {}, 0
+  return function()
+    if not query then return nil end
+    local text = url.query(query)
+    count = count + 1
+    if seen[text] or count > PAGES_MAX then
+      error({ code = "limit", message = "the list does not end: page " .. count .. (seen[text] and " is one that was seen" or ""), retryable = false }, 0)
+    end
+    seen[text] = true
+    local page = options.get(query)
+    local link = options.next(page)
+    query = link and url.query(string.match(link, "%?([^#]*)") or "")
+    return page
+  end
+end
 
 return http

@@ -83,6 +83,24 @@ function url.join(base, ...)
   return text
 end
 
+local function segment(text)
+  if text == "." or text == ".." or text == "" then raise("url.path: '" .. text .. "' is no path segment") end
+  return (string.gsub(text, "[^%w%-%._~:@!%$&'()*+,;=]", function(c) return string.format("%%%02X", string.byte(c)) end))
+end
+
+---Joins a base address and path segments that are ids, names or the like: what would end a segment is percent-encoded, while `:` and others that
+---may stand in one stay as they are. Raises for "", "." and "..", which would lead elsewhere.
+---@param base string without query
+---@param ... string|number
+---@return string
+function url.path(base, ...)
+  local text = string.gsub(tostring(base), "/+$", "")
+  for _, part in ipairs{ ... } do
+    text = text .. "/" .. segment(type(part) == "number" and string.format("%.0f", part) or tostring(part))
+  end
+  return text
+end
+
 ---An address from its parts. `path` is taken as it is; encode its segments with url.encode.
 ---@param parts { scheme: string?, host: string, port: integer?, path: string?, query: table|string|nil, fragment: string? } scheme: "https" if not given
 ---@return string

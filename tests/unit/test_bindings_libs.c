@@ -30,7 +30,19 @@ static void test_libs__urls(void **state) {
           "assert(url.encode('a b/\\255') == 'a%20b%2F%FF' and url.decode('a%20b+c') == 'a b+c' and url.decode('a+b', true) == 'a b') assert(url.decode('%2') == nil)\n"
           "assert(url.query{ b = 2, a = { 'x', 'y z' }, c = true } == 'a=x&a=y%20z&b=2&c=true') local q = url.query('a=1&a=2&b=%26&c') assert(q.a[2] == '2' and q.b == '&' and q.c == '')\n"
           "assert(url.build{ host = 'h', port = 81, path = 'p', query = { x = 1 } } == 'https://h:81/p?x=1' and url.build{ host = '::1' } == 'https://[::1]')\n"
-          "assert(url.join('https://h/api/', '/v1/', 'jobs') == 'https://h/api/v1/jobs')");
+          "assert(url.join('https://h/api/', '/v1/', 'jobs') == 'https://h/api/v1/jobs')\n"
+          "assert(url.path('https://h/api/', 'vm', 'VirtualMachine:::a/b c?', 3164444000000001) == 'https://h/api/vm/VirtualMachine:::a%2Fb%20c%3F/3164444000000001')\n"
+          "assert(not pcall(url.path, 'https://h', '..') and not pcall(url.path, 'https://h', '') and not pcall(url.path, 'https://h', '.'))");
+}
+
+static void test_libs__pages_end_or_raise(void **state) {
+  libs_ok(*state, "",
+          "local function walk(links) local asked = {} for page in http.pages{ query = { page = 1 }, next = function(p) return links[p.n] end,\n"
+          "  get = function(query) asked[#asked + 1] = query.page return { n = #asked } end } do assert(page.n == #asked) end return asked end\n"
+          "local asked = walk{ 'https://elsewhere/x?page=2', '/x?page=3#top' } assert(#asked == 3 and asked[2] == '2' and asked[3] == '3')\n"
+          "local ok, err = pcall(walk, { '?page=2', '?page=1' }) assert(not ok and err.code == 'limit' and not err.retryable)\n"
+          "ok, err = pcall(walk, { 'no query' , 'no query' }) assert(not ok and err.code == 'limit')\n"
+          "local endless = setmetatable({}, { __index = function(_, n) return '?page=' .. n + 1 end }) ok, err = pcall(walk, endless) assert(not ok and err.code == 'limit')");
 }
 
 static void test_libs__time_is_the_loops_and_utc(void **state) {
@@ -292,7 +304,7 @@ static void test_libs__misuse_names_the_authors_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     LIBS_TEST(test_libs__json_goes_there_and_back), LIBS_TEST(test_libs__bytes_as_text), LIBS_TEST(test_libs__urls),
-    LIBS_TEST(test_libs__time_is_the_loops_and_utc), LIBS_TEST(test_libs__chance_repeats_with_the_seed),
+    LIBS_TEST(test_libs__pages_end_or_raise), LIBS_TEST(test_libs__time_is_the_loops_and_utc), LIBS_TEST(test_libs__chance_repeats_with_the_seed),
     LIBS_TEST(test_libs__log_lines_are_redacted_and_bounded), LIBS_TEST(test_libs__a_call_writes_a_thousand_lines),
     LIBS_TEST(test_libs__no_part_of_a_secret_is_left_at_a_cut), LIBS_TEST(test_libs__base64_of_a_secret_leaves_no_bits_of_it),
     LIBS_TEST(test_libs__a_bad_format_names_the_value_and_the_line),

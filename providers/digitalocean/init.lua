@@ -1,0 +1,229 @@
+-- digitalocean: snapshots of Droplets. Tested against simulators only; README.md says what is and is not possible.
+--
+-- A snapshot is started as an action, which has an id but no name; the snapshot it makes has the name we give it, made of the result's uuid.
+-- While the action runs only its id tells of it, afterwards the name does.
+--
+-- Invariants: the id of the action is saved as soon as it is known. A start whose answer was lost is never sent again before
+-- DigitalOcean has said that nothing runs on the Droplet and that there is no snapshot of that name.
+local provider = Provider {
+  apiVersion = 1, code = "digitalocean", name = "DigitalOcean (Droplet snapshots)", version = "1.0.0",
+  connectionOptionTypes = {
+    { fieldName = "serviceToken", fieldLabel = "API token", inputType = "password", required = true },
+    { fieldName = "serviceUrl", fieldLabel = "Address of the API", defaultValue = "https://api.digitalocean.com" },
+  },
+  optionTypes = {
+    { fieldName = "dropletId", fieldLabel = "Number of the Droplet", helpText = "if not given: the externalId of the server that the Backup is for" },
+  },
+  refreshInterval = 30, visibilityDelay = 30, timeout = 24 * 3600,
+  needs = { http = { "${connection.serviceUrl}" } },
+}
+
+local GIGABYTE = 1e9
+local PATIENCE = 600 -- seconds for which a request is held back where the rate limit says so
+
+-- ---- the API ----
+
+-- Sends a request below /v2; `options` as http.request has them.
+local function call(connection, method, segments, options)
+  options = options or {}
+  local base = connection.serviceUrl:gsub("/+$", ""):gsub("/v2$", "")
+  options.method, options.url, options.bearer = method, url.path(base, "v2", unpack(segments)), connection.serviceToken
+  return http.request(options)
+end
+
+-- What is in an answer, as a table whatever came.
+local function content(reply)
+  local value = reply:json()
+  return type(value) == "table" and value or {}
+end
+
+-- Why it was not done, in one line.
+local function reason(reply)
+  local said = content(reply)
+  local text = said.message or said.id or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
+  return "DigitalOcean answered " .. reply.status .. ": " .. tostring(text)
+end
+
+-- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
+local function isRefusal(reply)
+  return reply.status >= 400 and reply.status < 500 and reply.status ~= 408
+end
+
+local function idText(id)
+  return type(id) == "number" and string.format("%.0f", id) or id and tostring(id) or nil
+end
+
+-- The rows of a list, all pages of it; or nil and the answer that was none.
+local function list(connection, segments, key)
+  local rows, failed = {}, nil
+  for page in http.pages {
+    query = { per_page = 200, page = 1 },
+    get = function(query)
+      local reply = call(connection, "GET", segments, { query = query })
+      local said = content(reply)
+      if reply.status ~= 200 or type(said[key]) ~= "table" then failed = reply return {} end
+      return said
+    end,
+    next = function(said) return said.links and said.links.pages and said.links.pages.next end,
+  } do
+    for _, row in ipairs(page[key] or {}) do rows[#rows + 1] = row end
+  end
+  if failed then return nil, failed end
+  return rows
+end
+
+-- ---- this result's snapshot ----
+
+local function nameOf(result) return "orrery-" .. result.uuid end
+local function dropletOf(result) return result:getConfigProperty("digitalocean.dropletId") end
+
+-- Our snapshot of that Droplet, or nil; or false and the answer that did not tell.
+local function findSnapshot(result)
+  local rows, failed = list(result.backup.connection, { "droplets", dropletOf(result), "snapshots" }, "snapshots")
+  if not rows then return false, failed end
+  for _, row in ipairs(rows) do
+    if row.name == nameOf(result) then return row end
+  end
+end
+
+-- Their clock need not be ours: an end that is to come is now.
+local function instant(text)
+  local at = type(text) == "string" and time.parse(text)
+  return at and math.min(at, time.now()) or nil
+end
+
+local function finish(result, snapshot, action)
+  result.snapshotId = idText(snapshot.id)
+  local size = tonumber(snapshot.size_gigabytes)
+  if size then result.sizeInBytes = math.floor(size * GIGABYTE) end
+  result.endDate = instant(action and action.completed_at)
+  result.progress, result.status = 100, "SUCCEEDED"
+end
+
+-- ---- hooks ----
+
+function provider.testConnection(connection)
+  local reply = call(connection, "GET", { "regions" })
+  if reply.status == 401 then return false, "the API token is not accepted: " .. reason(reply) end
+  if reply.status ~= 200 then return false, reason(reply) end
+  return true, "DigitalOcean answers, and accepts the API token"
+end
+
+function provider.validateBackup(backup, config, opts)
+  local droplet, errors = backup:getConfigProperty("dropletId"), opts.errors
+  if not backup.connection then return false, "a connection is needed: --connection" end
+  if droplet and not tostring(droplet):match("^%d+$") then errors.dropletId = "is the number of a Droplet, not '" .. tostring(droplet) .. "'" end
+  return { success = next(errors) == nil, errors = errors }
+end
+
+function provider.prepareBackupResult(backupResult)
+  local server = backupResult.computeServer or backupResult.backup.computeServer
+  local droplet = backupResult.backup:getConfigProperty("dropletId") or (server and server.externalId)
+  if not droplet then return false, "which Droplet? Give dropletId, or a server with an externalId" end
+  backupResult:setConfigProperty("digitalocean.dropletId", idText(droplet))
+end
+
+function provider.executeBackup(backup, backupResult)
+  local reply = call(backup.connection, "POST", { "droplets", dropletOf(backupResult), "actions" },
+    { json = { type = "snapshot", name = nameOf(backupResult) }, patience = PATIENCE })
+  if isRefusal(reply) then
+    backupResult:setConfigProperty("digitalocean.isRefused", true)
+    return false, reason(reply)
+  end
+  local action = content(reply).action
+  local id = type(action) == "table" and idText(action.id)
+  if not id then error(reason(reply)) end -- it may run: recoverBackupResult finds out
+  backupResult.externalId = id
+  backupResult:save()
+end
+
+-- The snapshot is there: it ran. An action that runs on the Droplet may be ours, and what it makes will have our name: asked again.
+-- Nothing runs and there is no snapshot: it was never begun. An API without the list of actions cannot say so.
+function provider.recoverBackupResult(backupResult, opts)
+  local snapshot, failed = findSnapshot(backupResult)
+  if snapshot then
+    backupResult.externalId = idText(snapshot.id)
+    finish(backupResult, snapshot)
+    return true
+  end
+  local actions = snapshot == nil and list(backupResult.backup.connection, { "droplets", dropletOf(backupResult), "actions" }, "actions")
+  local after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600
+  if not actions then
+    return ServiceResponse.retry(failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; it may still be made", { after = after })
+  end
+  for _, action in ipairs(actions) do
+    if action.status == "in-progress" then
+      return ServiceResponse.retry("an action runs on the Droplet that may be this one: " .. tostring(idText(action.id)), { after = after })
+    end
+  end
+  if opts.attempt < 2 then return ServiceResponse.retry("nothing runs on the Droplet; looking once more", { after = after }) end
+  return ServiceResponse.success { found = false }
+end
+
+-- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
+local function note(result, word)
+  if result:getConfigProperty("digitalocean.unknownStatus") == word then return end
+  result:setConfigProperty("digitalocean.unknownStatus", word)
+  result.status = word
+end
+
+-- It is over time, and there is nobody to end it.
+local function isOverdue(result)
+  return result.deadlineDate and time.now() >= result.deadlineDate
+end
+
+function provider.refreshBackupResult(backupResult)
+  local id = backupResult.externalId
+  local reply = call(backupResult.backup.connection, "GET", { "actions", id })
+  if reply.status == 404 then
+    local snapshot = findSnapshot(backupResult) -- which outlives the word of the action
+    if snapshot then return finish(backupResult, snapshot) end
+    if isOverdue(backupResult) then return false, "DigitalOcean has no action " .. id .. " any more" end
+    return ServiceResponse.gone("DigitalOcean has no action " .. id)
+  end
+  local action = content(reply).action
+  local status = reply.status == 200 and type(action) == "table" and action.status
+  if type(status) ~= "string" then return ServiceResponse.retry(reason(reply)) end
+  backupResult.startDate = instant(action.started_at) or backupResult.startDate
+  if status == "completed" then
+    local snapshot, failed = findSnapshot(backupResult)
+    if snapshot then return finish(backupResult, snapshot, action) end
+    return ServiceResponse.retry("the action " .. id .. " is completed, but there is no snapshot " .. nameOf(backupResult) .. (failed and ": " .. reason(failed) or " yet"))
+  elseif status == "errored" then
+    backupResult.errorMessage = tostring(action.message or action.error or "DigitalOcean says no more than that the action " .. id .. " errored")
+    backupResult.status = "FAILED"
+  elseif isOverdue(backupResult) then
+    return false, "not at its end in time, and DigitalOcean cannot cancel: the action " .. id .. " is " .. status
+  elseif status ~= "in-progress" then
+    note(backupResult, status)
+  end
+end
+
+function provider.cancelBackup()
+  return false, "DigitalOcean cannot cancel a snapshot; it goes on"
+end
+
+-- What there is to delete: the id of the snapshot; nil: nothing; or false and the answer to give.
+local function outputOf(result)
+  if result.snapshotId then return result.snapshotId end
+  if result:getConfigProperty("digitalocean.isRefused") or not result.sentDate then return nil end
+  local reply = result.externalId and call(result.backup.connection, "GET", { "actions", result.externalId })
+  local action = reply and content(reply).action
+  if type(action) == "table" and action.status == "in-progress" then return false, ServiceResponse.retry("the snapshot is still being made") end
+  local snapshot, failed = findSnapshot(result)
+  if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
+  return snapshot and idText(snapshot.id)
+end
+
+function provider.deleteBackupResult(backupResult)
+  local id, answer = outputOf(backupResult)
+  if answer then return answer end
+  if not id then return true, "there is nothing of it at DigitalOcean" end
+  local reply = call(backupResult.backup.connection, "DELETE", { "snapshots", id }, { patience = PATIENCE })
+  if reply.status == 404 then return true, "the snapshot was gone already" end
+  if reply.status < 300 then return true, "the snapshot is deleted" end
+  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(reason(reply)) end
+  return false, "DigitalOcean keeps the snapshot " .. id .. ": " .. reason(reply)
+end
+
+return provider

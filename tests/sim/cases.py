@@ -1,0 +1,75 @@
+"""What differs between the vendors in the matrix, one class each: how a scenario is set up, where its requests go, and what is honest there."""
+from harness import check
+
+
+class Case:
+    parts = 1  # external jobs of one execution
+    has_name = True  # what is started carries the uuid
+    has_size = True
+    cancels = False
+    removes_failed = True
+    overdue_status = "FAILED"
+    unauthorized_setup = {}
+    lost_setup = {}
+    options = []
+
+    def expire(self, s):
+        s.fault("status", "GET", self.poll, status=401)
+
+    def check_sessions(self, s):
+        pass  # there is no login
+
+    def overdue(self, s, result):
+        """Nobody can cancel there: FAILED, with the reason, and listed as an orphan."""
+        check("in time" in result["errorMessage"], "it says why", result)
+        check([e for e in s.events() if e["kind"] == "result.orphan"], "the job that may still run is told", s.events())
+
+    def nothing_left(self, s):
+        pass
+
+
+class DigitalOcean(Case):
+    code = sim = "digitalocean"
+    base = ""
+    seed = {"token": "dop_v1_secret"}
+    credentials = ["--set", "serviceToken=dop_v1_secret"]
+    options = ["dropletId=3164444"]
+    start = r"/droplets/\d+/actions$"
+    poll = r"/v2/actions/"
+    delete = r"/v2/snapshots/"
+    failure_text = "no space left on the datastore"
+    refusal = "DigitalOcean cannot cancel"
+    no = ({"id": "unprocessable_entity", "message": "Droplet already has a pending event."}, "Droplet already has a pending event.")
+    retained = (403, {"id": "forbidden", "message": "the snapshot is in use"}, "the snapshot is in use")
+
+    def warning(self, s):
+        """An action ends completed or errored: there is no third end, and an invented one is an unknown word."""
+        s.fault("stuck", state="running")
+        s.run()
+        s.started()
+        s.fault("unknown_state", "GET", self.poll, 1, state="completed-with-warnings")
+        s.until(lambda: [e for e in s.events() if "completed-with-warnings" in e["message"]], "the word is told")
+        check(s.result()["status"] == "IN_PROGRESS", "the status stays", s.result())
+
+    def never_arrived(self, s):
+        """The list of the Droplet's actions says that nothing runs, so it is started anew: once."""
+        s.ended("SUCCEEDED")
+        check(len(s.jobs()) == 1, "once", s.jobs())
+
+    def nothing_left(self, s):
+        check(s.sim("objects")["snapshots"] == [], "no snapshot is left", s.sim("objects"))
+
+    def paging(self, scenario):
+        s = scenario("pages", seed={"other_snapshots": 2}).serve()
+        s.fault("pages", n=1)
+        s.run()
+        s.ended("SUCCEEDED")
+        check(sorted({r["query"].get("page") for r in s.requests("GET", "/snapshots$")}) == ["1", "2", "3"], "three pages were read", s.requests("GET", "/snapshots$"))
+        s = scenario("pages-loop", seed={"other_snapshots": 2, "loops": True}).serve()
+        s.fault("pages", n=1)
+        s.run()
+        s.until(lambda: "does not end" in (s.result().get("statusMessage") or ""), "a list that leads back to its beginning is an error")
+        check(len(s.requests("GET", "/snapshots$")) < 40, "not a loop")
+
+
+CASES = [DigitalOcean()]

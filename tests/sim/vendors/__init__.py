@@ -1,0 +1,5 @@
+"""The vendors: name -> class(world, seed) with handle(request) -> Reply, error(status) -> body,
+objects() -> what is there, remove(id)."""
+from .digitalocean import DigitalOcean
+
+VENDORS = {"digitalocean": DigitalOcean}
