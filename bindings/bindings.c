@@ -89,6 +89,12 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
     free_bindings(b);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
+  int rc = orr__reload_open(b, reterr);
+  if (rc) {
+    orr__reload_close(b);
+    free_bindings(b);
+    return rc;
+  }
   b->may_jit = orr__slice_probe();
   b->ops = (orr__provider_ops){ b, describe, list, call, interrupt, check, forget_connection, backlog };
   *ret = b;
@@ -119,6 +125,7 @@ void orr__bindings_close(orr__bindings *b) {
   orr__timer_stop(b->config.loop, &b->reap_timer);
   orr__waits_orphan(b);
   orr__providers_free(b);
+  orr__reload_close(b);
   free_bindings(b);
 }
 

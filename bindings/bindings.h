@@ -23,6 +23,7 @@ typedef struct orr__bindings_config {
   orr__random *random;
   const char *const *dirs;       /* folders with NAME.lua or NAME/init.lua, NULL-terminated; two of one name are an error */
   orr__provider_host host;
+  int64_t settle_ms;             /* files of a provider are read when they have been left alone so long; 0: at once */
   size_t memory_limit;           /* bytes per state; 0: 64 MiB */
 } orr__bindings_config;
 

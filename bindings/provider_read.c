@@ -22,6 +22,12 @@ static int64_t nanoseconds(struct timespec t) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return nanoseconds(now);
+}
+
 static bool take_stamp(const char *path, orr__stamp *ret) {
   struct stat st;
   if (stat(path, &st) != 0) return false;
@@ -30,9 +36,7 @@ static bool take_stamp(const char *path, orr__stamp *ret) {
   ret->size = st.st_size;
   ret->inode = st.st_ino;
   ret->device = st.st_dev;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  ret->is_racy = nanoseconds(now) - ret->ctime_ns < (int64_t)RACY_MS * 1000000;
+  ret->is_racy = now_ns() - ret->ctime_ns < (int64_t)RACY_MS * 1000000;
   return true;
 }
 
@@ -51,6 +55,13 @@ bool orr__stamps_changed(const orr__stamps *stamps) {
 bool orr__stamps_racy(const orr__stamps *stamps) {
   for (size_t i = 0; i < stamps->count; i++)
     if (stamps->items[i].is_racy) return true;
+  return false;
+}
+
+bool orr__stamps_young(const orr__stamps *stamps, int64_t ms) {
+  int64_t now = now_ns();
+  for (size_t i = 0; i < stamps->count; i++)
+    if (now - stamps->items[i].ctime_ns < ms * 1000000) return true;
   return false;
 }
 
@@ -103,6 +114,11 @@ static char *module_name(const char *relative) {
   return name;
 }
 
+static bool is_source(const char *name) {
+  size_t len = strlen(name);
+  return len > 4 && strcmp(name + len - 4, ".lua") == 0;
+}
+
 static int add_folder(const char *code, const char *folder, const char *relative, int depth, orr__sources *sources, orr__stamps *stamps,
                       orr_error *reterr) {
   char *path = *relative ? orr__strf("%s/%s", folder, relative) : orr__strdup(folder);
@@ -111,14 +127,13 @@ static int add_folder(const char *code, const char *folder, const char *relative
   int rc = path ? add_stamp(stamps, path, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   for (int i = 0; i < count; i++) {
     const char *name = entries[i]->d_name;
-    size_t len = strlen(name);
     char *inner = orr__strf("%s%s%s", relative, *relative ? "/" : "", name);
     char *full = orr__strf("%s/%s", folder, inner ? inner : "");
     struct stat st;
     if (!rc && inner && full && name[0] != '.' && stat(full, &st) == 0) {
       if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
         rc = add_folder(code, folder, inner, depth + 1, sources, stamps, reterr);
-      } else if (S_ISREG(st.st_mode) && len > 4 && strcmp(name + len - 4, ".lua") == 0 && strcmp(inner, "init.lua") != 0) {
+      } else if (S_ISREG(st.st_mode) && is_source(name) && strcmp(inner, "init.lua") != 0) {
         /* The stamp first: a change while we read makes it old. */
         rc = add_stamp(stamps, full, reterr);
         if (!rc) rc = add_source(sources, full, module_name(inner), orr__strf("%s/%s", code, inner), reterr);
@@ -177,4 +192,40 @@ int orr__sources_from_text(const char *code, const char *text, size_t len, orr__
   if (rc) orr__sources_clear(&sources);
   else *ret = sources;
   return rc;
+}
+
+/* ---- looking without reading --------------------------------------------------------------------------------- */
+
+static void print_file(uint64_t *print, const char *path) {
+  struct { uint64_t before; orr__stamp stamp; } seen;
+  memset(&seen, 0, sizeof seen); /* the gaps too */
+  seen.before = *print ^ orr__hash64(path, strlen(path));
+  take_stamp(path, &seen.stamp);
+  seen.stamp.is_racy = false;
+  *print = orr__hash64(&seen, sizeof seen);
+}
+
+/* As add_folder walks. Of folders only what is in them counts: their own stamps change with every file that is none of ours. */
+static void print_folder(uint64_t *print, const char *folder, int depth) {
+  struct dirent **entries = NULL;
+  int count = scandir(folder, &entries, NULL, alphasort);
+  for (int i = 0; i < count; i++) {
+    const char *name = entries[i]->d_name;
+    char *full = orr__strf("%s/%s", folder, name);
+    struct stat st;
+    if (full && name[0] != '.' && stat(full, &st) == 0) {
+      if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) print_folder(print, full, depth + 1);
+      else if (S_ISREG(st.st_mode) && is_source(name)) print_file(print, full);
+    }
+    free(full);
+    free(entries[i]);
+  }
+  free(entries);
+}
+
+uint64_t orr__sources_print(const char *path, const char *folder) {
+  uint64_t print = 1;
+  print_file(&print, path);
+  if (folder) print_folder(&print, folder, 0);
+  return print;
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/map.h"
+#include "port/folder.h"
 #include "redact.h"
 #include "session_store.h"
 #include "state.h"
@@ -31,14 +32,22 @@ typedef struct orr__provider {
   char *code;
   char *path;                    /* main file; NULL: from memory */
   char *folder;                  /* of its modules, or NULL */
-  orr__stamps stamps;            /* of the last reading, whether that worked or not */
-  char seen_sha256[65];          /* of the last reading */
-  int64_t looked_ms;             /* when its files were last looked at, on a real clock; 0: never */
   orr__version *current;         /* NULL: it has never loaded */
   orr__version *old;             /* replaced; freed when their last call has ended */
   orr_error error;               /* why the newest sources are not current */
   orr__secrets secrets;          /* for the rest of its life */
   orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
+  /* reload.c */
+  orr__stamps stamps;            /* of the last reading, whether that worked or not */
+  char seen_sha256[65];          /* of the last reading */
+  bool is_error_told;            /* somebody was told of `error` */
+  int64_t looked_ms;             /* when its files were last looked at, on a real clock; 0: never */
+  orr__timer settle_timer;       /* its files have changed, and are read when they are left alone */
+  uint64_t print;                /* of them, since it was started */
+  /* reload_watch.c */
+  orr__folder **folders;         /* watched for it alone: of its modules, and where its links lead */
+  size_t folder_count;
+  bool is_watched;               /* every change of its files is told */
 } orr__provider;
 
 /* A URL that people have configured, taken apart once: asked for with every request. */
@@ -57,6 +66,8 @@ struct orr__bindings {
   char **dirs;
   orr__provider_ops ops;
   orr__provider *providers;
+  orr__folders *folders;         /* NULL: files are looked at whenever somebody asks (virtual clocks) */
+  orr__folder **dir_folders;     /* of dirs, in their order */
   orr__map calls;                /* orr__hookcall by call id */
   orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
   size_t queued;                 /* in both */
@@ -98,17 +109,43 @@ int orr__sources_from_text(const char *code, const char *text, size_t len, orr__
 /* Might the files differ from what the stamps say? */
 bool orr__stamps_changed(const orr__stamps *stamps);
 bool orr__stamps_racy(const orr__stamps *stamps);
+bool orr__stamps_young(const orr__stamps *stamps, int64_t ms); /* was a file changed so lately, by the system's clock? */
 void orr__stamps_clear(orr__stamps *stamps);
+/* What can be seen of the files without reading them, as a number; of the main file's path too. */
+uint64_t orr__sources_print(const char *path, const char *folder);
+/* provider_check.c */
+int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, orr_error *reterr);
 /* registry.c */
-/* The provider with the newest version that works, loaded or reloaded if its files changed. Borrowed. */
+/* The provider with the newest version that works, loaded if it was not. Where its files are not watched they are looked at.
+ * Borrowed. */
 int orr__provider_get(orr__bindings *b, const char *code, orr__provider **ret, orr_error *reterr);
 int orr__provider_from_text(orr__bindings *b, const char *code, const char *text, size_t len, orr_error *reterr);
 /* The current version of it, afresh if it is tainted. */
 int orr__provider_version(orr__provider *provider, orr__version **ret, orr_error *reterr);
 orr__provider *orr__provider_known(const orr__bindings *b, const char *code);
-int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, orr_error *reterr);
+orr__provider *orr__provider_new(orr__bindings *b, const char *code); /* not known yet; NULL: no memory */
+void orr__provider_free(orr__provider *p);
+void orr__provider_forget(orr__provider *p); /* a known one that never loaded: frees it */
+void orr__provider_put(orr__provider *p);    /* it is known from now on */
 void orr__providers_free(orr__bindings *b);
 /* A call of it has ended: an old version without calls goes, in a later turn. */
 void orr__version_unpin(orr__version *v);
+void orr__version_swap_in(orr__provider *p, orr__version *v);
+/* reload.c */
+/* Takes the sources. 0: they are the current version. */
+int orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr);
+/* Tells the core of a new version, or (err) why there is none, and remembers that. */
+void orr__provider_announce(orr__provider *p, const orr_error *err);
+/* Somebody asks for it: looks at its files where nobody tells of them, and on a virtual clock has them read. */
+void orr__provider_look(orr__provider *p);
+/* Its files may have changed: they are read once they have been left alone for a while. */
+void orr__provider_touch(orr__provider *p);
+/* Finds and reads its files now, and makes them current if they are new and good. 0: it has a version that works. */
+int orr__provider_refresh(orr__provider *p, orr_error *reterr);
+/* reload_watch.c */
+int orr__reload_open(orr__bindings *b, orr_error *reterr);
+void orr__reload_close(orr__bindings *b);            /* nothing is told any more */
+void orr__reload_watch(orr__provider *p);            /* the folders that its files lie in now, by its stamps */
+void orr__reload_unwatch(orr__provider *p);
 
 #endif

@@ -141,19 +141,26 @@ static inline void fake_changed(void *core, const char *code, const orr_error *e
   }
 }
 
-static inline void fake_open_with(fake *f, const char *const *dirs, size_t memory_limit) {
+/* On a loop of the caller's, which is taken. */
+static inline void fake_open_on(fake *f, orr__loop *loop, const char *const *dirs, size_t memory_limit, int64_t settle_ms) {
   memset(f, 0, sizeof *f);
-  assert_int_equal(orr__loop_new_virtual(FAKE_EPOCH, &f->loop, NULL), 0);
+  f->loop = loop;
   orr__random_seeded(&f->random, 1);
   assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
   orr__bindings_config config = {
-    .loop = f->loop, .http = f->http, .random = &f->random, .dirs = dirs, .memory_limit = memory_limit,
+    .loop = f->loop, .http = f->http, .random = &f->random, .dirs = dirs, .memory_limit = memory_limit, .settle_ms = settle_ms,
     .host = { f, fake_answered, fake_mark_sent, fake_checkpoint, fake_results, fake_log, fake_changed },
   };
   orr_error err = ORR_ERROR_INIT;
   int rc = orr__bindings_open(&config, &f->bindings, &err);
   if (rc) fail_msg("%s", orr__error_message(&err));
   f->ops = orr__bindings_ops(f->bindings);
+}
+
+static inline void fake_open_with(fake *f, const char *const *dirs, size_t memory_limit) {
+  orr__loop *loop;
+  assert_int_equal(orr__loop_new_virtual(FAKE_EPOCH, &loop, NULL), 0);
+  fake_open_on(f, loop, dirs, memory_limit, 0);
 }
 
 static inline void fake_open(fake *f) {

@@ -1,0 +1,206 @@
+/* When a provider's files are read, and what becomes of what was read.
+ *
+ *            told, or seen to differ            left alone for settle_ms        loads, no findings
+ *   current ------------------------> SETTLING ------------------------> read ------------------> swapped in
+ *      ^                                |    ^ changed again               | findings, unreadable, two of one name
+ *      |                                +----+                             |
+ *      +--- current stays; declaration.warning and provider->error say why +
+ *
+ * Hooks do not wait for any of this and cost no look at a file: they use what is current. Only where the files are not watched
+ * (reload_watch.c) does who asks for a provider look at them, once in a turn of the loop however many ask, and then they settle. On
+ * a virtual clock there is neither watch nor settling: who asks has them read, so that a test that writes a file and calls sees it.
+ *
+ * A provider that has no version that works is read at once when it is asked for; what is wrong with files so young that more of
+ * them may be to come is told to who asks, to nobody else yet. The same broken files are not tried twice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "registry.h"
+#include "version.h"
+
+#define FINDINGS_MAX 65536
+#define READINGS_MAX 3 /* while the files change under us */
+#define RACY_MS 50     /* a second change within it might not show */
+
+/* ---- loading ----------------------------------------------------------------------------------------------- */
+
+/* The findings as one error: the first, and how many more there are. */
+static int findings_error(const char *code, const orr__buf *findings, orr_error *reterr) {
+  const char *text = orr__buf_text(findings), *end = strchr(text, '\n');
+  size_t more = 0;
+  for (const char *c = end ? end + 1 : ""; *c; c++) more += *c == '\n';
+  int len = (int)(end ? (size_t)(end - text) : strlen(text));
+  if (more)
+    return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s (and %zu more; `orrery provider check` lists them)", code, len,
+                          text, more);
+  return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s", code, len, text);
+}
+
+int orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr) {
+  orr__buf findings;
+  orr__buf_init(&findings, FINDINGS_MAX);
+  orr_error err = ORR_ERROR_INIT;
+  orr__version *v = orr__version_load(p, sources, &findings, &err);
+  if (v) orr__version_swap_in(p, v);
+  else if (findings.len > 0) {
+    orr__error_clear(&err);
+    findings_error(p->code, &findings, &err);
+  }
+  orr__buf_clear(&findings);
+  return v ? 0 : orr__error_move(reterr, &err);
+}
+
+void orr__provider_announce(orr__provider *p, const orr_error *err) {
+  const orr__provider_host *host = &p->bindings->config.host;
+  orr__error_clear(&p->error);
+  p->is_error_told = err != NULL;
+  if (err) orr__error_copy(&p->error, err);
+  if (p->current) {
+    free(p->current->declaration.warning);
+    p->current->declaration.warning = err ? orr__strdup(orr__error_message(err)) : NULL;
+  }
+  if (host->provider_changed) host->provider_changed(host->core, p->code, err, p->current != NULL);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------- */
+
+static bool is_virtual(const orr__provider *p) { return orr__loop_is_virtual(p->bindings->config.loop); }
+
+/* Finds and reads the files; where they are and how they look is noted in either case. */
+static int read_files(orr__provider *p, orr__sources *ret, orr_error *reterr) {
+  char *path = NULL, *folder = NULL;
+  orr__stamps stamps = { 0 };
+  int rc = orr__provider_find(p->bindings, p->code, &path, &folder, reterr);
+  if (rc) return rc;
+  for (int i = 0; i < READINGS_MAX; i++) {
+    orr__sources_clear(ret);
+    orr__stamps_clear(&stamps);
+    orr_error err = ORR_ERROR_INIT;
+    rc = orr__sources_read(p->code, path, folder, ret, &stamps, &err);
+    bool is_last = i + 1 == READINGS_MAX || !orr__stamps_changed(&stamps);
+    if (rc && is_last) orr__error_move(reterr, &err);
+    orr__error_clear(&err);
+    if (is_last) break;
+  }
+  orr__stamps_clear(&p->stamps);
+  p->stamps = stamps;
+  free(p->path);
+  free(p->folder);
+  p->path = path;
+  p->folder = folder;
+  return rc;
+}
+
+/* What was read, against what was read before. *ret_is_news: there is something to tell. */
+static int judge(orr__provider *p, orr__sources *sources, bool *ret_is_news, orr_error *reterr) {
+  bool is_seen = strcmp(sources->sha256, p->seen_sha256) == 0;
+  memcpy(p->seen_sha256, sources->sha256, sizeof p->seen_sha256);
+  *ret_is_news = !is_seen;
+  if (is_seen) return p->error.code ? orr__error_copy(reterr, &p->error) : 0;
+  if (p->current && strcmp(p->current->sources.sha256, sources->sha256) == 0) {
+    *ret_is_news = p->error.code != 0; /* it was broken or gone, and is back */
+    return 0;
+  }
+  return orr__provider_load(p, sources, reterr);
+}
+
+/* Not yet: more of the files may be to come. It is tried again when they have settled. */
+static bool is_early(const orr__provider *p) {
+  return !p->current && !is_virtual(p) && orr__stamps_young(&p->stamps, p->bindings->config.settle_ms);
+}
+
+int orr__provider_refresh(orr__provider *p, orr_error *reterr) {
+  orr__sources sources = { 0 };
+  orr_error err = ORR_ERROR_INIT;
+  bool is_news = true;
+  orr__timer_stop(p->bindings->config.loop, &p->settle_timer);
+  int rc = read_files(p, &sources, &err);
+  if (!rc) {
+    rc = judge(p, &sources, &is_news, &err);
+  } else {
+    bool is_nothing = rc == ORR_E_NOT_FOUND && !p->current && !p->path; /* it was expected, and went again */
+    is_news = !is_nothing && (!p->is_error_told || p->error.code != rc || !orr__streq(p->error.message, err.message));
+    *p->seen_sha256 = '\0';
+  }
+  if (rc && is_early(p)) {
+    *p->seen_sha256 = '\0';
+    orr__error_clear(&p->error);
+    orr__error_copy(&p->error, &err);
+    p->is_error_told = false;
+    orr__provider_touch(p);
+  } else if (is_news) {
+    orr__provider_announce(p, rc ? &err : NULL);
+  }
+  orr__sources_clear(&sources);
+  orr__reload_watch(p);
+  rc = p->current ? 0 : rc;
+  if (rc) orr__error_move(reterr, &err);
+  orr__error_clear(&err);
+  return rc;
+}
+
+/* ---- settling ---------------------------------------------------------------------------------------------- */
+
+/* Where the files are now, wherever they were: a file may have become a folder. */
+static uint64_t print_of(const orr__provider *p) {
+  char *path = NULL, *folder = NULL;
+  uint64_t print = 0;
+  if (orr__provider_find(p->bindings, p->code, &path, &folder, NULL) == 0) print = orr__sources_print(path, folder);
+  free(path);
+  free(folder);
+  return print;
+}
+
+static void settled(void *arg);
+
+static void settle(orr__provider *p, uint64_t print) {
+  orr__loop *loop = p->bindings->config.loop;
+  int64_t wait_ms = p->bindings->config.settle_ms;
+  /* Nobody tells of a second change that cannot be seen either. */
+  if (!p->is_watched && wait_ms < RACY_MS) wait_ms = RACY_MS;
+  p->print = print;
+  orr__timer_start(loop, &p->settle_timer, orr__loop_mono_ms(loop) + wait_ms, settled, p);
+}
+
+static void settled(void *arg) {
+  orr__provider *p = arg;
+  uint64_t print = print_of(p);
+  if (print != p->print) {
+    settle(p, print);
+    return;
+  }
+  orr_error err = ORR_ERROR_INIT;
+  if (orr__provider_refresh(p, &err) == ORR_E_NOT_FOUND && !orr__timer_is_started(&p->settle_timer)) orr__provider_forget(p);
+  orr__error_clear(&err);
+}
+
+void orr__provider_touch(orr__provider *p) {
+  if (p->bindings->is_closing) return;
+  uint64_t print = print_of(p);
+  /* Told of something else meanwhile: what settles goes on settling. */
+  if (orr__timer_is_started(&p->settle_timer) && print == p->print) return;
+  settle(p, print);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------ */
+
+/* A turn has one time. On a virtual clock many turns have, so there every asking looks. */
+static bool has_looked(orr__provider *p) {
+  int64_t now_ms = orr__loop_mono_ms(p->bindings->config.loop);
+  if (!is_virtual(p) && p->looked_ms == now_ms) return true;
+  p->looked_ms = now_ms;
+  return false;
+}
+
+void orr__provider_look(orr__provider *p) {
+  if (!p->path) return;
+  bool is_settling = orr__timer_is_started(&p->settle_timer);
+  if (p->is_watched) {
+    if (is_settling && !p->current && !has_looked(p)) orr__provider_refresh(p, NULL);
+  } else if (!has_looked(p)) {
+    bool is_changed = orr__stamps_changed(&p->stamps);
+    if (is_virtual(p) ? is_changed || orr__stamps_racy(&p->stamps) : is_changed && !p->current) orr__provider_refresh(p, NULL);
+    else if (is_changed && !is_virtual(p)) orr__provider_touch(p);
+  }
+}
