@@ -357,6 +357,14 @@ void orr__removal_opts(orr__flow *flow, const char *trigger); /* opts and extra 
 void orr__result_delete(orr__flow *flow);
 void orr__result_drop(orr__flow *flow);
 
+/* ---- orphan.c ----------------------------------------------------------------------------------------------- */
+
+/* Writes into tx that flow->graph.result (or .backup) may be outside and has, or will soon have, no record any more. Of what certainly left
+ * nothing outside nothing is written. 0 or NOMEM. */
+int orr__orphan_result(orr__flow *flow, orr__tx *tx, const char *reason);
+int orr__orphan_backup(orr__flow *flow, orr__tx *tx, const char *reason);
+orr_orphan *orr__orphan_make(orr__core *core, const char *kind, const char *reason); /* owned; NULL: no memory */
+
 /* ---- retention.c -------------------------------------------------------------------------------------------- */
 
 /* Takes keepLast and keepDays from the flow's args into the Backup (providerCode is set), and noRetention, which unsets both

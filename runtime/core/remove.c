@@ -110,6 +110,12 @@ static void gone_event(orr__flow *flow, orr__tx *tx, bool is_forced) {
 static void drop_result(orr__flow *flow, bool is_forced) {
   orr_result *result = flow->graph.result;
   orr__tx *tx = orr__flow_tx(flow);
+  if (is_forced && orr__orphan_result(flow, tx, "forced")) {
+    orr__tx_free(tx);
+    orr__flow_no_memory(flow);
+    stays(flow);
+    return;
+  }
   if (flow->op) orr__flow_settle(flow, tx);
   orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_resultId, result->id);
   orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_resultId, result->id);
@@ -177,7 +183,7 @@ static void reply_result_removed(orr__flow *flow) {
     orr__json_put_int(out, "removed", flow->graph.result->id);
     orr__json_put_str(out, "msg", flow->answer.msg);
     if (arg_flag(flow, "force"))
-      orr__json_put_str(out, "warning", "only the record was removed; what lies outside stays there");
+      orr__json_put_str(out, "warning", "only the record was removed; what lies outside stays there: orrery orphans ls");
     orr__flow_reply(flow, out);
   }
   orr__json_free(out);
@@ -229,7 +235,7 @@ static void backup_gone(orr__flow *flow) {
     orr__json_put_int(out, "results", (int64_t)flow->id_count);
     orr__json_put_str(out, "msg", flow->answer.msg);
     if (arg_flag(flow, "force"))
-      orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there");
+      orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there: orrery orphans ls");
     orr__flow_reply(flow, out);
   }
   orr__json_free(out);
@@ -239,6 +245,12 @@ static void backup_gone(orr__flow *flow) {
 static void drop_backup(orr__flow *flow) {
   orr_backup *backup = flow->graph.backup;
   orr__tx *tx = orr__flow_tx(flow);
+  if (arg_flag(flow, "force") && orr__orphan_backup(flow, tx, "forced")) {
+    orr__tx_free(tx);
+    orr__flow_no_memory(flow);
+    orr__flow_abandon(flow);
+    return;
+  }
   if (flow->op) orr__flow_settle(flow, tx);
   orr__tx_guard_none(tx, ORR_M_result, ORR_F_result_backupId, backup->id, "a new result has come meanwhile");
   orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_backupId, backup->id);

@@ -108,6 +108,7 @@ static void status_read(orr__flow *flow) {
     put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
   orr__json_put(out, "drafts", drafts);
   orr__json_put(out, "attentionBackups", backups_in_attention(flow, (int)flow->id + 1));
+  orr__json_put_int(out, "orphans", orr__tx_number(flow->tx, (int)flow->id + 2));
   if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
   orr__flow_reply(flow, out);
   orr__json_free(out);
@@ -148,6 +149,7 @@ void orr__request_status(orr__flow *flow) {
                                    .fields = ORR_BIT(ORR_F_backup_name) | ORR_BIT(ORR_F_backup_providerCode) |
                                              ORR_BIT(ORR_F_backup_attention) | ORR_BIT(ORR_F_backup_schedule) |
                                              ORR_BIT(ORR_F_backup_timeZone) });
+  orr__tx_count(tx, &(orr__query){ .model = ORR_M_orphan, .order_field = -1 });
   orr__flow_submit(flow, tx, status_read);
 }
 

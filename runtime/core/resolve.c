@@ -271,6 +271,13 @@ static void run_again(orr__flow *flow) {
   orr__result_finish(flow, "FAILED", message);
   write(flow, tx, message ? message : "");
   free(message);
+  if (orr__orphan_result(flow, tx, "retried")) {
+    orr__tx_free(tx);
+    orr__flow_no_memory(flow);
+    orr__flow_end(run);
+    orr__flow_abandon(flow);
+    return;
+  }
   orr__run_insert(run, tx);
   run->parent = flow; /* what goes wrong goes wrong for both */
   orr__flow_submit(run, tx, retried);

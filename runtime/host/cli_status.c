@@ -106,6 +106,11 @@ static void add_results(orr__buf *out, const orr__paint *paint, const cJSON *cou
   if (before[0] == ',') orr__buf_addc(out, '\n');
 }
 
+static void add_orphans(orr__buf *out, const cJSON *count) {
+  if (cJSON_IsNumber(count) && count->valueint > 0)
+    orr__buf_addf(out, "%d orphan%s, which may still be outside without a record here: orrery orphans ls\n", count->valueint, count->valueint == 1 ? "" : "s");
+}
+
 static void add_head(orr__buf *out, const orr__cli *cli, const cJSON *status) {
   if (orr__client_is_command(cli->client)) orr__buf_adds(out, "no `orrery serve` runs: nothing is scheduled or refreshed\n");
   else orr__said(out, "orrery serve {version}, pid {pid}, up since {startedDate:date} ({startedDate:ago})\n", status, cli->paint.now_ms);
@@ -156,6 +161,7 @@ static void print_page(const orr__cli *cli, cJSON *status, const cJSON *backups,
   add_backups(&out, &cli->paint, &o);
   add_schedules(&out, &cli->paint, &o);
   add_results(&out, &cli->paint, cJSON_GetObjectItemCaseSensitive(status, "results"));
+  add_orphans(&out, cJSON_GetObjectItemCaseSensitive(status, "orphans"));
   cJSON *shown = cJSON_Duplicate(attention, true);
   cJSON *undeleted = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(status, "undeleted"), true);
   add_list(&out, &cli->paint, "Needs attention:", ATTENTION_VIEW, shown, "orrery result ls");

@@ -49,6 +49,9 @@ static const orr__field op_fields[] = {
 static const orr__field event_fields[] = {
 #include "model/fields/event.def"
 };
+static const orr__field orphan_fields[] = {
+#include "model/fields/orphan.def"
+};
 #undef FIELD
 #undef REFERENCE
 

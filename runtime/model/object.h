@@ -111,6 +111,9 @@ typedef struct orr_op { orr__object head;
 typedef struct orr_event_row { orr__object head;
 #include "model/fields/event.def"
 } orr_event_row;
+typedef struct orr_orphan { orr__object head;
+#include "model/fields/orphan.def"
+} orr_orphan;
 #undef FIELD
 #undef REFERENCE
 
@@ -138,6 +141,9 @@ enum {
 enum {
 #include "model/fields/event.def"
 };
+enum {
+#include "model/fields/orphan.def"
+};
 #undef FIELD
 #undef REFERENCE
 
@@ -148,7 +154,7 @@ orr__object *orr__object_new(enum orr__model_id model);
 void orr__object_free(orr__object *object);
 orr__object *orr__object_copy(const orr__object *object); /* owned; masks too */
 #define MODEL_TYPES(X) X(cloud, orr_cloud) X(server, orr_server) X(connection, orr_connection) \
-  X(backup, orr_backup) X(result, orr_result) X(op, orr_op) X(event, orr_event_row)
+  X(backup, orr_backup) X(result, orr_result) X(op, orr_op) X(event, orr_event_row) X(orphan, orr_orphan)
 #define X(model, type) \
   static inline type *orr__##model##_new(void) { return (type *)(void *)orr__object_new(ORR_M_##model); }
 MODEL_TYPES(X)

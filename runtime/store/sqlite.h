@@ -74,10 +74,11 @@ int orr__sqlite_number(const orr__sqlite *self, const char *sql, int64_t *ret_nu
 
 /* ---- sqlite_schema.c ----------------------------------------------------------------------------------------- */
 
-/* A numbered change of the schema; statements that take version - 1 to version. */
+/* A numbered change of the schema: what takes version - 1 to version. */
 typedef struct orr__sqlite_migration {
   int version;
-  const char *sql;
+  const char *sql;   /* statements, or NULL */
+  const char *model; /* one that came with it, whose table is made; NULL: none */
 } orr__sqlite_migration;
 
 extern const orr__sqlite_migration orr__sqlite_migrations[];

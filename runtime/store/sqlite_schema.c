@@ -7,7 +7,7 @@
  *   and then in every case  -> columns and indexes that the descriptors have and the tables have not are added
  *
  * All of it is one transaction. So a new field that may be unset is one line in a .def and nothing here: older
- * programs name their columns and are not disturbed by it. Everything else (a new REQUIRED field, a new word of
+ * programs name their columns and are not disturbed by it. Everything else (a new model, a new REQUIRED field, a new word of
  * status, another rule) takes a migration.
  *
  * AUTOINCREMENT keeps ids from being given out again after the newest rows are deleted: SQLite writes the greatest
@@ -23,8 +23,8 @@
 #include "store/sqlite.h"
 
 /* Number 1 is the descriptors themselves. */
-const orr__sqlite_migration orr__sqlite_migrations[] = {{1, NULL}};
-const size_t orr__sqlite_migration_count = 1;
+const orr__sqlite_migration orr__sqlite_migrations[] = {{1, NULL, NULL}, {2, NULL, "orphan"}};
+const size_t orr__sqlite_migration_count = 2;
 
 /* ---- building statements ------------------------------------------------------------------------------------- */
 
@@ -161,6 +161,12 @@ static int follow(const orr__sqlite *self, orr__buf *sql, orr_error *reterr) {
   return 0;
 }
 
+static void add_migration(orr__buf *sql, const orr__sqlite_migration *migration) {
+  if (migration->sql) orr__buf_adds(sql, migration->sql);
+  for (int m = 0; migration->model && m < ORR_M_COUNT; m++)
+    if (orr__streq(orr__models[m].name, migration->model)) add_table(sql, &orr__models[m]);
+}
+
 static int bring_up(const orr__sqlite *self, const orr__sqlite_migration *migrations, size_t count, orr__buf *sql,
                     orr_error *reterr) {
   int latest = orr__sqlite_latest(migrations, count);
@@ -173,7 +179,7 @@ static int bring_up(const orr__sqlite *self, const orr__sqlite_migration *migrat
     for (int m = 0; m < ORR_M_COUNT; m++) add_table(sql, &orr__models[m]);
   } else {
     for (size_t i = 0; i < count; i++)
-      if (migrations[i].version > version && migrations[i].sql) orr__buf_adds(sql, migrations[i].sql);
+      if (migrations[i].version > version) add_migration(sql, &migrations[i]);
   }
   code = run_text(self, sql, reterr);
   if (!code) code = follow(self, sql, reterr);

@@ -74,6 +74,7 @@ adapt() {
     *"server add web1"*) orrery server rm web1 --yes ;;
     *"backup create docs"*) orrery backup rm docs --with-results --yes ;;
     *"backup create home"*) orrery backup rm home --with-results --yes ;;
+    *"orphans rm"*) orrery result rm "$id" --force --yes ;;
     *"result retry"*) orrery backup create fails --provider archive --set ends=FAILED; orrery backup run fails --wait; id=$(orrery result ls --backup fails --quiet) ;;
     *"result cancel"*) orrery backup run docs --set seconds:=30; id=$(orrery result ls --quiet | head -n 1) ;;
   esac

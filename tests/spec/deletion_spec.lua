@@ -91,6 +91,35 @@ describe("the deletion of a result", function()
     assert.matches("snap%-1", rt:events("result.forgotten")[1])
   end)
 
+  it("by force lists what may still be outside, until somebody has seen to it", function()
+    rt:provider("p", ends)
+    local uuid = rt:run("p").uuid
+    assert.same({}, rt:ask("orphans.ls"))
+    assert(remove{ force = true, requestedBy = "ann" })
+    local orphan = rt:ask("orphans.ls")[1]
+    assert.same({ uuid, "result", "forced", "b", "p", "snap-1", "SUCCEEDED", "ann" }, { orphan.uuid, orphan.kind, orphan.reason, orphan.backupName,
+      orphan.providerCode, orphan.externalId, orphan.status, orphan.requestedBy })
+    assert.equal(1, rt:ask("status").orphans)
+    assert.same({}, rt:ask("orphans.ls", { provider = "other" }))
+    assert.equal(1, rt:ask("orphans.rm", { orphan = uuid:sub(1, 8) }).removed)
+    assert.same({}, rt:ask("orphans.ls"))
+    assert.equal("not_found", rt:refused("orphans.rm", { orphan = uuid }).code)
+  end)
+
+  it("by force lists nothing of what certainly left nothing outside", function()
+    rt:provider("p", "function provider.executeBackup() return false, 'no' end")
+    rt:run("p")
+    assert(remove{ force = true })
+    assert.same({}, rt:ask("orphans.ls"))
+  end)
+
+  it("by its hook lists nothing", function()
+    rt:provider("p", ends .. "function provider.deleteBackupResult() return true end")
+    rt:run("p")
+    assert(remove())
+    assert.same({}, rt:ask("orphans.ls"))
+  end)
+
   it("by force works without the hook, too", function()
     rt:provider("p", ends)
     rt:run("p")
@@ -236,6 +265,16 @@ describe("the deletion of a Backup", function()
     assert.matches("only the records", assert(remove{ withResults = true, force = true }).warning)
     assert.same({}, rt:spied("called"))
     assert.same({}, rt:names("backup.ls"))
+  end)
+
+  it("by force lists the Backup where something was made for it outside, and each result once", function()
+    rt:provider("p", ends .. "function provider.createBackup(b) b.externalId = 'policy-1' return true end")
+    local uuid = rt:run("p").backupId and rt:ask("backup.show", { backup = "b" }).uuid
+    rt:run("p")
+    assert(remove{ withResults = true, force = true })
+    local orphans = rt:ask("orphans.ls")
+    assert.same({ 3, "backup", uuid, "policy-1", "result", "result" },
+      { #orphans, orphans[1].kind, orphans[1].uuid, orphans[1].externalId, orphans[2].kind, orphans[3].kind })
   end)
 
   it("says force to the hooks only where it is so", function()

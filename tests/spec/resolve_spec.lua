@@ -211,6 +211,7 @@ describe("a result that needs attention", function()
       unknown()
       assert(resolve("retry", true))
       assert.equal(1, #rt:events("result.orphan", 1))
+      assert.same({ "retried", rt:result(1).uuid }, { rt:ask("orphans.ls")[1].reason, rt:ask("orphans.ls")[1].uuid })
     end)
 
     it("can be one whose job is known", function()

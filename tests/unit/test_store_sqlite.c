@@ -369,11 +369,11 @@ static void test_sqlite__a_folder_that_cannot_be_used_is_io(void **state) {
 /* ---- migrations ---------------------------------------------------------------------------------------------- */
 
 static int migrate(bench *b, const char *sql) {
-  const orr__sqlite_migration migrations[] = {{1, NULL}, {2, sql}};
+  const orr__sqlite_migration migrations[] = {{1, NULL, NULL}, {2, NULL, NULL}, {3, sql, NULL}};
   orr__sqlite self = {.path = b->path};
   orr_error err = ORR_ERROR_INIT;
   assert_int_equal(orr__sqlite_open(&self, true, &err), 0);
-  int code = orr__sqlite_migrate(&self, migrations, 2, &err);
+  int code = orr__sqlite_migrate(&self, migrations, 3, &err);
   orr__sqlite_shut(&self, false);
   orr__error_clear(&err);
   return code;
@@ -383,12 +383,35 @@ static void test_sqlite__migrates_whole_or_not_at_all(void **state) {
   bench *b = *state;
   bench_close(b);
   assert_true(migrate(b, "CREATE TABLE extra (a TEXT) STRICT; SELECT nonsense;") < 0);
-  assert_raw(b, "PRAGMA user_version", "1");
+  assert_raw(b, "PRAGMA user_version", "2");
   assert_raw(b, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'", "0");
   assert_int_equal(migrate(b, "CREATE TABLE extra (a TEXT) STRICT;"), 0);
-  assert_raw(b, "PRAGMA user_version", "2");
+  assert_raw(b, "PRAGMA user_version", "3");
   assert_raw(b, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'", "1");
-  assert_refused(b, ORR_E_NEWER, "schema 2");
+  assert_refused(b, ORR_E_NEWER, "schema 3");
+}
+
+/* As the first version made it. */
+static void test_sqlite__makes_the_tables_that_came_later(void **state) {
+  bench *b = *state;
+  insert_backup(b, 1, "x");
+  bench_close(b);
+  assert_int_equal(raw(b, "DROP TABLE orphan; PRAGMA user_version = 1;"), SQLITE_OK);
+  char *report = NULL;
+  assert_int_equal(orr__store_check(b->path, &report, NULL), 0); /* older is not damaged */
+  free(report);
+  bench_open(b);
+  orr__object *orphan = orr__object_new(ORR_M_orphan);
+  orr__set_int(orphan, ORR_F_orphan_id, orr__store_next_id(b->store, ORR_M_orphan));
+  orr__set_str(orphan, ORR_F_orphan_uuid, "a");
+  orr__tx *tx = orr__tx_new();
+  orr__tx_insert(tx, orphan);
+  orr__object_free(orphan);
+  assert_int_equal(bench_run(b, tx), 0);
+  bench_close(b);
+  assert_raw(b, "PRAGMA user_version", "2");
+  assert_raw(b, "SELECT uuid FROM orphan", "a");
+  assert_raw(b, "SELECT count(*) FROM sqlite_schema WHERE name = 'orphan_uuid'", "1");
 }
 
 static void test_sqlite__adds_the_columns_and_indexes_that_are_new(void **state) {
@@ -562,6 +585,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_sqlite__an_odd_header_makes_opening_look_at_all_pages, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_sqlite__a_folder_that_cannot_be_used_is_io, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_sqlite__migrates_whole_or_not_at_all, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_sqlite__makes_the_tables_that_came_later, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_sqlite__adds_the_columns_and_indexes_that_are_new, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_sqlite__seals_secrets, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_sqlite__copies_while_it_goes_on, set_up, tear_down),
