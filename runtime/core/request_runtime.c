@@ -155,23 +155,51 @@ void orr__request_status(orr__flow *flow) {
 
 /* ---- what it stands on -------------------------------------------------------------------------------------- */
 
-/* The programs of needs.exec, and where this process finds them. Names that come from an option are not known here. */
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* One program, which needs.exec may name by several places from `word` on ("psql", "/usr/lib/postgresql/(star)/bin/psql"): any of them will
+ * do. A place that comes from an option is not known here; NULL if there is no other. */
+static orr__json *program_map(const char *code, const orr__json *word) {
+  const char *base = base_name(orr__json_text(word)), *named = NULL;
+  char *found = NULL;
+  for (; word && !found; word = orr__json_next(word)) {
+    const char *place = orr__json_text(word);
+    if (!place || strchr(place, '$') || strcmp(base_name(place), base) != 0) continue;
+    if (!named) named = place;
+    found = orr__program_match(place);
+  }
+  orr__json *map = named ? orr__json_map() : NULL;
+  if (map) {
+    orr__json_put_str(map, "provider", code);
+    orr__json_put_str(map, "name", named);
+    orr__json_put_str(map, "path", found);
+    orr__json_put_str(map, "package", orr__program_package(base));
+  }
+  free(found);
+  return map;
+}
+
+static bool is_named_before(const orr__json *list, const orr__json *word) {
+  for (const orr__json *before = orr__json_first(list); before && before != word; before = orr__json_next(before)) {
+    const char *name = orr__json_text(before);
+    if (name && strcmp(base_name(name), base_name(orr__json_text(word))) == 0) return true;
+  }
+  return false;
+}
+
+/* The programs of needs.exec, and where this process finds them. */
 static void put_programs(void *arg, const char *code, const char *path, const orr__declaration *declaration,
                          const orr_error *err) {
   (void)path, (void)err;
   orr__json *needs = declaration ? orr__json_parse_map(declaration->needs ? declaration->needs : "{}", NULL) : NULL;
   const orr__json *list = needs ? orr__json_get(needs, "exec") : NULL;
   for (const orr__json *word = list ? orr__json_first(list) : NULL; word; word = orr__json_next(word)) {
-    const char *name = orr__json_text(word);
-    orr__json *map = name && !strchr(name, '$') ? orr__json_map() : NULL;
-    if (!map) continue;
-    char *found = orr__program_find(name);
-    orr__json_put_str(map, "provider", code);
-    orr__json_put_str(map, "name", name);
-    orr__json_put_str(map, "path", found);
-    orr__json_put_str(map, "package", orr__program_package(name));
-    orr__json_append(arg, map);
-    free(found);
+    if (!orr__json_text(word) || is_named_before(list, word)) continue;
+    orr__json *map = program_map(code, word);
+    if (map) orr__json_append(arg, map);
   }
   orr__json_free(needs);
 }

@@ -21,7 +21,7 @@ static const char PROVIDERS_VIEW[] = "PROVIDER=code PROBLEM=problem:problem";
 /* The Backups by how they are; the lists hold references into the reply. */
 typedef struct overview {
   cJSON *failed, *running, *overfull;    /* overfull: retention cannot work */
-  int all, well, warned, never, waiting; /* waiting: their last result needs attention */
+  int all, well, warned, never, waiting; /* waiting: they, or their last results, need attention */
   int schedules, paused;
   const cJSON *next[NEXT_MAX];           /* the earliest fires, in order */
 } overview;
@@ -54,8 +54,8 @@ static void note_backup(overview *o, cJSON *backup) {
     o->schedules += !is_paused;
     note_fire(o, backup);
   }
-  if (!status) o->never++;
-  else if (orr__json_word(last, "attention")) o->waiting++;
+  if (orr__json_word(backup, "attention") || orr__json_word(last, "attention")) o->waiting++;
+  else if (!status) o->never++;
   else if (orr__streq(status, "SUCCEEDED")) o->well++;
   else if (orr__streq(status, "SUCCEEDED_WARNING")) o->warned++;
   else cJSON_AddItemReferenceToArray(orr__streq(status, "FAILED") || orr__streq(status, "CANCELLED") ? o->failed : o->running, backup);

@@ -56,21 +56,51 @@ void orr__doctor_providers(orr__doctor *d) {
   orr__buf_clear(&names);
 }
 
+/* Is this the first missing program of its provider and package? The ones behind it share its line. */
+static bool is_first_missing(const cJSON *programs, const cJSON *program) {
+  for (const cJSON *before = programs->child; before && before != program; before = before->next) {
+    if (!orr__json_word(before, "path") && orr__streq(orr__json_word(before, "provider"), orr__json_word(program, "provider")) &&
+        orr__streq(orr__json_word(before, "package"), orr__json_word(program, "package")))
+      return false;
+  }
+  return true;
+}
+
+/* This one and what shares its line. */
+static int name_missing(const cJSON *program, orr__buf *names) {
+  const char *code = orr__json_word(program, "provider"), *package = orr__json_word(program, "package");
+  int count = 0;
+  for (; program; program = program->next) {
+    bool is_same = orr__streq(orr__json_word(program, "provider"), code) && orr__streq(orr__json_word(program, "package"), package);
+    if (orr__json_word(program, "path") || !is_same) continue;
+    add_name(names, orr__json_word(program, "name"));
+    count++;
+  }
+  return count;
+}
+
+static void tell_missing(orr__doctor *d, const cJSON *program) {
+  const char *code = orr__json_word(program, "provider"), *package = orr__json_word(program, "package");
+  const char *path = orr__json_word(d->facts, "searchPath");
+  int uses = orr__doctor_uses(d, "providerCode", code);
+  orr__buf names;
+  orr__buf_init(&names, ORR_PRINT_MAX);
+  const char *verb = name_missing(program, &names) > 1 ? "are" : "is", *list = orr__buf_text(&names);
+  char room[48], *todo = package ? orr__strf("apt install %s", package) : orr__strf("install it, or put its folder on the PATH of the runtime");
+  const char *used = used_by(d, code, room);
+  if (uses > 0) orr__doctor_problem(d, todo, "%s %s not on the PATH of the runtime (%s); needed by the provider %s%s", list, verb, path ? path : "", code, used);
+  else if (d->backups || d->dir_errno == ENOENT) orr__doctor_ok(d, "the provider %s, which no Backup uses, would need %s: %s", code, list, todo ? todo : "");
+  else orr__doctor_warning(d, todo, "%s %s not on the PATH of the runtime; needed by the provider %s%s", list, verb, code, used);
+  free(todo);
+  orr__buf_clear(&names);
+}
+
 void orr__doctor_programs(orr__doctor *d) {
   const cJSON *programs = cJSON_GetObjectItemCaseSensitive(d->facts, "programs"), *program = NULL;
   int found = 0;
   cJSON_ArrayForEach(program, programs) {
-    const char *name = orr__json_word(program, "name"), *code = orr__json_word(program, "provider"), *package = orr__json_word(program, "package");
-    if (orr__json_word(program, "path")) {
-      found++;
-      continue;
-    }
-    bool is_used = orr__doctor_uses(d, "providerCode", code) > 0;
-    char room[48], *todo = package ? orr__strf("apt install %s", package) : orr__strf("install it, or put its folder on the PATH of the runtime");
-    const char *uses = used_by(d, code, room), *path = orr__json_word(d->facts, "searchPath");
-    if (is_used) orr__doctor_problem(d, todo, "%s is not on the PATH of the runtime (%s); needed by the provider %s%s", name, path ? path : "", code, uses);
-    else orr__doctor_warning(d, todo, "%s is not on the PATH of the runtime; needed by the provider %s%s", name, code, uses);
-    free(todo);
+    if (orr__json_word(program, "path")) found++;
+    else if (is_first_missing(programs, program)) tell_missing(d, program);
   }
   if (found > 0) orr__doctor_ok(d, "found: %d, of %d that providers need", found, cJSON_GetArraySize(programs));
 }
@@ -157,7 +187,8 @@ void orr__doctor_connections(orr__doctor *d) {
 void orr__doctor_attention(orr__doctor *d) {
   if (!d->status) return;
   int results = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(d->status, "attention"));
+  int backups = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(d->status, "attentionBackups"));
   int drafts = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(d->status, "drafts"));
-  if (results + drafts > 0) orr__doctor_warning(d, "orrery status says what to type", "results that wait for somebody: %d, drafts: %d", results, drafts);
-  else orr__doctor_ok(d, "nothing waits for somebody");
+  if (results + backups + drafts == 0) orr__doctor_ok(d, "nothing waits for somebody");
+  else orr__doctor_warning(d, "orrery status says what to type", "results that wait for somebody: %d, Backups: %d, drafts: %d", results, backups, drafts);
 }

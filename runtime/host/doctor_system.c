@@ -34,6 +34,14 @@ static bool is_first_use(const cJSON *backups, const cJSON *backup, const char *
   return true;
 }
 
+/* A runtime goes on with what it has read of a zone, until it looks again: so the file counts as well. UTC needs none. */
+static bool has_zone_file(const char *folder, const char *zone) {
+  char *path = orr__strf("%s/%s", folder, zone);
+  bool is_there = !path || orr__streq(zone, "UTC") || access(path, R_OK) == 0;
+  free(path);
+  return is_there;
+}
+
 void orr__doctor_zones(orr__doctor *d) {
   const char *folder = orr__json_word(d->facts, "zoneinfo");
   if (!folder) folder = "/usr/share/zoneinfo";
@@ -46,7 +54,8 @@ void orr__doctor_zones(orr__doctor *d) {
     if (!zone || !is_first_use(d->backups, backup, zone)) continue;
     zones++;
     cJSON_Delete(orr__doctor_ask(d, "schedule.describe", "timeZone", zone, &code));
-    if (code != ORR_E_INVALID && code != ORR_E_CORRUPT && code != ORR_E_IO && code != ORR_E_NOT_FOUND) continue;
+    bool is_read = code != ORR_E_INVALID && code != ORR_E_CORRUPT && code != ORR_E_IO && code != ORR_E_NOT_FOUND;
+    if (is_read && has_zone_file(folder, zone)) continue;
     orr__doctor_problem(d, "apt install --reinstall tzdata, or give the Backup another zone", "%s has no zone %s, which Backup %s uses", folder, zone, name ? name : "?");
     missing++;
   }

@@ -52,6 +52,9 @@ void orr__process_abort(orr__processes *processes, uint64_t id);
 
 /* Looks a program up in PATH: owned absolute path, or NULL. */
 char *orr__program_find(const char *name);
+/* The same for a program as needs.exec may name it: in one that begins with '/' a star stands for (a part of) one name, and
+ * the first program that matches counts. Owned, or NULL. */
+char *orr__program_match(const char *pattern);
 /* The Debian package that brings a program, or NULL: "restic" for restic, "postgresql-client" for pg_dump. */
 const char *orr__program_package(const char *name);
 

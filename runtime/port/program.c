@@ -1,5 +1,6 @@
 /* Programs by name: where they are, and which Debian package brings them if they are not. The lookup is the
  * job runner's: absolute entries of PATH only. Does not start anything. */
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,17 @@ char *orr__program_find(const char *name) {
     free(file);
   }
   return NULL;
+}
+
+char *orr__program_match(const char *pattern) {
+  if (!pattern || *pattern != '/' || !strchr(pattern, '*')) return orr__program_find(pattern);
+  glob_t all;
+  char *found = NULL;
+  if (glob(pattern, GLOB_NOESCAPE, NULL, &all) != 0) return NULL;
+  for (size_t i = 0; i < all.gl_pathc && !found; i++)
+    if (is_program(all.gl_pathv[i])) found = orr__strdup(all.gl_pathv[i]);
+  globfree(&all);
+  return found;
 }
 
 const char *orr__program_package(const char *name) {

@@ -110,6 +110,12 @@ sqlite3 "$data/orrery.db" "UPDATE result SET attention = 'lost_external'"
 run doctor
 ok "a result that waits for somebody" finds warning attention "wait for somebody: 1"
 broken
+sqlite3 "$data/orrery.db" "UPDATE backup SET attention = 'unknown_update'"
+run doctor
+ok "a Backup that waits for somebody" finds warning attention "Backups: 1"
+run status
+ok "is not counted as one that is well" says "1 Backup: 1 in need of attention"
+broken
 run --setting runner_path=/nonexistent/runner doctor
 ok "a missing job runner" finds problem runner "No such file"
 printf '#!/bin/sh\necho orrery-runner 0.0.1\n' >runner
@@ -135,7 +141,35 @@ sed 's/needs = {/needs = { exec = { "no-such-tool", "pg_dumpall" },/' good >prov
 out=$(PATH=$PWD o doctor)
 ok "a program that is not on the PATH" finds problem programs "no-such-tool is not on the PATH"
 ok "with its package" todo pg_dumpall "apt install postgresql-client"
+mkdir -p "$PWD/opt/1/bin" "$PWD/opt/2/bin"
+printf '#!/bin/sh\n' >opt/2/bin/versioned
+chmod +x opt/2/bin/versioned
+sed "s^needs = {^needs = { exec = { \"versioned\", \"\${connection.host}/versioned\", \"$PWD/opt/*/bin/versioned\" },^" good >providers/nap.lua
+run doctor
+ok "a program that is found at one of its places is found" finds ok programs "found: 1, of 1"
+ok "and nothing else is wrong" exits 0
+rm -r opt
+run doctor
+ok "at none of them it is missing once" test "$(grep -c versioned out)" -eq 1
 cp good providers/nap.lua
+sed 's/code = "nap"/code = "spare"/; s/needs = {/needs = { exec = { "psql", "pg_dump", "no-such-tool" },/' good >providers/spare.lua
+out=$(PATH=$PWD o doctor)
+ok "what a provider would need that no Backup uses is no warning" none warning.*spare
+ok "but told, in one line for a package" finds ok programs "provider spare, which no Backup uses, would need psql, pg_dump: apt install postgresql-client"
+rm providers/spare.lua
+
+# What a runtime has read of a zone it still has when the file goes.
+mkdir -p zones/Europe
+cp /usr/share/zoneinfo/Europe/Berlin zones/Europe/
+later --setting zoneinfo="$PWD/zones" serve --log-format logfmt 2>serve.log &
+serve=$!
+until_ok grep -q msg=ready serve.log
+run doctor
+ok "a zone that is there, as serve sees it" finds ok zones "zones in use: 1"
+rm zones/Europe/Berlin
+run doctor
+ok "a zone that went while serve runs" finds problem zones "no zone Europe/Berlin, which Backup home uses"
+end_serve
 
 rm -rf "$data"
 echo >"$data"

@@ -434,6 +434,16 @@ static void test_process__finds_programs_and_their_packages(void **state) {
   assert_null(orr__program_find("orrery-no-such-tool"));
   assert_null(orr__program_find("/etc"));
   assert_null(orr__program_find(""));
+  path = orr__program_match("/*/bi*/sh");
+  assert_non_null(path);
+  assert_null(strchr(path, '*'));
+  free(path);
+  path = orr__program_match("sh");
+  assert_non_null(path);
+  free(path);
+  assert_null(orr__program_match("/*/bin/orrery-no-such-tool"));
+  assert_null(orr__program_match("/et*")); /* only folders */
+  assert_null(orr__program_match("s*"));
   assert_string_equal(orr__program_package("restic"), "restic");
   assert_string_equal(orr__program_package("/usr/bin/pg_dump"), "postgresql-client");
   assert_null(orr__program_package("orrery-no-such-tool"));
