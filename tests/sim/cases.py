@@ -72,4 +72,58 @@ class DigitalOcean(Case):
         check(len(s.requests("GET", "/snapshots$")) < 40, "not a loop")
 
 
-CASES = [DigitalOcean()]
+SERVER = "00798b85-efdc-41ca-8021-f6ef457b8531"
+DISKS = ["01f3286c-a5ea-4670-8121-d0b9767d625b", "01c8df16-d1c6-4223-9bfc-d3c06b208c88"]
+
+
+class UpCloud(Case):
+    code = sim = "upcloud"
+    base = "/1.3/"
+    seed = {"username": "api", "password": "secret pass", "servers": {SERVER: DISKS}}
+    credentials = ["--username", "api", "--set", "password=secret pass"]
+    options = ["serverUuid=" + SERVER]
+    parts = 2
+    start = r"/storage/[^/]+/backup$"
+    poll = r"/1.3/storage/(?!%s|%s|backup)" % tuple(DISKS)
+    delete = r"/1.3/storage/"
+    second_disk, second_start = DISKS[1], "/storage/%s/backup$" % DISKS[1]
+    failure_text = "is in state error"  # there is no channel for a reason
+    refusal = "UpCloud cannot cancel"
+    no = ({"error": {"error_code": "STORAGE_BACKUP_LIMIT", "error_message": "no more backups"}}, "STORAGE_BACKUP_LIMIT: no more backups")
+    retained = (403, {"error": {"error_code": "ACTION_FORBIDDEN", "error_message": "it belongs to a backup rule"}}, "ACTION_FORBIDDEN: it belongs to a backup rule")
+
+    def warning(self, s):
+        """A storage is online or in error; an invented state is an unknown word."""
+        s.fault("stuck", state="running")
+        s.run()
+        s.started()
+        s.fault("unknown_state", "GET", self.poll, 1, state="degraded")
+        s.until(lambda: [e for e in s.events() if "degraded" in e["message"]], "the word is told")
+        check(s.result()["status"] == "IN_PROGRESS", "the status stays", s.result())
+
+    def never_arrived(self, s):
+        """The list of backups has none of that title, so it is asked for anew: once."""
+        s.ended("SUCCEEDED")
+        check(len(s.jobs()) == 2, "once for each disk", s.jobs())
+
+    def overdue(self, s, result):
+        super().overdue(s, result)
+        s.until(lambda: s.requests("DELETE", self.delete), "what was made is removed as soon as UpCloud lets us")
+        s.fault("state_jump", state="success")
+        s.until(lambda: s.sim("objects")["backups"] == [], "nothing is left")
+
+    def nothing_left(self, s):
+        """Of the result that somebody laid hands on, the other disk's backup was deleted, too."""
+        check(s.sim("objects")["backups"] == [], "no backup is left", s.sim("objects"))
+
+    def paging(self, scenario):
+        """Its lists have no pages. Instead: an API without lists cannot say that nothing was started, and a person has to."""
+        s = scenario("no-lists", seed={"lists": False}).serve()
+        s.fault("timeout_after_processing", "POST", self.start, hold_s=0.1)
+        s.run()
+        s.until(lambda: s.requests("GET", "/1.3/storage$"), "the lists are asked for")
+        s.until(lambda: "cannot be said" in (s.result().get("statusMessage") or ""), "it is not known what was started")
+        check(len(s.jobs()) == 1, "and nothing is started a second time", s.jobs())
+
+
+CASES = [DigitalOcean(), UpCloud()]

@@ -252,7 +252,8 @@ def delete(case, scenario):
         s.until(lambda: len([r for r in s.results() if r["status"] == "SUCCEEDED"]) == count, "%d results" % count)
     one, two, three = (r["uuid"] for r in s.results())
     check("deleted" in s.must("result", "rm", one, "--yes"), "204: deleted")
-    s.sim("remove", {"id": s.detail(two)["snapshotId"]})
+    for name in (s.detail(two)["externalId"] if case.parts > 1 else s.detail(two)["snapshotId"]).split(","):
+        s.sim("remove", {"id": name})
     check("gone already" in s.must("result", "rm", two, "--yes"), "404: gone already")
     s.fault("status", "DELETE", case.delete, status=case.retained[0], body=case.retained[1])
     done = s.o("result", "rm", three, "--yes")
@@ -315,3 +316,35 @@ def self_signed(case, scenario):
     s.must("connection", "update", "vendor", "--set", "tlsFingerprint=" + "00" * 32)
     done = s.o("connection", "test", "vendor")
     check(done.returncode == 1 and "certificate" in done.stderr, "another certificate is not accepted", done.stderr)
+
+
+@row
+def partial_failure(case, scenario):
+    """One disk of several is refused, or ends in error: what was made of the others is removed, and of that result nothing stays."""
+    if case.parts == 1:
+        return
+    s = scenario("partial").serve()
+    second = case.second_start
+    s.fault("status", "POST", second, status=402, body=case.no[0])
+    s.run()
+    result = s.ended("FAILED")
+    check(case.no[1] in result["errorMessage"] and case.second_disk in result["errorMessage"], "it says which, and why", result)
+    s.until(lambda: s.sim("objects")["backups"] == [], "the backup of the first disk is removed")
+    check(len(s.jobs()) == 1, "it had been made once", s.jobs())
+    s.until(lambda: s.o("result", "rm", result["uuid"], "--yes").returncode == 0, "and the result can be deleted")
+    s = scenario("partial-killed").serve()
+    s.fault("timeout_after_processing", "POST", second, hold_s=120)
+    s.run()
+    s.until(lambda: s.requests("POST", second), "the second disk is being asked for")
+    s.kill()
+    s.serve()
+    s.ended("SUCCEEDED")
+    once(s, case)
+    s = scenario("partial-error").serve()
+    frozen(s)
+    s.run()
+    s.started()
+    s.fault("unknown_state", "GET", case.poll, state="error")
+    s.ended("FAILED")
+    finish(s)
+    s.until(lambda: s.sim("objects")["backups"] == [], "both are removed as soon as that is possible")

@@ -1,5 +1,6 @@
 """The vendors: name -> class(world, seed) with handle(request) -> Reply, error(status) -> body,
 objects() -> what is there, remove(id)."""
 from .digitalocean import DigitalOcean
+from .upcloud import UpCloud
 
-VENDORS = {"digitalocean": DigitalOcean}
+VENDORS = {"digitalocean": DigitalOcean, "upcloud": UpCloud}
