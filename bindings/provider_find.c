@@ -25,6 +25,11 @@ static bool is_same_file(const char *a, const char *b) {
   return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+bool orr__is_spec(const char *name, size_t len) {
+  static const char suffix[] = "_spec" SUFFIX;
+  return len >= sizeof suffix && strcmp(name + len - (sizeof suffix - 1), suffix) == 0;
+}
+
 /* May it be a code? Also keeps paths out: no slash, no leading dot. */
 static bool is_code(const char *text) {
   if (!isalnum((unsigned char)*text)) return false;
@@ -119,7 +124,7 @@ static int scan(struct codes *codes, const char *folder) {
   if (!dir) return 0; /* a folder that is not there has no providers in it */
   for (struct dirent *entry; !rc && (entry = readdir(dir)) != NULL;) {
     size_t len = strlen(entry->d_name), suffix = sizeof SUFFIX - 1;
-    if (entry->d_name[0] == '.') continue;
+    if (entry->d_name[0] == '.' || orr__is_spec(entry->d_name, len)) continue;
     if (len > suffix && strcmp(entry->d_name + len - suffix, SUFFIX) == 0) {
       rc = add_code(codes, entry->d_name, len - suffix);
       continue;

@@ -1,6 +1,6 @@
 /* Reading a provider: all files of it, at once and before any runs, so that a version is one consistent picture.
  *
- * A single file is one source, a folder is init.lua and every other .lua file below it. The hash of one file is the file's
+ * A single file is one source, a folder is init.lua and every other .lua file below it but specs: NAME_spec.lua, and what is in spec/. The hash of one file is the file's
  * SHA-256 (what sha256sum prints), of several the SHA-256 of their list as sha256sum prints it, sorted by name.
  *
  * The stamps say whether reading again could give something else. A file changed in the last RACY_MS may change once more
@@ -116,7 +116,7 @@ static char *module_name(const char *relative) {
 
 static bool is_source(const char *name) {
   size_t len = strlen(name);
-  return len > 4 && strcmp(name + len - 4, ".lua") == 0;
+  return len > 4 && strcmp(name + len - 4, ".lua") == 0 && !orr__is_spec(name, len);
 }
 
 static int add_folder(const char *code, const char *folder, const char *relative, int depth, orr__sources *sources, orr__stamps *stamps,
@@ -131,7 +131,7 @@ static int add_folder(const char *code, const char *folder, const char *relative
     char *full = orr__strf("%s/%s", folder, inner ? inner : "");
     struct stat st;
     if (!rc && inner && full && name[0] != '.' && stat(full, &st) == 0) {
-      if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+      if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX && (depth > 0 || strcmp(name, "spec") != 0)) {
         rc = add_folder(code, folder, inner, depth + 1, sources, stamps, reterr);
       } else if (S_ISREG(st.st_mode) && is_source(name) && strcmp(inner, "init.lua") != 0) {
         /* The stamp first: a change while we read makes it old. */

@@ -97,6 +97,7 @@ static inline uint64_t orr__call_id_for_core(const orr__call *call) { return cal
 const orr__url *orr__origin_of(orr__bindings *b, const char *text);
 void orr__origins_clear(orr__bindings *b);
 /* provider_find.c */
+bool orr__is_spec(const char *name, size_t len); /* is a file of that name a provider's spec: NAME_spec.lua? */
 /* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name. Owned strings;
  * *ret_folder is NULL for a single file. */
 int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr);

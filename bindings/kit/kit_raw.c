@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 #include <poll.h>
+#include <stdbool.h>
 
 #include "orrery.h"
 
@@ -165,11 +166,13 @@ static int l_next(lua_State *L) {
   return count;
 }
 
-/* Steps once; with nothing to do it waits up to a millisecond for what is really in flight, without moving virtual time. */
+/* step(runtime) steps once; with nothing to do it waits up to a millisecond for what is really in flight, without moving virtual time.
+ * step(runtime, ms) is orr_step: virtual time moves to what is due within ms, if nothing is really in flight. -> did it do anything? */
 static int l_step(lua_State *L) {
   orr_runtime *runtime = *runtime_at(L);
-  int did = orr_step(runtime, 0);
-  if (!did) {
+  bool has_wait = !lua_isnoneornil(L, 2);
+  int did = orr_step(runtime, has_wait ? (int64_t)luaL_checknumber(L, 2) : 0);
+  if (!did && !has_wait) {
     struct pollfd pfd = { .fd = orr_fd(runtime), .events = POLLIN };
     poll(&pfd, 1, 1);
   }

@@ -99,6 +99,7 @@ int orr__cli_main(int argc, char **argv);
 /* The handlers of commands.def. */
 int orr__cli_ask(orr__cli *cli);
 int orr__cli_check(orr__cli *cli);
+int orr__cli_test(orr__cli *cli);
 int orr__cli_change(orr__cli *cli);
 int orr__cli_run(orr__cli *cli);
 int orr__cli_prune(orr__cli *cli);

@@ -41,7 +41,7 @@ set(orr_debian ${CMAKE_CURRENT_LIST_DIR})
 set(CPACK_DEBIAN_ORRERY_PACKAGE_NAME orrery)
 set(CPACK_DEBIAN_ORRERY_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_ORRERY_PACKAGE_DEPENDS "adduser, tzdata, ca-certificates, init-system-helpers (>= 1.52)")
-set(CPACK_DEBIAN_ORRERY_PACKAGE_RECOMMENDS "restic, zstd")
+set(CPACK_DEBIAN_ORRERY_PACKAGE_RECOMMENDS "restic, zstd, lua-busted")
 set(CPACK_DEBIAN_ORRERY_PACKAGE_SUGGESTS "postgresql-client")
 set(CPACK_DEBIAN_ORRERY_DESCRIPTION "A runtime that owns when backups start, what is remembered of them and how
 their progress is followed; everything particular to one backup system is a

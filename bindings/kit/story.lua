@@ -1,0 +1,39 @@
+-- What happened to a result, for people: one line how it is, and its journal.
+local story = {}
+
+--- "is FAILED: no such policy", "is IN_PROGRESS and needs attention (refresh_failing): ..."
+function story.state(result)
+  local text = "is " .. tostring(result.status)
+  if result.attention then text = text .. (" and needs attention (%s)"):format(result.attention) end
+  local message = result.errorMessage or result.statusMessage
+  if message then text = text .. ": " .. message end
+  if result.deleteError then text = text .. "; its deletion: " .. result.deleteError end
+  return text
+end
+
+local function clock(ms) return os.date("!%H:%M:%S", math.floor(ms / 1000)) .. ("%.3f"):format(ms / 1000 % 1):sub(2) end
+
+local function opLine(op)
+  local text = ("%-22s %s"):format(op.hook, op.outcome or op.state or "")
+  if op.attempt and op.attempt > 1 then text = text .. (", attempt %d"):format(op.attempt) end
+  if op.act then text = text .. (", sent %s"):format(op.act) end
+  if op.message then text = text .. ": " .. op.message end
+  return text
+end
+
+local function eventLine(event) return ("%-22s %s"):format(event.kind, event.message or "") end
+
+--- Its hook calls and events in order, a line each, indented.
+function story.journal(result)
+  local lines = {}
+  for _, op in ipairs(result.ops or {}) do table.insert(lines, { at = op.startDate or 0, order = #lines, text = opLine(op) }) end
+  for _, event in ipairs(result.events or {}) do table.insert(lines, { at = event.date or 0, order = #lines, text = eventLine(event) }) end
+  table.sort(lines, function(a, b)
+    if a.at ~= b.at then return a.at < b.at end
+    return a.order < b.order
+  end)
+  for i, line in ipairs(lines) do lines[i] = ("    %s  %s"):format(clock(line.at), line.text) end
+  return #lines > 0 and "  its journal:\n" .. table.concat(lines, "\n") or "  its journal is empty"
+end
+
+return story
