@@ -7,6 +7,7 @@
 
 #include "core/provider.h"
 #include "port/crypto.h"
+#include "port/hostcall.h"
 #include "port/http.h"
 #include "port/job.h"
 #include "port/loop.h"
@@ -20,6 +21,7 @@ typedef struct orr__bindings_config {
   orr__http *http;
   orr__processes *processes;
   orr__jobs *jobs;
+  orr__hostcalls *calls;         /* NULL: there is no host to call */
   orr__random *random;
   const char *const *dirs;       /* folders with NAME.lua or NAME/init.lua, NULL-terminated; two of one name are an error */
   orr__provider_host host;

@@ -17,7 +17,7 @@
 
 static const char *const keys[] = { "apiVersion", "code", "name", "version", "optionTypes", "connectionOptionTypes", "idempotent",
   "visibilityDelay", "refreshInterval", "timeout", "timeouts", "noProgressTimeout", "maxRunning", "needs", NULL };
-static const char *const need_keys[] = { "http", "exec", "read", "write", NULL };
+static const char *const need_keys[] = { "http", "exec", "read", "write", "host", NULL };
 
 static const char *word_at(void *arg, size_t i) {
   return ((const char *const *)arg)[i];
@@ -124,6 +124,7 @@ static const char *need_fault(const char *kind, const char *text) {
     if (star && !is_leading) return "may have a star only as a leading '*.' of a domain";
     return *host ? NULL : "has no host";
   }
+  if (strcmp(kind, "host") == 0) return is_template || !*text ? "must be the name of a function of the host" : NULL;
   if (strcmp(kind, "exec") == 0) return program_fault(text, is_template ? rest : NULL);
   if (!is_template && text[0] != '/') return "must be an absolute path or begin with a template";
   if (is_template && *rest && *rest != '/') return "must go on with '/' behind the template";

@@ -51,7 +51,7 @@ static void done(void *arg, const orr__process_reply *reply) {
 static int start(orr__wait *wait, orr_error *reterr) {
   hash_wait *w = (hash_wait *)wait;
   const char *argv[] = { "sha256sum", "--binary", "--", w->path, NULL };
-  orr__process_spec spec = { .argv = argv, .timeout_ms = w->timeout_ms, .max_output = 1 << 16 };
+  orr__process_spec spec = { .argv = argv, .timeout_ms = w->timeout_ms, .is_own = true, .max_output = 1 << 16 };
   return orr__process_start(w->processes, &spec, done, w, &w->process, reterr);
 }
 

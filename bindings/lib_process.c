@@ -109,11 +109,11 @@ static const orr__param params[] = {
 };
 
 /* Certainly not there, by our own PATH: then nothing is marked as sent that could not have started. */
-static bool is_missing(const orr__spawn *spawn) {
+static bool is_missing(orr__processes *processes, const orr__spawn *spawn) {
   const char *ours = getenv("PATH");
   for (char **env = spawn->env; *env; env++)
     if (orr__starts_with(*env, "PATH=") && !orr__streq(*env + 5, ours)) return false;
-  char *path = orr__program_find(spawn->argv[0]);
+  char *path = orr__process_find(processes, spawn->argv[0]);
   free(path);
   return !path;
 }
@@ -134,7 +134,7 @@ static int process_run(lua_State *L) {
   if (orr__spawn_take(L, 1, "process.run", &spawn, &err) == 0) {
     w->spawn = spawn;
     int code = orr__granted(L, "exec", w->spawn.argv[0], &err);
-    if (!code && is_missing(&w->spawn)) {
+    if (!code && is_missing(orr__current_config(L)->processes, &w->spawn)) {
       orr__spawn_missing(&w->spawn, w->message, sizeof w->message);
       code = orr__error_set(&err, ORR_E_NO_PROGRAM, "%s", w->message);
     }
@@ -153,7 +153,7 @@ static int process_run(lua_State *L) {
 
 /* find(name) -> path or nil */
 static int process_find(lua_State *L) {
-  char *path = orr__program_find(orr__arg_line(L, 1, "process.find: name"));
+  char *path = orr__process_find(orr__current_config(L)->processes, orr__arg_line(L, 1, "process.find: name"));
   if (path) lua_pushstring(L, path);
   else lua_pushnil(L);
   free(path);

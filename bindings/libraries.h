@@ -23,5 +23,7 @@ void orr__lib_process(lua_State *L);
 void orr__lib_job(lua_State *L);
 void orr__lib_session(lua_State *L);
 void orr__lib_http(lua_State *L);
+void orr__lib_host(lua_State *L);
+int orr__host_run(lua_State *L); /* computeServer:run{ ... } */
 
 #endif

@@ -68,6 +68,7 @@ const orr__lib orr__libs[] = {
   { "job", orr__lib_job },
   { "session", orr__lib_session },
   { "http", orr__lib_http },
+  { "host", orr__lib_host },
   { "retry", NULL },
   { "poll", NULL },
   { NULL, NULL }

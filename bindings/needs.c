@@ -6,6 +6,8 @@
  *          template; behind that may be "/name"
  *   read, write   a folder or file: itself and what lies below it; a template may have a suffix
  *
+ *   host   a function of the host's by its name, or "command" for commands on servers
+ *
  * ${opts.F} is the call's opts, for extractBackup's destination. Absent grants nothing. Paths are compared after links are resolved
  * as far as the path exists. Does no I/O but realpath. */
 #include <fnmatch.h>
@@ -157,6 +159,7 @@ static bool program_fits(const char *declared, const char *pattern, const char *
 }
 
 static bool fits(const char *kind, const char *declared, const char *pattern, const char *what) {
+  if (strcmp(kind, "host") == 0) return strcmp(pattern, what) == 0;
   return strcmp(kind, "exec") == 0 ? program_fits(declared, pattern, what) : path_fits(pattern, what);
 }
 

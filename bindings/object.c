@@ -9,6 +9,7 @@
 
 #include "args.h"
 #include "base/str.h"
+#include "libraries.h"
 #include "task.h"
 
 #define REG_METHODS "orrery.object"   /* where sandbox.c leaves what prelude/object.lua returns */
@@ -278,7 +279,7 @@ static void push_field_tables(lua_State *L) {
 
 static const luaL_Reg methods[] = { { "getConfigProperty", orr__object_get_property }, { "setConfigProperty", orr__object_set_property },
   { "getConfigMap", orr__object_get_map }, { "setConfigMap", orr__object_set_map_method }, { "copy", copy_object },
-  { "save", orr__object_save }, { "results", orr__object_results }, { NULL, NULL } };
+  { "save", orr__object_save }, { "results", orr__object_results }, { "run", orr__host_run }, { NULL, NULL } };
 
 static const char *method_at(void *arg, size_t i) {
   (void)arg;

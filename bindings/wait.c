@@ -262,6 +262,7 @@ void orr__waits_orphan(orr__bindings *b) {
     orr__wait *wait = b->lingering;
     unlink_wait(&b->lingering, wait);
     wait->state = ORR_WAIT_ORPHAN;
+    wait->is_act = false;
     wait->bindings = NULL;
   }
   while (b->marks) {

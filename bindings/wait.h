@@ -66,7 +66,7 @@ int orr__push_error(lua_State *L, const orr_error *err); /* likewise, with the p
 /* What a library needs to know about where it runs. Borrowed; NULL while the provider loads. */
 const orr__call *orr__current_call(lua_State *L);
 const orr__bindings_config *orr__current_config(lua_State *L);
-/* Is this granted by the provider's needs? kind: "http" (what: a URL), "exec" (a program name), "read", "write" (a path,
+/* Is this granted by the provider's needs? kind: "http" (what: a URL), "exec" (a program name), "host" (a function), "read", "write" (a path,
  * made absolute, links resolved as far as it exists). Pushes nothing; DENIED says what to add to `needs`. */
 int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr);
 /* The same for needs.http and a URL that has been taken apart. */

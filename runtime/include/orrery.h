@@ -11,7 +11,8 @@
  *   - You turn the wheels: call orr_step in a loop, or watch orr_fd for reading in your own loop, for at most
  *     orr_timeout_ms, and then call orr_step(runtime, 0).
  *
- * Threads: a runtime belongs to one thread at a time; the caller sees to that. Two runtimes know nothing of each other.
+ * Threads: every function may be called by any thread. One is inside a runtime at a time, the others wait; a thread that waits in orr_step
+ * lets them in at once. Errors, events and settings belong to one thread at a time. Two runtimes know nothing of each other.
  * It never touches signals, SIGCHLD handling, locale, environment, working directory, standard streams or TZ.
  *
  * Strings are UTF-8 and end in NUL. What a function returns as `const char *` is borrowed: from an event or error, valid
@@ -107,7 +108,9 @@ ORR_API void orr_request_stop(orr_runtime *runtime, uint64_t request);
 enum orr_event_kind {
   ORR_EVENT_REPLY = 1,  /* a request has completed: code, and json or error */
   ORR_EVENT_UPDATE = 2, /* something on the way of a STREAM request: json */
-  ORR_EVENT_LOG = 3     /* a line of the runtime's or a provider's: json { level, message, provider } */
+  ORR_EVENT_LOG = 3,    /* a line of the runtime's or a provider's: json { level, message, provider } */
+  ORR_EVENT_CALL = 4,   /* the runtime asks the host for something: see the services below */
+  ORR_EVENT_CALL_END = 5
 };
 
 /* The next event, or NULL if there is none now. Owned: orr_event_free. Replies and updates wait for as long as you do not pull
@@ -116,9 +119,63 @@ ORR_API orr_event *orr_next(orr_runtime *runtime);
 ORR_API void orr_event_free(orr_event *event);
 ORR_API int orr_event_kind(const orr_event *event);
 ORR_API uint64_t orr_event_request(const orr_event *event); /* 0 for a log line */
+ORR_API uint64_t orr_event_call(const orr_event *event);    /* of a CALL or CALL_END, else 0 */
+ORR_API const char *orr_event_service(const orr_event *event); /* likewise, else NULL */
 ORR_API int orr_event_code(const orr_event *event);         /* of a reply: 0 or negative */
 ORR_API const char *orr_event_json(const orr_event *event); /* never NULL; "null" for a reply that failed */
 ORR_API const orr_error *orr_event_error(const orr_event *event); /* of a reply that failed, else NULL */
+
+/* ---- services of the host ----------------------------------------------------------------------------------- */
+
+/* What the runtime would do itself, or cannot do, a host may do for it: it offers a service, and from then on is asked by events.
+ *
+ *   orr_host_offer(runtime, "http", ...)                  once, between orr_open and the first step
+ *   ORR_EVENT_CALL      service "http", a call's id, json: what is wanted           pulled by orr_next like every event
+ *   orr_host_answer(runtime, call, json, NULL, NULL, ...) exactly once per call, now or later, from any thread
+ *   ORR_EVENT_CALL_END  the call's id: nobody waits for it any more (its hook was cancelled, its time is up, the runtime closes).
+ *                       Stop working on it; an answer is refused from here on. A call that was answered has no end
+ *
+ * A call does not hold up anything but the hook that waits for it, and for no longer than the hook's own deadline or the time limit that
+ * json names. After orr_drain calls go on coming, for hooks that run to their end. orr_close ends all.
+ *
+ * On a virtual clock an unanswered call is in flight: time stands still until it is answered or put on hold.
+ *
+ * The services, json of the call -> json of the answer. Bytes are in `body`, `stdin`, `stdout`, `stderr` where they are UTF-8 text,
+ * else in base64 under `bodyBase64` and so on. Credentials are in clear.
+ *
+ *   http       { method, url, headers: { name: value or list }, body, timeoutMillis, safe, username, password, caCert, tlsFingerprint, proxy }
+ *              -> { status, headers, body }. Without an answer of the server: an error, and { "sent": false } if it certainly never left.
+ *              What the provider may reach, and that it was written down before, is seen to already; redirects and trying again are yours
+ *   process    { op: "run", argv, env, cwd, stdin, timeoutMillis } -> { code, signal, stdout, stderr, truncated }; error "no_program"
+ *              { op: "jobStart", key, name, argv, env, cwd, stdin, timeoutMillis, graceMillis, split }: starts the job, or finds the one of that key and
+ *              name that was ever started -> { state, code, signal, startDate, ... } (null: it runs). { op: "jobCancel", key, name },
+ *              { op: "jobRemove", key }: the answer does not matter. What becomes of a job, tell by orr_host_tell, and at once after
+ *              opening of those that you still know:
+ *              { "job": { key, name, state: "running" | "ended" | "lost", code, signal, cancelled, timedOut, startDate, endDate, message,
+ *                log: "text to append", out: "text to append" } }
+ *              and, if you like, where programs are: { "programs": { "restic": "/usr/bin/restic", "tar": null } } (null: nowhere)
+ *   secrets    { name } -> { value }: for every secret whose stored value is "host:NAME", before each hook that gets it
+ *   inventory  { computeServer: { ... } } or { cloud: { ... } } -> the fields that are different now, for the hook that is about to run
+ *   command    { computeServer, argv, stdin, timeoutMillis } -> { code, signal, stdout, stderr }: computeServer:run{ ... } in Lua
+ *   function:NAME   what Lua gave to host.NAME(...) -> what that returns. A provider must declare needs.host = { "NAME" }
+ *   query:NAME      the same, for what changes nothing outside: the journal does not say `sent` before it
+ *
+ * The services there are: i from 0 until NULL. */
+ORR_API const char *orr_service_at(size_t i);
+ORR_API const char *orr_service_doc(size_t i);
+/* INVALID: there is no such service (the nearest is named). Offering one again is fine. */
+ORR_API int orr_host_offer(orr_runtime *runtime, const char *service, orr_error *reterr);
+/* Answers a call: with json (NULL: null), or with error, one of the words of docs/errors.md ("unreachable", "timeout", "refused" ...), and a
+ * message of one line; json may then have details. Borrowed. Refused, and the call stays open: INVALID (no JSON, not of the service's
+ * shape, no such word). NOT_FOUND: it was answered already, or has ended: nothing happens. */
+ORR_API int orr_host_answer(orr_runtime *runtime, uint64_t call, const char *json, const char *error, const char *message, orr_error *reterr);
+/* The same, but whoever waits gets it only when delay_ms have passed on the runtime's clock, which may be virtual. */
+ORR_API int orr_host_answer_after(orr_runtime *runtime, uint64_t call, int64_t delay_ms, const char *json, const char *error,
+                                  const char *message, orr_error *reterr);
+/* The call takes as long as it takes, and does not hold up virtual time. NOT_FOUND likewise. */
+ORR_API int orr_host_hold(orr_runtime *runtime, uint64_t call, orr_error *reterr);
+/* Tells of something that was not asked for; see process. INVALID, or REFUSED where the service is not offered. */
+ORR_API int orr_host_tell(orr_runtime *runtime, const char *service, const char *json, orr_error *reterr);
 
 /* ---- turning the wheels ------------------------------------------------------------------------------------- */
 
@@ -135,7 +192,8 @@ ORR_API int64_t orr_timeout_ms(const orr_runtime *runtime);
  * fails its checks never replaces a working one. */
 ORR_API int orr_provider_add(orr_runtime *runtime, const char *code, const char *source, size_t len, orr_error *reterr);
 /* Runtimes opened with the setting clock=virtual: moves time on by that many milliseconds, running everything that
- * becomes due on the way, and waiting for what is really in flight. MISUSE on a real clock. */
+ * becomes due on the way, and waiting for what is really in flight. MISUSE on a real clock. Returns 1 before the time is up where calls
+ * to the host wait to be pulled: answer them, and move on by what is left. */
 ORR_API int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr);
 ORR_API int64_t orr_now(const orr_runtime *runtime); /* its wall clock */
 /* Dying, for tests: with the settings store=memory and clock=virtual. How many transactions have committed so far; and the runtime that

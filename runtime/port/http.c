@@ -312,10 +312,15 @@ static size_t default_in_flight(void) {
   return files.rlim_cur > LEAST_IN_FLIGHT + OTHER_FILES ? (size_t)files.rlim_cur - OTHER_FILES : LEAST_IN_FLIGHT;
 }
 
+static int start_here(void *self, const orr__http_request *request, orr__http_done done, void *arg, uint64_t *ret_id,
+                      orr_error *reterr);
+static void abort_here(void *self, uint64_t id);
+
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr) {
   orr__http *http = calloc(1, sizeof *http);
   if (http == NULL) return orr__error_set(reterr, ORR_E_NOMEM, "HTTP client: out of memory");
   http->loop = loop;
+  http->carrier = (orr__http_carrier){ http, start_here, abort_here };
   http->max_in_flight = max_in_flight > 0 ? max_in_flight : default_in_flight();
   orr__map_init(&http->exchanges);
   orr__map_init(&http->hosts);
@@ -354,8 +359,9 @@ void orr__http_free(orr__http *http) {
   curl_global_cleanup();
 }
 
-int orr__http_start(orr__http *http, const orr__http_request *request, orr__http_done done, void *arg,
-                    uint64_t *ret_id, orr_error *reterr) {
+static int start_here(void *self, const orr__http_request *request, orr__http_done done, void *arg, uint64_t *ret_id,
+                      orr_error *reterr) {
+  orr__http *http = self;
   if (http->is_closing) return orr__error_set(reterr, ORR_E_CLOSED, "HTTP client: the runtime is closing");
   if (http->exchanges.len >= EXCHANGES_MAX) {
     return orr__error_set(reterr, ORR_E_LIMIT, "HTTP client: %d requests at a time is the limit", EXCHANGES_MAX);
@@ -390,10 +396,20 @@ int orr__http_start(orr__http *http, const orr__http_request *request, orr__http
   return 0;
 }
 
-void orr__http_abort(orr__http *http, uint64_t id) {
+static void abort_here(void *self, uint64_t id) {
+  orr__http *http = self;
   orr__exchange *exchange = http->is_closing ? NULL : orr__map_get(&http->exchanges, id);
   if (exchange == NULL || exchange->state == ORR_X_ENDING) return;
   detach(exchange);
   end_soon(exchange, ORR_E_CANCELLED, "cancelled");
   pump(http);
 }
+
+void orr__http_carry(orr__http *http, const orr__http_carrier *carrier) { http->carrier = *carrier; }
+
+int orr__http_start(orr__http *http, const orr__http_request *request, orr__http_done done, void *arg, uint64_t *ret_id,
+                    orr_error *reterr) {
+  return http->carrier.start(http->carrier.self, request, done, arg, ret_id, reterr);
+}
+
+void orr__http_abort(orr__http *http, uint64_t id) { http->carrier.abort(http->carrier.self, id); }

@@ -64,8 +64,18 @@ typedef struct orr__http_library {
 } orr__http_library;
 orr__http_library orr__http_library_facts(void);
 
+/* Who carries requests. Each function keeps the contract of the one of its name below; what the policy above says of redirects and of
+ * trying again is then the carrier's. */
+typedef struct orr__http_carrier {
+  void *self;
+  int (*start)(void *self, const orr__http_request *request, orr__http_done done, void *arg, uint64_t *ret_id, orr_error *reterr);
+  void (*abort)(void *self, uint64_t id);
+} orr__http_carrier;
+
 /* max_in_flight: how many transfers may run at a time (others queue); 0: 10,000, or what the process's limit of open files leaves. Owned. */
 int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, orr_error *reterr);
+/* Instead of libcurl, for every request that is started from now on. Copied. Before the first request. */
+void orr__http_carry(orr__http *http, const orr__http_carrier *carrier);
 /* Requests in flight complete with CANCELLED first, from inside. Not from a completion. NULL is fine. */
 void orr__http_free(orr__http *http);
 /* *ret_id is never 0 and never used again. On an error return nothing was started and done is not called:

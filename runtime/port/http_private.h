@@ -102,6 +102,7 @@ typedef struct orr__exchange_list {
 
 struct orr__http {
   orr__loop *loop;
+  orr__http_carrier carrier;    /* this, unless somebody else carries requests */
   size_t max_in_flight;
   size_t in_flight;
   bool is_closing;

@@ -286,7 +286,8 @@ done:
   return r;
 }
 
-int orr__job_start(orr__jobs *jobs, const orr__job_spec *spec, orr__job_started done, void *arg, orr_error *reterr) {
+int orr__job_start_here(void *self, const orr__job_spec *spec, orr__job_started done, void *arg, orr_error *reterr) {
+  orr__jobs *jobs = self;
   orr__launch launch = { .argv = spec->argv, .env = spec->env, .cwd = spec->cwd, .input = spec->input,
                          .input_len = spec->input_len, .timeout_ms = spec->timeout_ms,
                          .grace_ms = spec->grace_ms > 0 ? spec->grace_ms : DEFAULT_GRACE_MS,
@@ -331,10 +332,11 @@ done:
   return r;
 }
 
-int orr__job_watch(orr__jobs *jobs, const char *key, const char *name, orr_error *reterr) {
+int orr__job_watch_here(void *self, const char *key, const char *name, orr_error *reterr) {
+  orr__jobs *jobs = self;
   orr__job_status status;
   struct orr__job *job;
-  int r = orr__job_poll(jobs, key, name, &status, reterr);
+  int r = orr__job_poll_here(jobs, key, name, &status, reterr);
   if (r < 0) return r;
   if (status.state == ORR_JOB_ABSENT) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no job %s of %s", name, key);
   r = job_get(jobs, key, name, &job, reterr);
@@ -349,14 +351,22 @@ int orr__job_watch(orr__jobs *jobs, const char *key, const char *name, orr_error
 int orr__jobs_new(orr__loop *loop, const char *dir, const char *runner_path,
                   void (*ended)(void *arg, const char *key, const char *name), void *arg, orr__jobs **ret_jobs,
                   orr_error *reterr) {
-  int r = orr__job_make_dir(dir, reterr);
+  int r = dir ? orr__job_make_dir(dir, reterr) : 0;
   if (r < 0) return r;
   orr__jobs *jobs = calloc(1, sizeof *jobs);
   if (!jobs) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   jobs->loop = loop;
   jobs->ended = ended;
   jobs->arg = arg;
+  jobs->notify = jobs->recheck = -1;
+  jobs->carrier = dir ? (orr__job_carrier){ jobs, orr__job_start_here, orr__job_poll_here, orr__job_watch_here, orr__job_cancel_here,
+                                            orr__job_read_here, orr__job_remove_here, orr__job_keys_here, orr__job_list_here }
+                      : orr__job_nowhere;
   orr__reaper_init(&jobs->reaper, loop);
+  if (!dir) {
+    *ret_jobs = jobs;
+    return 0;
+  }
   jobs->dir = orr__strdup(dir);
   jobs->runner_path = orr__strdup(runner_path);
   jobs->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC); /* without it: looked at by time */

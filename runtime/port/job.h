@@ -63,12 +63,29 @@ typedef struct orr__job_status {
   char message[256];              /* of an ended or lost one that has something to say: "restic: not found" */
 } orr__job_status;
 
-/* dir is made if missing. `ended(arg, key, name)` is called on the loop thread, once per job that was started or
+/* Who has the jobs. Each function keeps the contract of the one of its name below. */
+typedef struct orr__job_carrier {
+  void *self;
+  int (*start)(void *self, const orr__job_spec *spec, void (*done)(void *arg, int code, const orr__job_status *status, const char *message),
+               void *arg, orr_error *reterr);
+  int (*poll)(void *self, const char *key, const char *name, orr__job_status *ret_status, orr_error *reterr);
+  int (*watch)(void *self, const char *key, const char *name, orr_error *reterr);
+  int (*cancel)(void *self, const char *key, const char *name, orr_error *reterr);
+  int (*read)(void *self, const char *key, const char *name, const char *stream, int64_t from, size_t max, char **ret_text,
+              size_t *ret_len, int64_t *ret_next, orr_error *reterr);
+  int (*remove)(void *self, const char *key, orr_error *reterr);
+  int (*keys)(void *self, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr);
+  int (*list)(void *self, const char *key, char ***ret_names, orr_error *reterr);
+} orr__job_carrier;
+
+/* dir is made if missing; NULL: there is no place for jobs, and starting one is REFUSED until somebody else has them. `ended(arg, key, name)` is called on the loop thread, once per job that was started or
  * watched and has come to its end (ended or lost), after that start's done; it is found by inotify, so within
  * milliseconds. Not for a start that completes with a code. Owned. */
 int orr__jobs_new(orr__loop *loop, const char *dir, const char *runner_path,
                   void (*ended)(void *arg, const char *key, const char *name), void *arg,
                   orr__jobs **ret_jobs, orr_error *reterr);
+/* From now on somebody else has the jobs, and says by itself when one has ended. Copied; what its self points to must outlive the jobs. */
+void orr__jobs_carry(orr__jobs *jobs, const orr__job_carrier *carrier);
 /* The jobs themselves go on; starts in flight complete with CLOSED, from inside. Not from a callback. */
 void orr__jobs_free(orr__jobs *jobs);
 

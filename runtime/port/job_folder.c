@@ -26,11 +26,13 @@ static int look(orr__jobs *jobs, const char *key, const char *name, orr__job_sta
   return r;
 }
 
-int orr__job_poll(orr__jobs *jobs, const char *key, const char *name, orr__job_status *ret_status, orr_error *reterr) {
+int orr__job_poll_here(void *self, const char *key, const char *name, orr__job_status *ret_status, orr_error *reterr) {
+  orr__jobs *jobs = self;
   return look(jobs, key, name, ret_status, NULL, reterr);
 }
 
-int orr__job_cancel(orr__jobs *jobs, const char *key, const char *name, orr_error *reterr) {
+int orr__job_cancel_here(void *self, const char *key, const char *name, orr_error *reterr) {
+  orr__jobs *jobs = self;
   orr__job_status status;
   char *path = NULL, *file = NULL;
   int r = look(jobs, key, name, &status, &path, reterr);
@@ -55,7 +57,8 @@ static void free_names(char **names) {
   free(names);
 }
 
-int orr__job_keys(orr__jobs *jobs, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr) {
+int orr__job_keys_here(void *self, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr) {
+  orr__jobs *jobs = self;
   DIR *dir = opendir(jobs->dir);
   if (!dir) return errno == ENOENT ? 0 : orr__error_errno(reterr, ORR_E_IO, errno, "%s", jobs->dir);
   for (struct dirent *entry; (entry = readdir(dir));)
@@ -64,7 +67,8 @@ int orr__job_keys(orr__jobs *jobs, void (*each)(void *arg, const char *key), voi
   return 0;
 }
 
-int orr__job_list(orr__jobs *jobs, const char *key, char ***ret_names, orr_error *reterr) {
+int orr__job_list_here(void *self, const char *key, char ***ret_names, orr_error *reterr) {
+  orr__jobs *jobs = self;
   size_t len = 0;
   DIR *dir = NULL;
   int r = orr__job_check_names(key, "any", reterr);
@@ -111,9 +115,10 @@ static int remove_dir(const char *path, orr_error *reterr) {
   return r == 0 || r == ENOENT ? 0 : orr__error_errno(reterr, ORR_E_IO, r, "%s", path);
 }
 
-int orr__job_remove(orr__jobs *jobs, const char *key, orr_error *reterr) {
+int orr__job_remove_here(void *self, const char *key, orr_error *reterr) {
+  orr__jobs *jobs = self;
   char **names = NULL, *path = NULL;
-  int r = orr__job_list(jobs, key, &names, reterr);
+  int r = orr__job_list_here(jobs, key, &names, reterr);
   for (size_t i = 0; r == 0 && names[i]; i++) {
     orr__job_status status;
     r = look(jobs, key, names[i], &status, NULL, reterr);

@@ -81,8 +81,9 @@ static size_t read_piece(const char *path, const struct piece *piece, int64_t fr
   return total;
 }
 
-int orr__job_read(orr__jobs *jobs, const char *key, const char *name, const char *stream, int64_t from, size_t max,
+int orr__job_read_here(void *self, const char *key, const char *name, const char *stream, int64_t from, size_t max,
                   char **ret_text, size_t *ret_len, int64_t *ret_next, orr_error *reterr) {
+  orr__jobs *jobs = self;
   struct piece pieces[PIECES_MAX];
   orr__buf buf;
   int r = orr__job_check_names(key, name, reterr);

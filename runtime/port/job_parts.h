@@ -7,6 +7,7 @@
 
 struct orr__jobs {
   orr__loop *loop;
+  orr__job_carrier carrier;       /* who has the jobs: this, or somebody else */
   char *dir, *runner_path;
   void (*ended)(void *arg, const char *key, const char *name);
   void *arg;
@@ -16,6 +17,20 @@ struct orr__jobs {
   int64_t recheck_ms;             /* what the timerfd is set to, 0: nothing */
   orr__reaper reaper;
 };
+
+/* The carrier that keeps them in directories: self is the orr__jobs. */
+int orr__job_start_here(void *self, const orr__job_spec *spec, orr__job_started done, void *arg, orr_error *reterr);
+int orr__job_poll_here(void *self, const char *key, const char *name, orr__job_status *ret_status, orr_error *reterr);
+int orr__job_watch_here(void *self, const char *key, const char *name, orr_error *reterr);
+int orr__job_cancel_here(void *self, const char *key, const char *name, orr_error *reterr);
+int orr__job_read_here(void *self, const char *key, const char *name, const char *stream, int64_t from, size_t max,
+                       char **ret_text, size_t *ret_len, int64_t *ret_next, orr_error *reterr);
+int orr__job_remove_here(void *self, const char *key, orr_error *reterr);
+int orr__job_keys_here(void *self, void (*each)(void *arg, const char *key), void *arg, orr_error *reterr);
+int orr__job_list_here(void *self, const char *key, char ***ret_names, orr_error *reterr);
+
+/* The carrier where there is no directory: nothing is there, and starting is REFUSED. */
+extern const orr__job_carrier orr__job_nowhere;
 
 /* INVALID unless both are names as job.h has them. */
 int orr__job_check_names(const char *key, const char *name, orr_error *reterr);

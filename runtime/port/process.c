@@ -30,6 +30,7 @@
 
 struct orr__processes {
   orr__loop *loop;
+  orr__process_carrier carrier; /* this, unless somebody else runs them */
   char *runner_path;
   orr__map running;
   uint64_t last_id;
@@ -164,22 +165,6 @@ static void on_control(void *arg) {
 
 /* ---- the interface ---- */
 
-int orr__processes_new(orr__loop *loop, const char *runner_path, orr__processes **ret, orr_error *reterr) {
-  orr__processes *processes = calloc(1, sizeof *processes);
-  char *path = orr__strdup(runner_path);
-  if (!processes || !path) {
-    free(processes);
-    free(path);
-    return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  }
-  processes->loop = loop;
-  processes->runner_path = path;
-  orr__map_init(&processes->running);
-  orr__reaper_init(&processes->reaper, loop);
-  *ret = processes;
-  return 0;
-}
-
 void orr__processes_free(orr__processes *processes) {
   uint64_t id;
   void *value;
@@ -210,8 +195,9 @@ static int stream_open(struct stream *stream, struct process *process, size_t ma
   return r == 0 ? 0 : r == ORR_E_NOMEM ? -ENOMEM : -EMFILE;
 }
 
-int orr__process_start(orr__processes *processes, const orr__process_spec *spec, orr__process_done done, void *arg,
-                       uint64_t *ret_id, orr_error *reterr) {
+static int start_here(void *self, const orr__process_spec *spec, orr__process_done done, void *arg, uint64_t *ret_id,
+                      orr_error *reterr) {
+  orr__processes *processes = self;
   orr__launch launch = { .argv = spec->argv, .env = spec->env, .cwd = spec->cwd, .input = spec->input,
                          .input_len = spec->input_len, .timeout_ms = spec->timeout_ms,
                          .grace_ms = spec->grace_ms > 0 ? spec->grace_ms : DEFAULT_GRACE_MS, .fds = { -1, -1 } };
@@ -249,7 +235,52 @@ done:
   return r;
 }
 
-void orr__process_abort(orr__processes *processes, uint64_t id) {
+static void abort_here(void *self, uint64_t id) {
+  orr__processes *processes = self;
   struct process *process = orr__map_get(&processes->running, id);
   if (process) orr__launch_say(process->control, 'T');
+}
+
+static char *find_here(void *self, const char *name) {
+  (void)self;
+  return orr__program_find(name);
+}
+
+int orr__processes_new(orr__loop *loop, const char *runner_path, orr__processes **ret, orr_error *reterr) {
+  orr__processes *processes = calloc(1, sizeof *processes);
+  char *path = orr__strdup(runner_path);
+  if (!processes || !path) {
+    free(processes);
+    free(path);
+    return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  }
+  processes->loop = loop;
+  processes->runner_path = path;
+  processes->carrier = (orr__process_carrier){ processes, start_here, abort_here, find_here };
+  orr__map_init(&processes->running);
+  orr__reaper_init(&processes->reaper, loop);
+  *ret = processes;
+  return 0;
+}
+
+/* An id of the carrier's and one of ours could be the same number: ours have the highest bit. */
+#define OWN_ID (UINT64_C(1) << 63)
+
+void orr__processes_carry(orr__processes *processes, const orr__process_carrier *carrier) { processes->carrier = *carrier; }
+
+int orr__process_start(orr__processes *processes, const orr__process_spec *spec, orr__process_done done, void *arg,
+                       uint64_t *ret_id, orr_error *reterr) {
+  if (!spec->is_own) return processes->carrier.start(processes->carrier.self, spec, done, arg, ret_id, reterr);
+  int code = start_here(processes, spec, done, arg, ret_id, reterr);
+  if (!code && ret_id) *ret_id |= OWN_ID;
+  return code;
+}
+
+void orr__process_abort(orr__processes *processes, uint64_t id) {
+  if (id & OWN_ID) abort_here(processes, id & ~OWN_ID);
+  else processes->carrier.abort(processes->carrier.self, id);
+}
+
+char *orr__process_find(orr__processes *processes, const char *name) {
+  return processes->carrier.find(processes->carrier.self, name);
 }

@@ -26,6 +26,7 @@ typedef struct orr__process_spec {
   size_t input_len;
   int64_t timeout_ms;             /* then TERM, after grace_ms KILL, and TIMEOUT; 0: no limit */
   int64_t grace_ms;               /* default 5,000 */
+  bool is_own;                    /* a program of the runtime's own needs: it runs here, whoever carries the others */
   size_t max_output;              /* of each stream; more is dropped and is_truncated set; default 16 MiB */
 } orr__process_spec;
 
@@ -41,14 +42,26 @@ typedef struct orr__process_reply {
 
 typedef void (*orr__process_done)(void *arg, const orr__process_reply *reply); /* borrowed for the call */
 
+/* Who runs them. Each function keeps the contract of the one of its name below. */
+typedef struct orr__process_carrier {
+  void *self;
+  int (*start)(void *self, const orr__process_spec *spec, orr__process_done done, void *arg, uint64_t *ret_id, orr_error *reterr);
+  void (*abort)(void *self, uint64_t id);
+  char *(*find)(void *self, const char *name);
+} orr__process_carrier;
+
 /* runner_path: the job runner; borrowed copies are made. Owned. */
 int orr__processes_new(orr__loop *loop, const char *runner_path, orr__processes **ret, orr_error *reterr);
 /* Ends what runs (KILL); completions come with CANCELLED, from inside. */
 void orr__processes_free(orr__processes *processes);
+/* Instead of the job runner, for every process that is not is_own. Copied. Before the first process. */
+void orr__processes_carry(orr__processes *processes, const orr__process_carrier *carrier);
 int orr__process_start(orr__processes *processes, const orr__process_spec *spec, orr__process_done done,
                        void *arg, uint64_t *ret_id, orr_error *reterr);
 /* TERM to the whole session, KILL after the grace; completes with CANCELLED (unless it had ended). */
 void orr__process_abort(orr__processes *processes, uint64_t id);
+/* Where the program is that would be run by that name (argv[0]): owned absolute path, or NULL: certainly nowhere. Here: in our PATH. */
+char *orr__process_find(orr__processes *processes, const char *name);
 
 /* Looks a program up in PATH: owned absolute path, or NULL. */
 char *orr__program_find(const char *name);

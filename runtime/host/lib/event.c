@@ -1,10 +1,10 @@
 /* Events: replies, updates and log lines become one queue that the host pulls. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "host/lib/lib.h"
-#include "model/json.h"
 
 #define EVENTS_MAX 100000 /* log lines beyond it are dropped; replies never are */
 
@@ -14,7 +14,18 @@ struct orr_event {
   uint64_t request;
   char *json;
   orr_error error;
+  uint64_t call;
+  char *service;
 };
+
+static void append(orr_runtime *rt, orr_event *event) {
+  if (rt->last)
+    rt->last->next = event;
+  else
+    rt->first = event;
+  rt->last = event;
+  rt->event_count++;
+}
 
 void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err) {
   orr_event *event = calloc(1, sizeof *event);
@@ -27,12 +38,39 @@ void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char
   event->code = code;
   event->json = json;
   if (err) orr__error_copy(&event->error, err);
-  if (rt->last)
-    rt->last->next = event;
-  else
-    rt->first = event;
-  rt->last = event;
-  rt->event_count++;
+  append(rt, event);
+}
+
+static int push_call(orr_runtime *rt, int kind, uint64_t id, const char *service, const char *args) {
+  orr_event *event = calloc(1, sizeof *event);
+  if (event) *event = (orr_event){ .kind = kind, .call = id, .service = orr__strdup(service), .json = orr__strdup(args) };
+  if (!event || !event->service || (args && !event->json)) {
+    orr_event_free(event);
+    return ORR_E_NOMEM;
+  }
+  rt->calls_waiting += kind == ORR_EVENT_CALL;
+  append(rt, event);
+  return 0;
+}
+
+int orr__on_called(void *self, uint64_t id, const char *service, const char *args) {
+  return push_call(self, ORR_EVENT_CALL, id, service, args);
+}
+
+void orr__on_ended(void *self, uint64_t id, const char *service) {
+  orr_runtime *rt = self;
+  orr_event *previous = NULL;
+  for (orr_event *event = rt->first; event; previous = event, event = event->next) {
+    if (event->kind != ORR_EVENT_CALL || event->call != id) continue;
+    if (previous) previous->next = event->next;
+    else rt->first = event->next;
+    if (rt->last == event) rt->last = previous;
+    rt->event_count--;
+    rt->calls_waiting--;
+    orr_event_free(event);
+    return;
+  }
+  push_call(rt, ORR_EVENT_CALL_END, id, service, NULL);
 }
 
 void orr__on_reply(void *self, uint64_t request, int code, const char *json, const orr_error *err) {
@@ -70,19 +108,29 @@ void orr__on_log(void *self, enum orr__log_level level, const orr__log_about *ab
   orr__json_free(map);
 }
 
-orr_event *orr_next(orr_runtime *runtime) {
-  orr_event *event = runtime->first;
+orr_event *orr__take_event(orr_runtime *rt) {
+  orr_event *event = rt->first;
   if (!event) return NULL;
-  runtime->first = event->next;
-  if (!runtime->first) runtime->last = NULL;
-  runtime->event_count--;
+  rt->first = event->next;
+  if (!rt->first) rt->last = NULL;
+  rt->event_count--;
+  rt->calls_waiting -= event->kind == ORR_EVENT_CALL;
   event->next = NULL;
+  return event;
+}
+
+orr_event *orr_next(orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return NULL;
+  orr_event *event = orr__take_event(runtime);
+  orr__leave(runtime);
   return event;
 }
 
 void orr_event_free(orr_event *event) {
   if (!event) return;
+  if (event->json && event->service) explicit_bzero(event->json, strlen(event->json)); /* a call may carry credentials */
   free(event->json);
+  free(event->service);
   orr__error_clear(&event->error);
   free(event);
 }
@@ -90,5 +138,7 @@ void orr_event_free(orr_event *event) {
 int orr_event_kind(const orr_event *event) { return event->kind; }
 uint64_t orr_event_request(const orr_event *event) { return event->request; }
 int orr_event_code(const orr_event *event) { return event->code; }
+uint64_t orr_event_call(const orr_event *event) { return event->call; }
+const char *orr_event_service(const orr_event *event) { return event->service; }
 const char *orr_event_json(const orr_event *event) { return event->json ? event->json : "null"; }
 const orr_error *orr_event_error(const orr_event *event) { return event->error.code ? &event->error : NULL; }

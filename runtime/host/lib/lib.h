@@ -6,8 +6,13 @@
 
 #include "orrery.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "bindings.h"
 #include "core/core.h"
+#include "model/json.h"
+#include "port/hostcall.h"
 #include "port/http.h"
 #include "port/job.h"
 #include "port/keyring.h"
@@ -33,7 +38,19 @@ struct orr_settings {
 /* What was set, else the default; "" where neither is. Borrowed. */
 const char *orr__setting(const orr_settings *settings, enum orr__setting_id id);
 
+/* Who is inside (guard.c). */
+typedef struct orr__guard {
+  pthread_mutex_t lock;
+  pthread_cond_t calm;           /* nobody waits any more */
+  _Atomic(uintptr_t) owner;      /* the thread inside, 0: none */
+  atomic_int waiting;            /* threads that want to come in */
+  int depth;                     /* how often the owner came in */
+  int wake_fd;                   /* ends the wait of a step */
+  orr__watch *watch;
+} orr__guard;
+
 struct orr_runtime {
+  orr__guard guard;
   int lock_fd;
   char *data_dir;
   orr__loop *loop;
@@ -49,21 +66,62 @@ struct orr_runtime {
   orr__keyring *keyring;
   orr_event *first, *last;
   size_t event_count, lines_dropped;
+  size_t calls_waiting;          /* ORR_EVENT_CALL among the events */
+  orr__hostcalls *calls;
+  orr__json *programs;           /* what the host told of where they are */
+  struct orr__kept_jobs *kept_jobs;
   int64_t virtual_start_ms;      /* where a virtual clock begins */
 };
 
-/* open.c. A runtime with nothing in it (NULL: no memory), and opening all of it; the second takes rt, also when it fails. A store that is
+/* open.c. A runtime with nothing in it (NULL: no memory, or no descriptor), and opening all of it; the second takes rt, also when it fails. A store that is
  * in it already is used. */
 orr_runtime *orr__runtime_new(void);
 int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr);
 orr__store_config orr__store_config_of(orr_runtime *rt); /* without path and codec */
 
+/* guard.c. Every function of orrery.h that looks at a runtime is between these two: one thread is inside at a time, and who waits
+ * ends the wait of a step. enter is MISUSE for NULL. A function that is called by one of the runtime's own callbacks is inside
+ * already, and may come in again. */
+int orr__guard_open(orr_runtime *rt); /* before the loop; 0 or IO: no descriptor */
+int orr__guard_watch(orr_runtime *rt);                   /* once there is a loop */
+void orr__guard_unwatch(orr_runtime *rt);
+void orr__guard_close(orr_runtime *rt);
+int orr__enter(const orr_runtime *rt, orr_error *reterr);
+void orr__leave(const orr_runtime *rt);
+/* The same for what turns the wheels: lets everybody else in first. MISUSE from inside. */
+int orr__enter_step(orr_runtime *rt, orr_error *reterr);
+
 /* event.c. json is taken, err copied. Without memory the event is lost. */
 void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err);
+orr_event *orr__take_event(orr_runtime *rt); /* as orr_next, from inside */
 /* The core's sink. */
 void orr__on_reply(void *self, uint64_t request, int code, const char *json, const orr_error *err);
 void orr__on_update(void *self, uint64_t request, const char *json);
 void orr__on_log(void *self, enum orr__log_level level, const orr__log_about *about, const char *message);
+/* The sink of the calls to the host. An end takes a call that nobody has pulled yet out of the queue. */
+int orr__on_called(void *self, uint64_t id, const char *service, const char *args);
+void orr__on_ended(void *self, uint64_t id, const char *service);
+
+/* service_*.c: from now on the host does it. */
+void orr__carry_http(orr_runtime *rt);
+void orr__carry_process(orr_runtime *rt);
+int orr__carry_jobs(orr_runtime *rt, orr_error *reterr);
+void orr__kept_jobs_free(orr_runtime *rt);
+/* Is it an answer of the shape that the service has? INVALID says what is wrong. */
+int orr__check_http(const orr__json *answer, orr_error *reterr);
+int orr__check_ended(const orr__json *answer, orr_error *reterr);
+int orr__check_started(const orr__json *answer, orr_error *reterr);
+/* What the host tells unasked. */
+int orr__told_job(orr_runtime *rt, const orr__json *said, orr_error *reterr);
+int orr__told_programs(orr_runtime *rt, const orr__json *programs, orr_error *reterr);
+/* Bytes under `key` where they are text, else in base64 under the other. 0, NOMEM or INVALID; *ret is owned, with a NUL behind it. */
+int orr__put_bytes(orr__json *map, const char *key, const char *key_base64, const void *bytes, size_t len);
+int orr__take_bytes(const orr__json *map, const char *key, const char *key_base64, char **ret, size_t *ret_len);
+/* A program to be started, as JSON; owned, NULL: no memory. */
+orr__json *orr__spawn_json(const char *op, const char *const *argv, const char *const *env, const char *cwd, const void *input, size_t input_len,
+                           int64_t timeout_ms, int64_t grace_ms);
+char *orr__json_spent(orr__json *map); /* its text, owned; the tree, taken, is freed. NULL for NULL */
+void orr__job_ended(void *runtime, const char *key, const char *name); /* open.c */
 
 /* place.c. The first that exists of: beside us, up to two folders above under `inside`, where it was installed. Owned. */
 char *orr__find_own(const char *name, const char *inside, const char *installed);

@@ -57,8 +57,8 @@ static int open_store(orr_runtime *rt, const orr_settings *settings, orr_error *
   return code;
 }
 
-static void on_job_ended(void *arg, const char *key, const char *name) {
-  orr_runtime *rt = arg;
+void orr__job_ended(void *runtime, const char *key, const char *name) {
+  orr_runtime *rt = runtime;
   if (rt->core) orr__core_job_ended(rt->core, key, name);
 }
 
@@ -74,11 +74,13 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
   char *jobs = rt->data_dir ? orr__strf("%s/jobs", rt->data_dir) : NULL;
   int code =
       is_virtual ? orr__loop_new_virtual(rt->virtual_start_ms, &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
+  if (!code) code = orr__guard_watch(rt);
+  if (!code) code = orr__hostcalls_new(rt->loop, &(orr__hostcall_sink){ rt, orr__on_called, orr__on_ended }, &rt->calls, reterr);
   if (!code) code = orr__waker_new(rt->loop, woken, rt, &rt->waker);
   if (!code) code = open_store(rt, settings, reterr);
   if (!code) code = orr__http_new(rt->loop, 0, &rt->http, reterr);
   if (!code) code = orr__processes_new(rt->loop, runner, &rt->processes, reterr);
-  if (!code && jobs) code = orr__jobs_new(rt->loop, jobs, runner, on_job_ended, rt, &rt->jobs, reterr);
+  if (!code) code = orr__jobs_new(rt->loop, jobs, runner, orr__job_ended, rt, &rt->jobs, reterr);
   free(jobs);
   rt->runner = runner;
   return code;
@@ -123,6 +125,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                                     .http = rt->http,
                                     .processes = rt->processes,
                                     .jobs = rt->jobs,
+                                    .calls = rt->calls,
                                     .random = &rt->random,
                                     .dirs = dirs,
                                     .host = *orr__core_host(rt->core),
@@ -136,11 +139,40 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
   return orr__core_start(rt->core, reterr);
 }
 
+/* Also what was opened in part only. */
+static void take_apart(orr_runtime *rt) {
+  if (rt->core) orr__core_drain(rt->core);
+  orr__bindings_close(rt->bindings); /* answers what is in flight */
+  if (rt->core) orr__core_close(rt->core);
+  if (rt->store) orr__store_close(rt->store);
+  orr__core_free(rt->core);
+  rt->core = NULL;
+  orr__hostcalls_free(rt->calls);
+  orr__http_free(rt->http);
+  orr__processes_free(rt->processes);
+  orr__jobs_free(rt->jobs);
+  orr__kept_jobs_free(rt);
+  orr__json_free(rt->programs);
+  if (rt->waker) orr__waker_free(rt->waker);
+  orr__guard_unwatch(rt);
+  orr__loop_free(rt->loop);
+  for (orr_event *event; (event = orr__take_event(rt));) orr_event_free(event);
+  orr__keyring_free(rt->keyring);
+  if (rt->lock_fd >= 0) close(rt->lock_fd);
+  orr__guard_close(rt);
+  free(rt->data_dir);
+  free(rt->runner);
+  free(rt);
+}
+
 orr_runtime *orr__runtime_new(void) {
   orr_runtime *rt = calloc(1, sizeof *rt);
-  if (rt) rt->lock_fd = -1;
-  if (rt) rt->virtual_start_ms = INT64_C(1767225600000);
-  return rt;
+  if (!rt) return NULL;
+  rt->lock_fd = -1;
+  rt->virtual_start_ms = INT64_C(1767225600000);
+  if (orr__guard_open(rt) == 0) return rt;
+  free(rt);
+  return NULL;
 }
 
 int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
@@ -164,7 +196,7 @@ int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime
   if (!code) code = open_ports(rt, settings, &err);
   if (!code) code = open_core(rt, settings, &err);
   if (code) {
-    orr_close(rt);
+    take_apart(rt);
     if (!err.code) orr__error_set(&err, code, "%s", orr__code_word(code));
     return orr__error_move(reterr, &err);
   }
@@ -173,33 +205,29 @@ int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime
 }
 
 void orr_drain(orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return;
   orr__core_drain(runtime->core);
   orr__bindings_drain(runtime->bindings);
+  orr__leave(runtime);
 }
 
 int orr_is_idle(const orr_runtime *runtime) {
-  return orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings);
+  if (orr__enter(runtime, NULL)) return 1;
+  int is_idle = orr__core_is_idle(runtime->core) && orr__bindings_is_idle(runtime->bindings);
+  orr__leave(runtime);
+  return is_idle;
 }
 
-int orr_failed(const orr_runtime *runtime) { return orr__store_failed(runtime->store); }
+int orr_failed(const orr_runtime *runtime) {
+  int code = orr__enter(runtime, NULL);
+  if (code) return code;
+  code = orr__store_failed(runtime->store);
+  orr__leave(runtime);
+  return code;
+}
 
-void orr_close(orr_runtime *rt) {
-  if (!rt) return;
-  if (rt->core) orr__core_drain(rt->core);
-  orr__bindings_close(rt->bindings); /* answers what is in flight */
-  if (rt->core) orr__core_close(rt->core);
-  if (rt->store) orr__store_close(rt->store);
-  orr__core_free(rt->core);
-  rt->core = NULL;
-  orr__http_free(rt->http);
-  orr__processes_free(rt->processes);
-  orr__jobs_free(rt->jobs);
-  if (rt->waker) orr__waker_free(rt->waker);
-  orr__loop_free(rt->loop);
-  for (orr_event *event; (event = orr_next(rt));) orr_event_free(event);
-  orr__keyring_free(rt->keyring);
-  if (rt->lock_fd >= 0) close(rt->lock_fd);
-  free(rt->data_dir);
-  free(rt->runner);
-  free(rt);
+void orr_close(orr_runtime *runtime) {
+  if (orr__enter_step(runtime, NULL)) return;
+  orr__leave(runtime);
+  take_apart(runtime);
 }

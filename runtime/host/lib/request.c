@@ -14,13 +14,25 @@ REQUEST_FACT(orr_request_doc, doc)
 REQUEST_FACT(orr_request_kind, kind)
 
 int orr_submit(orr_runtime *runtime, const char *request, const char *args, uint64_t *ret_request, orr_error *reterr) {
-  if (!runtime || !request || !ret_request)
-    return orr__error_set(reterr, ORR_E_MISUSE, "orr_submit needs a runtime, a request and where to put its id");
-  return orr__core_submit(runtime->core, request, args, ret_request, reterr);
+  if (!request || !ret_request) return orr__error_set(reterr, ORR_E_MISUSE, "orr_submit needs a request and where to put its id");
+  int code = orr__enter(runtime, reterr);
+  if (code) return code;
+  code = orr__core_submit(runtime->core, request, args, ret_request, reterr);
+  orr__leave(runtime);
+  return code;
 }
 
-void orr_request_stop(orr_runtime *runtime, uint64_t request) { orr__core_stop_request(runtime->core, request); }
+void orr_request_stop(orr_runtime *runtime, uint64_t request) {
+  if (orr__enter(runtime, NULL)) return;
+  orr__core_stop_request(runtime->core, request);
+  orr__leave(runtime);
+}
 
 int orr_provider_add(orr_runtime *runtime, const char *code, const char *source, size_t len, orr_error *reterr) {
-  return orr__bindings_add_source(runtime->bindings, code, source, len, reterr);
+  if (!code || !source) return orr__error_set(reterr, ORR_E_MISUSE, "orr_provider_add needs a code and a source");
+  int rc = orr__enter(runtime, reterr);
+  if (rc) return rc;
+  rc = orr__bindings_add_source(runtime->bindings, code, source, len, reterr);
+  orr__leave(runtime);
+  return rc;
 }

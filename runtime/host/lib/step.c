@@ -1,30 +1,70 @@
 /* Turning the wheels: a step in the host's thread, the descriptor it may watch, and time for tests. */
 #include "host/lib/lib.h"
 
+#define ADVANCE_WAIT_MS 100
+
+static int step(orr_runtime *rt, int64_t max_wait_ms) {
+  bool ran = orr__loop_step(rt->loop, rt->first ? 0 : max_wait_ms);
+  return ran || rt->first != NULL;
+}
+
 int orr_step(orr_runtime *runtime, int64_t max_wait_ms) {
-  bool ran = orr__loop_step(runtime->loop, runtime->first ? 0 : max_wait_ms);
-  return ran || runtime->first != NULL;
+  if (orr__enter_step(runtime, NULL)) return 0;
+  int did = step(runtime, max_wait_ms);
+  orr__leave(runtime);
+  return did;
 }
 
 int orr_fd(const orr_runtime *runtime) { return orr__loop_fd(runtime->loop); }
-int64_t orr_timeout_ms(const orr_runtime *runtime) { return runtime->first ? 0 : orr__loop_timeout_ms(runtime->loop); }
 
-
-int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
-  orr__loop *loop = runtime->loop;
-  if (!orr__loop_is_virtual(loop))
-    return orr__error_set(reterr, ORR_E_MISUSE, "time moves by itself: the setting clock is real");
-  int64_t end = orr__loop_mono_ms(loop) + ms;
-  for (;;) {
-    int64_t left = end - orr__loop_mono_ms(loop);
-    bool is_busy = orr__loop_in_flight(loop) > 0;
-    if (orr__loop_step(loop, is_busy && left < 100 ? 100 : left)) continue;
-    if (!is_busy && orr__loop_in_flight(loop) == 0) break; /* nothing is due before the end */
-  }
-  if (orr__loop_mono_ms(loop) < end) orr__loop_advance(loop, end - orr__loop_mono_ms(loop));
-  while (orr__loop_step(loop, 0) || orr__loop_in_flight(loop) > 0) {
-  }
-  return 0;
+int64_t orr_timeout_ms(const orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return -1;
+  int64_t ms = runtime->first ? 0 : orr__loop_timeout_ms(runtime->loop);
+  orr__leave(runtime);
+  return ms;
 }
 
-int64_t orr_now(const orr_runtime *runtime) { return orr__loop_wall_ms(runtime->loop); }
+/* One step on the way to `end`; false once nothing is due before it and nothing is in flight. */
+static bool move_on(orr_runtime *rt, int64_t end) {
+  orr__loop *loop = rt->loop;
+  int64_t left = end - orr__loop_mono_ms(loop);
+  bool is_busy = orr__loop_in_flight(loop) > 0;
+  if (orr__loop_step(loop, is_busy && left < ADVANCE_WAIT_MS ? ADVANCE_WAIT_MS : left)) return true;
+  return is_busy || orr__loop_in_flight(loop) > 0;
+}
+
+/* At the end of the time: what is due then, and what that set going. */
+static bool settle(orr_runtime *rt, int64_t end) {
+  orr__loop *loop = rt->loop;
+  if (orr__loop_mono_ms(loop) < end) orr__loop_advance(loop, end - orr__loop_mono_ms(loop));
+  return orr__loop_step(loop, 0) || orr__loop_in_flight(loop) > 0;
+}
+
+int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
+  int code = orr__enter_step(runtime, reterr);
+  if (code) return code;
+  if (!orr__loop_is_virtual(runtime->loop)) {
+    code = orr__error_set(reterr, ORR_E_MISUSE, "time moves by itself: the setting clock is real");
+  } else {
+    int64_t end = orr__loop_mono_ms(runtime->loop) + ms;
+    bool (*turn)(orr_runtime *, int64_t) = move_on;
+    /* Between two turns everybody else gets in, to answer calls; the host of this thread has to come back to that. */
+    while (!code) {
+      bool goes_on = turn(runtime, end);
+      if (runtime->calls_waiting > 0) code = 1;
+      else if (!goes_on && turn == settle) break;
+      else if (!goes_on) turn = settle;
+      orr__leave(runtime);
+      if (orr__enter_step(runtime, reterr)) return ORR_E_CLOSED;
+    }
+  }
+  orr__leave(runtime);
+  return code;
+}
+
+int64_t orr_now(const orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return 0;
+  int64_t now = orr__loop_wall_ms(runtime->loop);
+  orr__leave(runtime);
+  return now;
+}
