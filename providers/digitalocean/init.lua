@@ -164,7 +164,7 @@ end
 local function note(result, word)
   if result:getConfigProperty("digitalocean.unknownStatus") == word then return end
   result:setConfigProperty("digitalocean.unknownStatus", word)
-  result.status = word
+  result.status = "DigitalOcean: " .. word -- which is no status, whatever the word
 end
 
 -- It is over time, and there is nobody to end it.

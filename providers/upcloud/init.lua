@@ -53,9 +53,7 @@ local function reason(reply)
 end
 
 -- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
-local function isRefusal(reply)
-  return reply.status >= 400 and reply.status < 500 and reply.status ~= 408
-end
+local function isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
 
 -- ---- the parts of a result ----
 
@@ -202,7 +200,7 @@ end
 local function note(result, word)
   if result:getConfigProperty("upcloud.unknownState") == word then return end
   result:setConfigProperty("upcloud.unknownState", word)
-  result.status = word
+  result.status = "UpCloud: " .. word -- which is no status, whatever the word
 end
 
 local going = { maintenance = true, cloning = true, backuping = true }

@@ -3,6 +3,7 @@ from harness import check
 
 
 class Case:
+    name = property(lambda self: self.code)
     parts = 1  # external jobs of one execution
     has_name = True  # what is started carries the uuid
     has_size = True
@@ -126,4 +127,60 @@ class UpCloud(Case):
         check(len(s.jobs()) == 1, "and nothing is started a second time", s.jobs())
 
 
-CASES = [DigitalOcean(), UpCloud()]
+VM = "f9bc55c8-4b7f-4dfb-8b2a-3bdb0f6b2a53"
+CLUSTER = "0005ab9c-1234-5678-0000-000000012345"
+
+
+class PrismCentral(Case):
+    code, sim, name = "nutanix-prism", "nutanix", "nutanix-central"
+    base = ""
+    seed = {"username": "admin", "password": "nutanix/4u", "vms": [VM], "cluster": CLUSTER}
+    credentials = ["--username", "admin", "--set", "password=nutanix/4u"]
+    options = ["vmUuid=" + VM, "clusterUuid=" + CLUSTER]
+    has_size = False  # a snapshot is told without one
+    start = r"/v2.0/snapshots$"
+    poll = r"/v3/tasks/"
+    delete = r"/v2.0/snapshots/"
+    failure_text = "no space left on the datastore"
+    refusal = "Prism cannot cancel"
+    no = ({"message": "VM is in a protection domain that forbids it"}, "VM is in a protection domain that forbids it")
+    retained = (422, {"message": "the snapshot belongs to a protection policy"}, "the snapshot belongs to a protection policy")
+
+    def warning(self, s):
+        """A task succeeds or fails; an invented status is an unknown word. A task that does not say what it made: the snapshot is found by name."""
+        s.sim("seed", dict(self.seed, vendor=self.sim, has_references=False))
+        s.run()
+        result = s.ended("SUCCEEDED")
+        check(result["snapshotId"] in s.sim("objects")["snapshots"], "the snapshot was found by its name", result)
+
+    def never_arrived(self, s):
+        """Nothing tells that no task is making it: never a second start, and in the end a person."""
+        s.until(lambda: "does not say" in (s.result().get("statusMessage") or ""), "it is looked for")
+        check(s.jobs() == [] and len(s.requests("POST", self.start)) == 1, "and not started anew", s.requests("POST"))
+        check(s.result()["status"] not in ("FAILED", "SUCCEEDED"), "nor judged", s.result())
+
+    def nothing_left(self, s):
+        check(s.sim("objects")["snapshots"] == [], "no snapshot is left", s.sim("objects"))
+
+    def paging(self, scenario):
+        """Its lists have no pages. Instead: the task of a deletion that fails, and a task that was aborted."""
+        s = scenario("kept", seed={"refuses_deletion": "a clone of it is in use"}).serve()
+        s.run()
+        result = s.ended("SUCCEEDED")
+        done = s.o("result", "rm", result["uuid"], "--yes")
+        check(done.returncode == 1 and "a clone of it is in use" in done.stderr, "why the deletion failed is told", done.stderr)
+        s = scenario("aborted", seed={"job": {"ends": "cancelled"}}).serve()
+        s.run()
+        s.ended("CANCELLED")
+
+
+class PrismElement(PrismCentral):
+    name = "nutanix-element"
+    base = "/"
+    seed = {"username": "admin", "password": "nutanix/4u", "vms": [VM]}
+    credentials = PrismCentral.credentials + ["--set", "prism=element"]
+    options = ["vmUuid=" + VM]
+    poll = r"/v2.0/tasks/"
+
+
+CASES = [DigitalOcean(), UpCloud(), PrismCentral(), PrismElement()]

@@ -54,7 +54,7 @@ class Scenario:
 
     def __init__(self, tools, vendor, name, tune=None, seed=None, options=None, is_tls=False):
         self.tools, self.vendor = tools, vendor
-        self.world = "%s-%s" % (vendor.code, name)
+        self.world = "%s-%s" % (vendor.name, name)
         self.folder = os.path.join(tools.folder, self.world)
         os.mkdir(self.folder)
         self.serving = None

@@ -30,12 +30,12 @@ def run_row(tools, case, function, name):
     began = time.monotonic()
     try:
         function(case, scenario)
-        text = "ok %s %s (%.1f s)" % (case.code, name, time.monotonic() - began)
+        text = "ok %s %s (%.1f s)" % (case.name, name, time.monotonic() - began)
         return True, text
     except Exception as err:  # a row that breaks has failed, whatever it was
         text = str(err) if isinstance(err, Failure) else "%s: %s" % (type(err).__name__, err)
         last = "\n".join("  # " + line for line in made[-1].log().splitlines()[-12:]) if made and made[-1].serving else ""
-        return False, "not ok %s %s: %s\n%s" % (case.code, name, text, last)
+        return False, "not ok %s %s: %s\n%s" % (case.name, name, text, last)
     finally:
         for one in made:
             one.stop() if tools.keep else one.clean()
@@ -52,7 +52,7 @@ def main():
                                   providers=os.path.join(here, "..", "..", "providers"), sim=Simulator(folder, os.path.join(here, "sim.py")))
     wanted = os.environ.get("SIM_ROWS", "").split()
     work = [(case, function, name) for name, function in ROWS for case in CASES
-            if (not wanted or name in wanted) and re.search(args.only, case.code + " " + name)]
+            if (not wanted or name in wanted) and re.search(args.only, case.name + " " + name)]
     passed = failed = 0
     with ThreadPoolExecutor(int(os.environ.get("SIM_AT_ONCE", "8"))) as pool:
         for is_good, text in pool.map(lambda one: run_row(tools, *one), work):

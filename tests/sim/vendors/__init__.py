@@ -1,6 +1,7 @@
 """The vendors: name -> class(world, seed) with handle(request) -> Reply, error(status) -> body,
 objects() -> what is there, remove(id)."""
 from .digitalocean import DigitalOcean
+from .nutanix import Nutanix
 from .upcloud import UpCloud
 
-VENDORS = {"digitalocean": DigitalOcean, "upcloud": UpCloud}
+VENDORS = {"digitalocean": DigitalOcean, "nutanix": Nutanix, "upcloud": UpCloud}

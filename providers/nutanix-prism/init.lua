@@ -1,0 +1,250 @@
+-- nutanix-prism: snapshots of VMs, through Prism Central or Prism Element. Tested against simulators only; README.md says what is and is not possible.
+--
+-- A snapshot is asked for with a name made of the result's uuid, and made by a task. The task's id tells of it while it runs, its name afterwards.
+-- The two Prisms differ in where their tasks are and in the words of them; `prisms` says how, everything else is the same.
+--
+-- Invariants: the id of the task is saved as soon as it is known. A start whose answer was lost is never sent again: Prism has no way to say
+-- that a snapshot is not being made.
+local provider = Provider {
+  apiVersion = 1, code = "nutanix-prism", name = "Nutanix Prism (VM snapshots)", version = "1.0.0",
+  connectionOptionTypes = {
+    { fieldName = "serviceUrl", fieldLabel = "Address of Prism", required = true, helpText = "such as https://prism.example.com:9440" },
+    { fieldName = "username", fieldLabel = "User", required = true },
+    { fieldName = "password", fieldLabel = "Password", inputType = "password", required = true },
+    { fieldName = "prism", fieldLabel = "Which Prism it is", inputType = "select", choices = { "central", "element" }, defaultValue = "central" },
+    { fieldName = "clusterUuid", fieldLabel = "UUID of the cluster", helpText = "for Prism Central; a Backup can name another" },
+  },
+  optionTypes = {
+    { fieldName = "vmUuid", fieldLabel = "UUID of the VM", helpText = "if not given: the externalId of the server that the Backup is for" },
+    { fieldName = "clusterUuid", fieldLabel = "UUID of the cluster", helpText = "for Prism Central; if not given: the connection's, else the externalId of the cloud" },
+  },
+  refreshInterval = 30, visibilityDelay = 60, timeout = 24 * 3600,
+  needs = { http = { "${connection.serviceUrl}" } },
+}
+
+local PATIENCE = 300    -- seconds for which a request is held back where Prism is too busy
+local DELETE_WAIT = 600 -- seconds until the task of a deletion must have ended
+
+-- ---- the API ----
+
+local function micros(value) return tonumber(value) and math.floor(tonumber(value) / 1000) end
+local function iso(value) return type(value) == "string" and time.parse(value) or nil end
+
+-- Where tasks are, and what of them is what.
+local prisms = {
+  central = {
+    tasks = { "v3", "tasks" },
+    read = function(task) return task.status, task.entity_reference_list, "kind", "uuid", iso(task.start_time), iso(task.completion_time) end,
+  },
+  element = {
+    tasks = { "v2.0", "tasks" },
+    read = function(task) return task.progress_status, task.entity_list, "entity_type", "entity_id", micros(task.start_time_usecs), micros(task.complete_time_usecs) end,
+  },
+}
+
+local function prismOf(connection) return prisms[connection.config.prism or "central"] end
+
+-- Sends a request below /api/nutanix; `options` as http.request has them.
+local function call(connection, method, segments, options)
+  options = options or {}
+  local base = connection.serviceUrl:gsub("/+$", ""):gsub("/api/nutanix.*$", "")
+  options.method, options.url = method, url.path(base, "api", "nutanix", unpack(segments))
+  options.auth = { username = connection.username, password = connection.password }
+  return http.request(options)
+end
+
+-- The same for a result's snapshots, on its cluster.
+local function snapshots(result, method, id, options)
+  options = options or {}
+  local cluster = result:getConfigProperty("nutanix.clusterUuid")
+  options.query = cluster and { proxyClusterUuid = cluster } or nil
+  return call(result.backup.connection, method, { "v2.0", "snapshots", id }, options)
+end
+
+-- What is in an answer, as a table whatever came.
+local function content(reply)
+  local value = reply:json()
+  return type(value) == "table" and value or {}
+end
+
+-- Why it was not done, in one line. The versions of the API say it in different places.
+local function reason(reply)
+  local said = content(reply)
+  local first = type(said.message_list) == "table" and said.message_list[1]
+  local text = type(first) == "table" and first.message or said.message or said.detailed_message or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
+  return "Prism answered " .. reply.status .. ": " .. tostring(text)
+end
+
+-- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
+local function isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
+
+-- A task: { word, status (in upper case), progress, startDate, endDate, snapshot, why }; or nil and the answer that was none.
+local function readTask(connection, id)
+  local prism = prismOf(connection)
+  local reply = call(connection, "GET", { prism.tasks[1], prism.tasks[2], id })
+  local said = content(reply)
+  local word, entities, kind, key, startDate, endDate = prism.read(said)
+  if reply.status ~= 200 or type(word) ~= "string" then return nil, reply end
+  local meta = type(said.meta_response) == "table" and said.meta_response.error_detail or nil
+  local task = { word = word, status = word:upper(), progress = tonumber(said.percentage_complete), startDate = startDate, endDate = endDate, why = said.error_detail or meta }
+  for _, entity in ipairs(type(entities) == "table" and entities or {}) do
+    if tostring(entity[kind]):lower() == "snapshot" then task.snapshot = entity[key] end
+  end
+  return task
+end
+
+-- ---- this result's snapshot ----
+
+local function nameOf(result) return "orrery-" .. result.uuid end
+
+-- The id of the snapshot of our name, nil: the list has none; or false and the answer that was no list.
+local function findSnapshot(result)
+  local reply = snapshots(result, "GET")
+  local rows = content(reply).entities
+  if reply.status ~= 200 or type(rows) ~= "table" then return false, reply end
+  for _, row in ipairs(rows) do
+    if row.snapshot_name == nameOf(result) and row.uuid then return row.uuid end
+  end
+end
+
+-- Their clock need not be ours: what is to come is now.
+local function past(at) return at and math.min(at, time.now()) end
+
+-- ---- hooks ----
+
+function provider.testConnection(connection)
+  local cluster = connection.config.clusterUuid
+  local reply = call(connection, "GET", { "v2.0", "snapshots" }, { query = cluster and { proxyClusterUuid = cluster } })
+  if reply.status == 401 or reply.status == 403 then return false, "user and password are not accepted: " .. reason(reply) end
+  if reply.status >= 500 or reply.status == 404 or reply.status == 429 then return false, reason(reply) end
+  return true, "Prism answers, and accepts user and password"
+end
+
+function provider.validateBackup(backup)
+  if not backup.connection then return false, "a connection is needed: --connection" end
+end
+
+function provider.prepareBackupResult(backupResult)
+  local backup = backupResult.backup
+  local server = backupResult.computeServer or backup.computeServer
+  local cloud = server and server.cloud or backup.cloud
+  local vm = backup:getConfigProperty("vmUuid") or (server and server.externalId)
+  local cluster = backup:getConfigProperty("clusterUuid") or backup.connection.config.clusterUuid or (cloud and cloud.externalId)
+  if not vm then return false, "which VM? Give vmUuid, or a server with an externalId" end
+  if backup.connection.config.prism == "element" then cluster = nil
+  elseif not cluster then return false, "which cluster? Prism Central has several: give clusterUuid" end
+  backupResult:setConfigProperty("nutanix.vmUuid", vm)
+  backupResult:setConfigProperty("nutanix.clusterUuid", cluster)
+end
+
+function provider.executeBackup(backup, backupResult)
+  local spec = { vm_uuid = backupResult:getConfigProperty("nutanix.vmUuid"), snapshot_name = nameOf(backupResult) }
+  local reply = snapshots(backupResult, "POST", nil, { json = { snapshot_specs = { spec } }, patience = PATIENCE })
+  if isRefusal(reply) then
+    backupResult:setConfigProperty("nutanix.isRefused", true)
+    return false, reason(reply)
+  end
+  local task = reply.status < 300 and content(reply).task_uuid
+  if not task then error(reason(reply), 0) end -- it may be made: recoverBackupResult looks for it
+  backupResult.externalId = task
+  backupResult:save()
+end
+
+-- The snapshot is there: it ran. That it is not there does not say that no task is making it, so it is asked for again, and then somebody has to look.
+function provider.recoverBackupResult(backupResult, opts)
+  local snapshot, failed = findSnapshot(backupResult)
+  if snapshot then
+    backupResult.externalId, backupResult.snapshotId = snapshot, snapshot
+    backupResult.status = "SUCCEEDED"
+    return true
+  end
+  local why = failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; whether a task is making it Prism does not say"
+  return ServiceResponse.retry(why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
+end
+
+-- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
+local function note(result, word)
+  if result:getConfigProperty("nutanix.unknownStatus") == word then return end
+  result:setConfigProperty("nutanix.unknownStatus", word)
+  result.status = "Prism: " .. word -- which is no status, whatever the word
+end
+
+-- The task has succeeded: with its snapshot, or nearly.
+local function finish(result, task)
+  local id, failed = task.snapshot, nil
+  if not id then id, failed = findSnapshot(result) end
+  if not id then return ServiceResponse.retry("the task has succeeded, but " .. (failed and reason(failed) or "there is no snapshot " .. nameOf(result) .. " yet")) end
+  result.snapshotId = id
+  local reply = snapshots(result, "GET", id)
+  if reply.status ~= 200 then return ServiceResponse.retry("the task has succeeded, but of its snapshot " .. id .. " " .. reason(reply)) end
+  local made = micros(content(reply).created_time)
+  result:setConfigProperty("nutanix.createdDate", made)
+  result.endDate, result.status = past(task.endDate or made), "SUCCEEDED"
+end
+
+function provider.refreshBackupResult(backupResult)
+  local connection, id = backupResult.backup.connection, backupResult.externalId
+  local isOverdue = backupResult.deadlineDate and time.now() >= backupResult.deadlineDate
+  local task, failed = readTask(connection, id)
+  if not task and failed.status ~= 404 then return ServiceResponse.retry(reason(failed)) end
+  if not task then
+    local snapshot = findSnapshot(backupResult) -- which outlives the word of the task
+    if snapshot then return finish(backupResult, { snapshot = snapshot }) end
+    if isOverdue then return false, "Prism has no task " .. id .. " any more" end
+    return ServiceResponse.gone("Prism has no task " .. id)
+  end
+  backupResult.startDate = past(task.startDate) or backupResult.startDate
+  if task.status == "SUCCEEDED" then
+    return finish(backupResult, task)
+  elseif task.status == "FAILED" or task.status == "FAILURE" then
+    backupResult.errorMessage = tostring(task.why or "Prism says no more than that the task " .. id .. " has failed")
+    backupResult.status = "FAILED"
+  elseif task.status == "ABORTED" then
+    backupResult.statusMessage, backupResult.status = "the task " .. id .. " was aborted in Prism", "CANCELLED"
+  elseif isOverdue then
+    return false, "not at its end in time, and it cannot be cancelled: the task " .. id .. " is " .. task.word
+  elseif task.status == "QUEUED" or task.status == "RUNNING" then
+    backupResult.progress = task.progress
+  else
+    note(backupResult, task.word)
+  end
+end
+
+function provider.cancelBackup()
+  return false, "Prism cannot cancel a snapshot; it goes on"
+end
+
+-- What there is to delete: the id of the snapshot; nil: nothing; or false and the answer to give.
+local function outputOf(result)
+  if result.snapshotId then return result.snapshotId end
+  if result:getConfigProperty("nutanix.isRefused") or not result.sentDate then return nil end
+  local task = result.externalId and readTask(result.backup.connection, result.externalId)
+  if task and (task.status == "QUEUED" or task.status == "RUNNING") then return false, ServiceResponse.retry("the snapshot is still being made") end
+  local snapshot, failed = findSnapshot(result)
+  if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
+  return snapshot
+end
+
+-- The end of a deletion, as the answer: its task says it or, where there is none, the snapshot that is not there any more.
+local function waitForDeletion(result, id, task)
+  return poll { every = 2, timeout = DELETE_WAIT, message = "the deletion of the snapshot " .. id .. " does not come to its end", check = function()
+    local state = task and readTask(result.backup.connection, task)
+    if state and state.status == "SUCCEEDED" then return ServiceResponse.success(nil, "the snapshot is deleted") end
+    if state and state.status:find("^FAIL") then return ServiceResponse.error("Prism keeps the snapshot " .. id .. ": " .. tostring(state.why or "its task has failed")) end
+    if state and state.status == "ABORTED" then return ServiceResponse.retry("the task of the deletion was aborted") end
+    if not state and snapshots(result, "GET", id).status == 404 then return ServiceResponse.success(nil, "the snapshot is deleted") end
+  end }
+end
+
+function provider.deleteBackupResult(backupResult)
+  local id, answer = outputOf(backupResult)
+  if answer then return answer end
+  if not id then return true, "there is nothing of it in Prism" end
+  local reply = snapshots(backupResult, "DELETE", id, { patience = PATIENCE })
+  if reply.status == 404 then return true, "the snapshot was gone already" end
+  if reply.status < 300 then return waitForDeletion(backupResult, id, content(reply).task_uuid) end
+  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(reason(reply)) end
+  return false, "Prism keeps the snapshot " .. id .. ": " .. reason(reply)
+end
+
+return provider
