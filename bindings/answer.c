@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "task.h"
+#include "trial.h"
 #include "value.h"
 #include "version.h"
 
@@ -347,10 +348,12 @@ static void read_main(lua_State *L, void *arg) {
   take_opts(r, L);
   orr__task *task = r->hc->main;
   if (task->lua_status == 0) {
-    int count = lua_gettop(task->co) < 3 ? lua_gettop(task->co) : 3;
+    int most = r->hc->call->eval ? ORR_EVAL_VALUES : 3, count = lua_gettop(task->co) < most ? lua_gettop(task->co) : most;
+    luaL_checkstack(L, count, "the answer");
     lua_settop(task->co, count);
     lua_xmove(task->co, L, count);
-    read_returned(L, r);
+    if (r->hc->call->eval) orr__eval_read(L, r->answer);
+    else read_returned(L, r);
     return;
   }
   luaL_traceback(L, task->co, NULL, 0);
@@ -382,7 +385,7 @@ static void override_stopped(orr__hookcall *hc, orr__answer *answer) {
 void orr__answer_read(orr__hookcall *hc, orr__answer *answer) {
   reading r = { hc, answer };
   orr_error err = ORR_ERROR_INIT;
-  bool is_nothing = hc->main->lua_status == 0 && lua_gettop(hc->main->co) == 0 && hc->opts_ref <= 0;
+  bool is_nothing = hc->main->lua_status == 0 && lua_gettop(hc->main->co) == 0 && hc->opts_ref <= 0 && !hc->call->eval;
   if (is_nothing) read_nothing(&r, hc->main->co); /* most refreshes: there is nothing to read that could raise */
   else if (orr__protect(hc->version, read_main, &r, &err) != 0) refuse(&r, "its answer could not be read: %s", orr__error_message(&err));
   orr__error_clear(&err);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "lib_session.h"
 #include "task.h"
+#include "trial.h"
 #include "value.h"
 
 #define WARNINGS_MAX 16384
@@ -86,6 +87,10 @@ int orr__call_push_start(lua_State *L, orr__hookcall *hc) {
   const orr__hook_info *hook = &orr__hooks[hc->call->hook];
   int count = 0;
   if (orr__call_is_own(hc->call)) return orr__session_push_close(L, hc->call);
+  if (hc->call->eval) {
+    orr__eval_push(L, hc);
+    return 0;
+  }
   luaL_checkstack(L, ORR_HOOK_ARGS + LUA_MINSTACK, "arguments");
   lua_rawgeti(L, LUA_REGISTRYINDEX, hc->version->hook_refs[hc->call->hook]);
   for (; count < ORR_HOOK_ARGS && hook->args[count] != ORR_ARG_NONE; count++) push_arg(L, hc, hook->args[count]);
@@ -131,6 +136,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   redact_text(hc, &answer->warnings);
   redact_error(hc, &answer->errors);
   redact_error(hc, &answer->error);
+  orr__trial_end(hc, answer);
   orr__call *call = hc->call;
   orr__buf_clear(&hc->warnings);
   free(hc->stop_why);
@@ -163,7 +169,7 @@ static void grace_over(void *arg) {
   free(message);
 }
 
-static void stop(orr__hookcall *hc, int code, const char *why) {
+void orr__call_stop(orr__hookcall *hc, int code, const char *why) {
   orr__loop *loop = hc->version->bindings->config.loop;
   if (hc->stop) return;
   hc->stop = code;
@@ -174,12 +180,12 @@ static void stop(orr__hookcall *hc, int code, const char *why) {
 
 static void deadline_passed(void *arg) {
   orr__hookcall *hc = arg;
-  stop(hc, ORR_E_DEADLINE, orr__call_is_own(hc->call) ? "the time to close it has passed" : "the deadline of the hook has passed");
+  orr__call_stop(hc, ORR_E_DEADLINE, orr__call_is_own(hc->call) ? "the time to close it has passed" : "the deadline of the hook has passed");
 }
 
 void orr__call_interrupt(orr__hookcall *hc, const char *why) {
   char *text = orr__strf("interrupted%s%s", why && *why ? ": " : "", why && *why ? why : "");
-  stop(hc, ORR_E_CANCELLED, text ? text : "interrupted");
+  orr__call_stop(hc, ORR_E_CANCELLED, text ? text : "interrupted");
   free(text);
 }
 
@@ -222,7 +228,7 @@ int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr) {
   int rc = orr__provider_get(b, call->provider, &provider, reterr);
   if (!rc) rc = orr__provider_version(provider, &v, reterr);
   if (rc) return rc;
-  if (!orr__declares(&v->declaration, call->hook))
+  if (!call->eval && !orr__declares(&v->declaration, call->hook))
     return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' has no %s", call->provider, orr__hooks[call->hook].name);
   return orr__call_begin(v, call, reterr);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,7 @@
 #include "base/str.h"
 #include "libraries.h"
 #include "scope.h"
-#include "wait.h"
+#include "trial.h"
 
 enum { TEXT_MAX = 1 << 20, LIST_MAX = 100000, REMOVE_MAX = 100000, REMOVE_DEPTH = 100, DIR_MODE = 0755, FILE_MODE = 0644, PRIVATE_MODE = 0600 };
 
@@ -38,7 +39,11 @@ static const char *granted_argument(lua_State *L, int index, const char *kind, c
   const char *path = orr__arg_line(L, index, what);
   if (path[0] != '/') orr__raise(L, "%s must be absolute, not '%.200s'", what, path);
   orr_error err = ORR_ERROR_INIT;
-  if (orr__granted(L, kind, path, &err) == 0) return path;
+  if (orr__granted(L, kind, path, &err) == 0) {
+    char act[32];
+    snprintf(act, sizeof act, "%.*s", (int)strcspn(what, ":"), what); /* "fs.write: path" */
+    return !orr__streq(kind, "write") || orr__trial_may(L, act, path) ? path : NULL;
+  }
   push_and_clear(L, &err);
   return NULL;
 }

@@ -13,6 +13,7 @@
 #include "lib_session.h"
 #include "libraries.h"
 #include "registry.h"
+#include "trial.h"
 #include "wait.h"
 
 enum { HEADERS_MAX = 200, TIMEOUT_DEFAULT_MS = 30000, BODY_MAX = 64 << 20, ACT_MAX = 300 };
@@ -34,6 +35,7 @@ typedef struct http_wait {
   size_t reply_header_count;
   char *reply_body;
   size_t reply_len;
+  size_t noted;                /* trial.h */
 } http_wait;
 
 /* ---- headers ----------------------------------------------------------------------------------------------- */
@@ -202,6 +204,7 @@ static int push(orr__wait *wait, lua_State *L) {
     lua_setfield(L, -2, "wasSent");
     return 2;
   }
+  orr__trial_came(wait, w->noted, "status", w->status);
   lua_pushboolean(L, true);
   lua_createtable(L, 0, 4);
   lua_pushinteger(L, w->status);
@@ -290,13 +293,38 @@ static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *ret
   return 0;
 }
 
+/* For trial.h: a body that is JSON as that, so that secrets are found in its texts. */
+static orr__json *describe(const void *what) {
+  const http_wait *w = what;
+  orr__json *map = orr__json_map(), *headers = orr__json_map();
+  if (!map || !headers) {
+    orr__json_free(map);
+    orr__json_free(headers);
+    return NULL;
+  }
+  for (size_t i = 0; i < w->header_count; i++) orr__json_put_str(headers, w->headers[i].name, w->headers[i].value);
+  orr__json_put_str(map, "kind", "http");
+  orr__json_put_str(map, "method", w->method);
+  orr__json_put_str(map, "url", w->url);
+  orr__json_put(map, "headers", headers);
+  if (w->username) orr__json_put_str(map, "username", w->username);
+  orr__json *json = w->body ? orr__json_parse(w->body, w->request.body_len, NULL) : NULL;
+  if (json) orr__json_put(map, "json", json);
+  else if (w->body) orr__json_put_str(map, "body", w->body);
+  return map;
+}
+
 /* request(table) -> true, { status, headers, body } */
 static int http_request(lua_State *L) {
   char act[ACT_MAX];
   orr_error err = ORR_ERROR_INIT;
   orr__args_check(L, 1, "http.request", params);
   http_wait *w = orr__wait_new(L, &kind, sizeof *w);
-  if (prepare(L, w, act, &err) == 0) return orr__wait_start(L, &w->wait, act[0] ? act : NULL);
+  if (prepare(L, w, act, &err) == 0) {
+    orr__trial_act(L, describe, w, act[0] != '\0');
+    w->noted = orr__trial_number(L);
+    return orr__wait_start(L, &w->wait, act[0] ? act : NULL);
+  }
   orr__wait_drop(&w->wait);
   orr__push_error(L, &err);
   orr__error_clear(&err);

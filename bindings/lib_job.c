@@ -15,6 +15,7 @@
 #include "libraries.h"
 #include "object.h"
 #include "scope.h"
+#include "trial.h"
 #include "wait.h"
 
 enum { READ_MAX = 1 << 20, KEY_MAX = 128 };
@@ -132,6 +133,16 @@ static const orr__param params[] = {
   { "cwd", ORR_P_LINE, false }, { "result", ORR_P_ANY, false }, { NULL, ORR_P_ANY, false }
 };
 
+static orr__json *describe(const void *what) {
+  const job_wait *w = what;
+  orr__json *map = orr__json_map();
+  if (!map) return NULL;
+  orr__json_put_str(map, "kind", "job");
+  orr__json_put_str(map, "name", w->name);
+  orr__trial_spawn(map, &w->spawn);
+  return map;
+}
+
 /* start(table) -> true, status */
 static int job_start(lua_State *L) {
   char key[KEY_MAX];
@@ -151,7 +162,10 @@ static int job_start(lua_State *L) {
     w->grace_ms = orr__args_ms(L, 1, "grace", 0);
     w->split = orr__args_bool(L, 1, "split", false);
     if (!w->key || !w->name) orr__error_set(&err, ORR_E_NOMEM, "out of memory");
-    else if (orr__granted(L, "exec", w->spawn.argv[0], &err) == 0) return orr__wait_start(L, &w->wait, NULL);
+    else if (orr__granted(L, "exec", w->spawn.argv[0], &err) == 0) {
+      orr__trial_act(L, describe, w, true);
+      return orr__wait_start(L, &w->wait, NULL);
+    }
   }
   orr__wait_drop(&w->wait);
   return push_and_clear(L, &err);
@@ -179,6 +193,7 @@ static int job_cancel(lua_State *L) {
   const char *name = orr__arg_line(L, 1, "job.cancel: name");
   take_key(L, 2, "job.cancel", key);
   orr_error err = ORR_ERROR_INIT;
+  if (!orr__trial_may(L, "job.cancel", name)) return 2;
   if (orr__job_cancel(orr__current_config(L)->jobs, key, name, &err) != 0) return push_and_clear(L, &err);
   lua_pushboolean(L, true);
   return 1;

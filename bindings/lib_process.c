@@ -12,6 +12,7 @@
 #include "lib_session.h"
 #include "lib_spawn.h"
 #include "libraries.h"
+#include "trial.h"
 #include "wait.h"
 
 typedef struct process_wait {
@@ -25,6 +26,7 @@ typedef struct process_wait {
   char *out, *err;
   size_t out_len, err_len;
   char message[512];
+  size_t noted;              /* trial.h */
 } process_wait;
 
 static char *copy_bytes(const char *bytes, size_t len) {
@@ -80,6 +82,7 @@ static int push(orr__wait *wait, lua_State *L) {
   if (w->code) {
     orr__push_failure(L, w->code, w->message);
   } else {
+    orr__trial_came(wait, w->noted, "code", w->exit_code);
     lua_pushboolean(L, true);
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, w->exit_code);
@@ -122,6 +125,15 @@ static int64_t bounded(int64_t asked, int64_t remaining) {
   return asked > 0 && asked < remaining ? asked : remaining;
 }
 
+static orr__json *describe(const void *what) {
+  const process_wait *w = what;
+  orr__json *map = orr__json_map();
+  if (!map) return NULL;
+  orr__json_put_str(map, "kind", "process");
+  orr__trial_spawn(map, &w->spawn);
+  return map;
+}
+
 /* run(table) -> true, { code, signal, stdout, stderr, truncated } */
 static int process_run(lua_State *L) {
   orr__args_check(L, 1, "process.run", params);
@@ -142,6 +154,8 @@ static int process_run(lua_State *L) {
       w->processes = orr__current_config(L)->processes;
       w->timeout_ms = bounded(timeout_ms, orr__remaining_ms(L));
       snprintf(act, sizeof act, "exec %s", orr__spawn_program(&w->spawn));
+      orr__trial_act(L, describe, w, !is_safe);
+      w->noted = orr__trial_number(L);
       return orr__wait_start(L, &w->wait, is_safe ? NULL : act);
     }
   }

@@ -59,6 +59,8 @@ typedef struct orr__hookcall {
   bool is_marking;               /* the core was asked for the sent mark */
   unsigned acts, acts_unsent;    /* mutating acts begun, and those that are known never to have left */
   bool is_out_of_memory;
+  orr__json *noted;              /* trial.c: what it did outside, or NULL */
+  bool is_dry_end;               /* and a mutating act ended it */
   orr__task *main, *tasks;
   orr__wait *waits;              /* not lingering */
   orr__box *boxes;
@@ -80,6 +82,8 @@ int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr);
 /* Answers the call and lets go of everything; answer is taken. */
 void orr__call_end(orr__hookcall *hc, orr__answer *answer);
 void orr__call_interrupt(orr__hookcall *hc, const char *why);
+/* A sticky stop, once: every wait of the call ends with that code, now and from now on, and so does the call after a grace. */
+void orr__call_stop(orr__hookcall *hc, int code, const char *why);
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message);
 /* Begins a call with that version, in the next turn: the core's or an own one. Takes the call if it returns 0. */
 int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr);

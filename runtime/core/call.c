@@ -45,6 +45,7 @@ int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error 
 
 static const char *provider_code(const orr__flow *flow) {
   if (flow->batch && !flow->call_id) return orr__batch_provider(flow);
+  if (flow->trial && orr__trial_provider(flow)) return orr__trial_provider(flow);
   if (flow->graph.backup) return flow->graph.backup->providerCode;
   return flow->graph.connection ? flow->graph.connection->providerCode : NULL;
 }
@@ -243,6 +244,10 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   if (flow->call_name) call->name = orr__strdup(flow->call_name);
   const orr_backup *previous = hook == ORR_HOOK_updateBackup ? orr__update_previous(flow) : NULL;
   if (previous) call->previous = (orr_backup *)orr__object_copy(&previous->head);
+  if (flow->trial && orr__trial_prepare(flow, call)) {
+    orr__call_free(call);
+    return NULL;
+  }
   bool is_whole = (!has_opts || call->opts) && (!has_execution || call->execution_config) &&
                   (!flow->config || call->config) && (!previous || call->previous);
   if (is_whole) return call;
@@ -438,12 +443,23 @@ static int may_act(orr__flow *flow, orr_error *reterr) {
   return 0;
 }
 
+/* Of a trial nothing is stored: it is told that all is well. */
+static void nod(void *arg) {
+  asked *a = arg;
+  a->ready(a->arg, 0, NULL);
+  free(a);
+}
+
 static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
   orr__core *core = self;
   orr__flow *flow = orr__map_get(&core->calls, call_id);
   asked *a = asked_new(core, call_id, arg);
   if (!a) return; /* the hook's deadline ends its wait */
   a->ready = ready;
+  if (flow && flow->trial) {
+    orr__loop_defer(core->loop, nod, a);
+    return;
+  }
   a->is_mark = true;
   orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
   if (tx) {
@@ -477,6 +493,10 @@ static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__r
   if (!flow) {
     orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
     orr__loop_defer(core->loop, refuse, a);
+    return;
+  }
+  if (flow->trial) {
+    orr__loop_defer(core->loop, nod, a);
     return;
   }
   if (flow->draft) {
@@ -530,7 +550,8 @@ static void results(void *self, uint64_t call_id, int64_t backup_id, const char 
 static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level,
                      const char *message) {
   orr__core *core = self;
-  const orr__flow *flow = call_id ? orr__map_get(&core->calls, call_id) : NULL;
+  orr__flow *flow = call_id ? orr__map_get(&core->calls, call_id) : NULL;
+  if (flow && flow->trial) orr__trial_log(flow, level, message);
   orr__log_about about = { .provider = provider };
   if (flow) {
     about.hook = orr__hooks[flow->hook].name;

@@ -91,6 +91,7 @@ void orr__call_free(orr__call *call) {
   free(call->execution_config);
   free(call->opts);
   free(call->name);
+  free(call->eval);
   free(call);
 }
 
@@ -100,6 +101,7 @@ void orr__answer_clear(orr__answer *answer) {
   free(answer->data);
   free(answer->traceback);
   free(answer->warnings);
+  free(answer->acts);
   orr__error_clear(&answer->errors);
   orr__error_clear(&answer->error);
   memset(answer, 0, sizeof *answer);

@@ -100,6 +100,7 @@ struct orr__flow {
   struct orr__start *start;          /* start.c */
   struct orr__sweep *sweep;          /* retention_pass.c */
   struct orr__history *history;      /* history.c */
+  struct orr__trial_run *trial;      /* trial.c: nothing of it is stored; NULL: it is no trial */
 };
 
 typedef struct orr__subject {
@@ -481,6 +482,14 @@ typedef struct orr__draft_kind {
 void orr__draft_begin(orr__flow *flow, const orr__draft_kind *kind);
 /* Gives the rows of the hooks to the Backup that the draft has become. */
 void orr__draft_own(orr__flow *flow, orr__tx *tx, int64_t backup_id);
+
+/* ---- trial.c: what others need of it; the rest is in trial.h ------------------------------------------------- */
+
+const char *orr__trial_provider(const orr__flow *flow);           /* NULL: the objects say whose it is */
+int orr__trial_prepare(const orr__flow *flow, orr__call *call);    /* 0 or NOMEM */
+void orr__trial_log(orr__flow *flow, enum orr__log_level level, const char *message);
+void orr__trial_begin(orr__flow *flow);                            /* a dry run: its Backup is loaded, its result made */
+void orr__trial_free(struct orr__trial_run *trial);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 

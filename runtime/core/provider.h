@@ -96,6 +96,9 @@ static inline bool orr__declares(const orr__declaration *d, enum orr__hook hook)
 
 /* Made by the core with everything owned inside, taken by ops->call, given back by host->answered, freed by the
  * core with orr__call_free. Text is JSON unless said otherwise; NULL is {}. */
+/* A call that is only tried out: what it does outside is noted, nothing of it is kept. A dry one ends before its first mutating act. */
+enum orr__trial { ORR_TRIAL_NONE, ORR_TRIAL_DRY, ORR_TRIAL_REALLY };
+
 typedef struct orr__call {
   uint64_t id;               /* never 0, never used again */
   enum orr__hook hook;
@@ -108,6 +111,8 @@ typedef struct orr__call {
   char *execution_config;
   char *opts;                /* complete: runtime's keys and the caller's */
   char *name;                /* optionSource, cleanUp; plain text */
+  enum orr__trial trial;
+  char *eval;                /* a line of Lua that is run instead of the hook, or NULL: only with trial */
   int64_t deadline_mono_ms;
   bool is_marked_sent;       /* an earlier attempt's mark, or this one's: mark_sent is then not asked again */
 } orr__call;
@@ -138,6 +143,8 @@ typedef struct orr__answer {
   char *traceback;           /* or NULL */
   char sha256[65];           /* the version that ran */
   char *warnings;            /* lines: unknown status words and the like, each to be recorded; or NULL */
+  char *acts;                /* of a trial: JSON text, a list of what it did outside, redacted; or NULL */
+  bool is_dry_end;           /* a mutating act, the last of acts, was not done, and ended it */
 } orr__answer;
 void orr__answer_clear(orr__answer *answer);
 

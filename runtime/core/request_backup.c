@@ -140,6 +140,10 @@ static void run_ready(orr__flow *flow) {
     orr__flow_abandon(flow);
     return;
   }
+  if (flow->trial) {
+    orr__trial_begin(flow);
+    return;
+  }
   orr__tx *tx = orr__flow_tx(flow);
   orr__run_insert(flow, tx);
   orr__flow_submit(flow, tx, accepted);
