@@ -17,6 +17,7 @@
 #define SHOWN_MAX 65536
 
 const char *orr__call_what(const orr__call *call) {
+  if (call->eval) return "the typed line";
   return orr__call_is_own(call) ? "session" : orr__hooks[call->hook].name;
 }
 

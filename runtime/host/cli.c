@@ -13,8 +13,7 @@
 
 enum { EXIT_INTERRUPTED = 130, EXIT_USAGE = 2, ADVICE_MAX = 5 };
 
-/* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
-static void show_log(void *arg, const char *json) {
+void orr__cli_log_line(void *arg, const char *json) {
   const orr__cli *cli = arg;
   cJSON *line = cJSON_Parse(json);
   const char *level = orr__json_word(line, "level");
@@ -37,7 +36,7 @@ int orr__cli_connect(orr__cli *cli, orr_error *reterr) {
   if (cli->client) return 0;
   int rc = orr__cli_place(cli, "command", reterr);
   if (rc != 0) return rc;
-  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, show_log, cli, 0, false};
+  cli->config = (orr__client_config){cli->data_dir, cli->settings, cli->signal_fd, orr__cli_log_line, cli, 0, false};
   return orr__client_open(&cli->config, &cli->client, reterr);
 }
 

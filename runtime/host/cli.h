@@ -6,6 +6,7 @@
  *   cli_*.c       the commands that do more than ask once
  *   cli_help.c    --help
  *   cli_complete.c  what may come next on a line that is being typed (cli_completion.c: the shells' scripts)
+ *   cli_try.c     what a provider would do: dry runs, single hooks, typed lines
  *   doctor_*.c    the checks of `orrery doctor` (cli_doctor.c)
  *   render_*.c    everything that is printed */
 #ifndef ORR_HOST_CLI_H
@@ -63,8 +64,8 @@ int orr__stdin_secret(const char *what, bool *stdin_taken, char **ret_text, orr_
 int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr);
 /* Where the keys that seal secrets are, by these settings; after orr__cli_place. Owned; NULL: no memory. */
 char *orr__cli_key_path(const orr__cli *cli);
-/* Settings of a runtime that keeps nothing, with the same providers. */
-int orr__cli_place_apart(orr__cli *cli, orr_error *reterr);
+/* Settings of a runtime that keeps nothing, with the same providers; or (only_dir) those of one folder. */
+int orr__cli_place_apart(orr__cli *cli, const char *only_dir, orr_error *reterr);
 /* Owned; relative paths from the working directory. NULL: no memory. */
 char *orr__path_absolute(const char *path);
 
@@ -75,6 +76,11 @@ int orr__cli_connect(orr__cli *cli, orr_error *reterr);
 int orr__cli_reach(orr__cli *cli, int reach_ms, orr_error *reterr);
 /* One request: connects, calls. *ret_data is owned. */
 int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr);
+/* A runtime of our own that keeps nothing, and one request of it; *ret_data is owned. CANCELLED after a signal. */
+int orr__apart_open(orr__cli *cli, const char *only_dir, orr_runtime **ret_runtime, orr_error *reterr);
+int orr__apart_call(orr__cli *cli, orr_runtime *runtime, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr);
+/* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
+void orr__cli_log_line(void *cli, const char *json);
 /* Prints the error where errors go and returns the exit code. Releases it. */
 int orr__cli_fail(orr__cli *cli, orr_error *error);
 /* Follows a result until it ends (or, with is_started, until executeBackup has answered). *ret_result is owned. */
@@ -102,6 +108,9 @@ int orr__cli_check(orr__cli *cli);
 int orr__cli_test(orr__cli *cli);
 int orr__cli_change(orr__cli *cli);
 int orr__cli_run(orr__cli *cli);
+int orr__cli_dry_run(orr__cli *cli); /* of `backup run` */
+int orr__cli_try_hook(orr__cli *cli);
+int orr__cli_repl(orr__cli *cli);
 int orr__cli_prune(orr__cli *cli);
 int orr__cli_watch(orr__cli *cli);
 int orr__cli_cancel(orr__cli *cli);

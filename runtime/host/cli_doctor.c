@@ -156,7 +156,7 @@ static cJSON *ask_apart(orr_runtime *runtime, const char *request) {
 static void ask_all_apart(orr__doctor *d) {
   orr_runtime *runtime = NULL;
   orr_error error = ORR_ERROR_INIT;
-  if (orr__cli_place_apart(d->cli, &error) == 0 && orr_open(d->cli->settings, &runtime, &error) == 0) {
+  if (orr__cli_place_apart(d->cli, NULL, &error) == 0 && orr_open(d->cli->settings, &runtime, &error) == 0) {
     d->providers = ask_apart(runtime, "provider.ls");
     d->facts = ask_apart(runtime, "runtime.facts");
     orr_close(runtime);

@@ -1,35 +1,9 @@
-/* Commands that show something in a form of its own: provider check, events, db check. */
+/* Commands that show something in a form of its own: events, db check. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "host/cli.h"
-
-/* ---- provider check --------------------------------------------------------------------------------------- */
-
-int orr__cli_check(orr__cli *cli) {
-  orr_error error = ORR_ERROR_INIT;
-  cJSON *data = NULL;
-  if (orr__cli_call(cli, "provider.check", cli->args, &data, &error) != 0) return orr__cli_fail(cli, &error);
-  const cJSON *finding = NULL;
-  bool is_ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "ok"));
-  if (cli->globals.is_json) {
-    orr__print_json(data);
-  } else {
-    orr__buf out;
-    orr__buf_init(&out, ORR_PRINT_MAX);
-    cJSON_ArrayForEach(finding, cJSON_GetObjectItemCaseSensitive(data, "findings")) {
-      if (!cJSON_IsString(finding)) continue;
-      orr__text_safe(&out, finding->valuestring);
-      orr__buf_addc(&out, '\n');
-    }
-    orr__said(&out, is_ok ? "{path}: a working provider\n" : "{path}: does not work\n", data, cli->paint.now_ms);
-    orr__print(&out);
-    orr__buf_clear(&out);
-  }
-  cJSON_Delete(data);
-  return is_ok ? 0 : 1;
-}
 
 /* ---- events ----------------------------------------------------------------------------------------------- */
 

@@ -132,12 +132,13 @@ int orr__cli_place(orr__cli *cli, const char *role, orr_error *reterr) {
   return rc;
 }
 
-int orr__cli_place_apart(orr__cli *cli, orr_error *reterr) {
+int orr__cli_place_apart(orr__cli *cli, const char *only_dir, orr_error *reterr) {
   int rc = place(cli, reterr);
   char *own = rc == 0 ? orr__strf("%s/providers", cli->data_dir) : NULL;
   if (rc == 0) rc = orr_settings_set(cli->settings, "role", "command", reterr);
-  if (rc == 0) rc = add_providers(cli, reterr);
-  if (rc == 0 && own && access(own, F_OK) == 0) rc = add_provider(cli, own, reterr);
+  if (rc == 0 && only_dir) rc = orr_settings_set(cli->settings, "shipped_providers", "false", reterr);
+  if (rc == 0) rc = only_dir ? add_provider(cli, only_dir, reterr) : add_providers(cli, reterr);
+  if (rc == 0 && !only_dir && own && access(own, F_OK) == 0) rc = add_provider(cli, own, reterr);
   if (rc == 0) rc = add_settings(cli, reterr);
   if (rc == 0) rc = orr_settings_set(cli->settings, "store", "memory", reterr);
   free(own);

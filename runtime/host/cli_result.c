@@ -149,6 +149,7 @@ void orr__cli_remark_waiting(const orr__cli *cli, const cJSON *result) {
 }
 
 int orr__cli_run(orr__cli *cli) {
+  if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(cli->kept, "dryRun"))) return orr__cli_dry_run(cli);
   orr_error error = ORR_ERROR_INIT;
   cJSON *result = NULL, *later = NULL;
   bool is_waiting = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(cli->kept, "wait"));

@@ -60,6 +60,10 @@ void orr__said(orr__buf *out, const char *sentence, const cJSON *data, int64_t n
 /* render_story.c: what happened to a result, in order, a line each: the ops and events of result.show. */
 void orr__story(orr__buf *out, const orr__paint *paint, const cJSON *ops, const cJSON *events);
 
+/* render_trial.c: what a hook has come to that was tried out (provider.call, backup.dryRun); or only what it did and logged. */
+void orr__tried(orr__buf *out, const orr__paint *paint, const cJSON *tried);
+void orr__tried_acts(orr__buf *out, const orr__paint *paint, const cJSON *tried);
+
 /* render_advice.c: what somebody can do, a line each, two blanks before it. */
 void orr__advice(orr__buf *out, const cJSON *result);       /* nothing unless it needs attention */
 void orr__advice_draft(orr__buf *out, const cJSON *draft, int64_t now_ms); /* one of status's drafts */

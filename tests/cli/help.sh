@@ -38,6 +38,10 @@ for code in archive restic; do
 done
 cp providers/nap.lua my-provider.lua
 sed -i 's/code = "nap"/code = "my-provider"/' my-provider.lua
+mkdir my-provider acme
+cp my-provider.lua my-provider/init.lua
+sed 's/code = "nap"/code = "acme"/' providers/nap.lua >acme/init.lua
+echo '{ "backupResult": { "config": { "wake": 0 } } }' >result.json
 cat >providers/maybe.lua <<'LUA'
 local provider = Provider { apiVersion = 1, code = "maybe", name = "Does not know", version = "1", needs = { http = { "http://127.0.0.1:1" } } }
 function provider.createBackup(backup, opts) pcall(http.post, { url = "http://127.0.0.1:1/" }) error("who knows") end
