@@ -89,7 +89,7 @@ static void bare_open_state(bare *s) {
   s->co = lua_newthread(L);
 }
 
-static double bare_dispatch(bare *s, long count) {
+__attribute__((noinline)) static double bare_dispatch(bare *s, long count) {
   double start = bench_now(), sum = 0;
   for (long i = 0; i < count; i++) {
     s->object->dirty = 0;
@@ -203,7 +203,7 @@ static void ours_call(ours *o, enum orr__hook hook, orr__graph *graph) {
   if (o->ops->call(o->ops->self, call, &err)) bench_die("%s", orr__error_message(&err));
 }
 
-static double ours_dispatch(ours *o, unsigned long count) {
+__attribute__((noinline)) static double ours_dispatch(ours *o, unsigned long count) {
   unsigned long end = o->answered + count, begun = 0;
   double start = bench_now();
   while (o->answered < end) {
