@@ -2,7 +2,7 @@
  *
  * Deliberately does not know where values come from; what arrives from outside is checked in field_value.c.
  * Invariants: a clear `set` bit means that the member is 0 or NULL; a set bit of a text field means an owned
- * string; a derived field has neither bit and its member stays 0. */
+ * string, in the object's own room or in a block of its own; a derived field has neither bit and its member stays 0. */
 #include "model/object.h"
 
 #include <assert.h>
@@ -12,6 +12,8 @@
 #include "base/str.h"
 
 static const double BYTES_PER_MB = 1024.0 * 1024.0;
+
+enum { ROOM_MAX = 64 * 1024 };
 
 static const orr__field *field_of(const orr__object *object, int field) {
   assert(object && field >= 0 && (size_t)field < object->model->field_count);
@@ -31,31 +33,65 @@ static bool is_integer(const orr__field *field) {
          field->type == ORR_T_BOOL;
 }
 
-orr__object *orr__object_new(enum orr__model_id model) {
+orr__object *orr__object_new_with_room(enum orr__model_id model, size_t room) {
   assert(model < ORR_M_COUNT);
-  orr__object *object = calloc(1, orr__models[model].size);
-  if (object) object->model = &orr__models[model];
+  if (room > ROOM_MAX) room = 0; /* so large a text is better off alone: it goes when it is replaced */
+  size_t size = orr__models[model].size;
+  orr__object *object = malloc(size + room);
+  if (!object) return NULL;
+  memset(object, 0, size);
+  object->model = &orr__models[model];
+  object->room = (uint32_t)room;
   return object;
+}
+
+orr__object *orr__object_new(enum orr__model_id model) {
+  return orr__object_new_with_room(model, 0);
+}
+
+static char *room_of(const orr__object *object) {
+  return (char *)(uintptr_t)object + object->model->size;
+}
+
+static void free_text(const orr__object *object, char *text) {
+  if ((uintptr_t)text - (uintptr_t)room_of(object) >= object->room) free(text);
 }
 
 void orr__object_free(orr__object *object) {
   if (!object) return;
-  for (size_t i = 0; i < object->model->field_count; i++) {
-    const orr__field *field = &object->model->fields[i];
-    if (is_text(field)) free(*(char **)member(object, field));
+  for (uint64_t rest = object->set; rest; rest &= rest - 1) {
+    const orr__field *field = &object->model->fields[__builtin_ctzll(rest)];
+    if (is_text(field)) free_text(object, *(char **)member(object, field));
   }
   free(object);
 }
 
+static size_t room_for(const orr__object *object) {
+  size_t room = 0;
+  for (uint64_t rest = object->set; rest; rest &= rest - 1) {
+    const orr__field *field = &object->model->fields[__builtin_ctzll(rest)];
+    if (is_text(field)) room += strlen(*(char **)member(object, field)) + 1;
+  }
+  return room;
+}
+
 orr__object *orr__object_copy(const orr__object *object) {
-  orr__object *copy = orr__object_new(object->model->id);
-  if (!copy) return NULL;
-  for (size_t i = 0; i < object->model->field_count; i++)
-    if (orr__copy_field(copy, object, (int)i) < 0) {
+  orr__object *copy = orr__object_new_with_room(object->model->id, room_for(object));
+  for (uint64_t rest = object->set; copy && rest; rest &= rest - 1) {
+    int i = __builtin_ctzll(rest);
+    const orr__field *field = &object->model->fields[i];
+    if (!is_text(field)) {
+      memcpy(member(copy, field), member(object, field), sizeof(int64_t));
+      copy->set |= ORR_BIT(i);
+      continue;
+    }
+    const char *text = *(char **)member(object, field);
+    if (orr__fill_str(copy, i, text, strlen(text)) < 0) {
       orr__object_free(copy);
       return NULL;
     }
-  copy->dirty = object->dirty;
+  }
+  if (copy) copy->dirty = object->dirty;
   return copy;
 }
 
@@ -81,6 +117,21 @@ static void mark(orr__object *object, int field) {
   object->dirty |= ORR_BIT(field);
 }
 
+int orr__fill_str(orr__object *object, int field, const char *text, size_t len) {
+  const orr__field *facts = field_of(object, field);
+  char **slot = member(object, facts);
+  assert(is_text(facts) && !(facts->flags & ORR_FIELD_DERIVED) && !*slot);
+  bool has_room = len < object->room - object->used;
+  char *copy = has_room ? room_of(object) + object->used : malloc(len + 1);
+  if (!copy) return ORR_E_NOMEM;
+  if (len) memcpy(copy, text, len);
+  copy[len] = '\0';
+  if (has_room) object->used += (uint32_t)len + 1;
+  *slot = copy;
+  mark(object, field);
+  return 0;
+}
+
 int orr__set_str(orr__object *object, int field, const char *value) {
   const orr__field *facts = field_of(object, field);
   assert(is_text(facts) && !(facts->flags & ORR_FIELD_DERIVED));
@@ -92,7 +143,7 @@ int orr__set_str(orr__object *object, int field, const char *value) {
   if (orr__streq(*slot, value)) return 0;
   char *copy = orr__strdup(value);
   if (!copy) return ORR_E_NOMEM;
-  free(*slot);
+  free_text(object, *slot);
   *slot = copy;
   mark(object, field);
   return 0;
@@ -125,7 +176,7 @@ void orr__unset(orr__object *object, int field) {
   if (!orr__object_has(object, field)) return;
   if (is_text(facts)) {
     char **slot = member(object, facts);
-    free(*slot);
+    free_text(object, *slot);
     *slot = NULL;
   } else if (is_integer(facts)) {
     *(int64_t *)member(object, facts) = 0;

@@ -79,6 +79,8 @@ typedef struct orr__object {
   const orr__model *model;
   uint64_t set;
   uint64_t dirty;
+  uint32_t room;    /* bytes behind the members, in the same block, for texts that it is made with */
+  uint32_t used;    /* of them in use; what is set later has blocks of its own */
 } orr__object;
 
 #define ORR_MEMBER_INT int64_t
@@ -151,6 +153,10 @@ enum {
 
 /* A new object with nothing set. Owned; NULL when out of memory. orr__result_new() and so on give the type. */
 orr__object *orr__object_new(enum orr__model_id model);
+/* The same with room for so many bytes of texts, their ends included: a row that is read takes one block of memory. Owned. */
+orr__object *orr__object_new_with_room(enum orr__model_id model, size_t room);
+/* Sets a text of len bytes of a field that has none: in the room while that lasts. 0 or ORR_E_NOMEM. */
+int orr__fill_str(orr__object *object, int field, const char *text, size_t len);
 void orr__object_free(orr__object *object);
 orr__object *orr__object_copy(const orr__object *object); /* owned; masks too */
 #define MODEL_TYPES(X) X(cloud, orr_cloud) X(server, orr_server) X(connection, orr_connection) \

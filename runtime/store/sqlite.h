@@ -53,6 +53,7 @@ typedef struct orr__sqlite {
   uint64_t hashes[ORR_SQLITE_STATEMENTS];
   orr__sqlite_cached cached[ORR_SQLITE_STATEMENTS];
   sqlite3_stmt *fixed[ORR_SQLITE_FIXED_COUNT];
+  const orr__object *last[ORR_M_COUNT]; /* what the graphs of the present transaction have read last, in its slots; NULL after a write */
   sqlite3_backup *backup;            /* the one under way */
   sqlite3 *backup_db;
   char *backup_part;                 /* the file it is written to until it is whole */

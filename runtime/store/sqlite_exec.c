@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "store/sqlite.h"
@@ -82,34 +83,66 @@ static int bind_values(orr__sqlite *self, sqlite3_stmt *statement, const orr__st
   return rc ? orr__sqlite_error(self, rc, reterr) : 0;
 }
 
-static int read_text(orr__sqlite *self, sqlite3_stmt *statement, int column, orr__object *object, int field,
-                     orr_error *reterr) {
-  const orr__field *facts = &object->model->fields[field];
-  const char *text = (const char *)sqlite3_column_text(statement, column);
-  if (!text) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  if (!(facts->flags & ORR_FIELD_SECRET && self->codec.open)) return orr__set_str(object, field, text);
+static int read_secret(orr__sqlite *self, orr__object *object, int field, const char *text, orr_error *reterr) {
   char context[ORR_SQLITE_CONTEXT];
   char *opened = NULL;
-  orr__sqlite_context(object->model, facts, context);
+  orr__sqlite_context(object->model, &object->model->fields[field], context);
   int code = self->codec.open(self->codec.self, context, text, &opened, reterr);
   if (!code) code = orr__set_str(object, field, opened);
   free(opened);
   return code;
 }
 
-/* The statement's present row; its columns are the fields of the mask. */
+/* What a row has, one per column; NULL where it has nothing. They are looked at without the column functions' locks, which one connection
+ * in one thread may: https://www.sqlite.org/c3ref/column_blob.html says "not threadsafe", not more. */
+typedef struct row_values {
+  sqlite3_value *at[64];
+  size_t room;      /* what all texts but the sealed ones take */
+} row_values;
+
+static bool is_sealed(const orr__sqlite *self, const orr__field *facts) {
+  return facts->flags & ORR_FIELD_SECRET && self->codec.open;
+}
+
+static int find_values(const orr__sqlite *self, sqlite3_stmt *statement, const orr__model *model, uint64_t fields,
+                       row_values *values, orr_error *reterr) {
+  int column = 0;
+  values->room = 0;
+  for (uint64_t rest = fields; rest; rest &= rest - 1, column++) {
+    sqlite3_value *value = sqlite3_column_value(statement, column);
+    const orr__field *facts = &model->fields[__builtin_ctzll(rest)];
+    bool is_set = sqlite3_value_type(value) != SQLITE_NULL;
+    values->at[column] = is_set ? value : NULL;
+    if (!is_set || !orr__field_is_text(facts)) continue;
+    if (!sqlite3_value_text(value)) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+    if (!is_sealed(self, facts)) values->room += (size_t)sqlite3_value_bytes(value) + 1;
+  }
+  return 0;
+}
+
+/* The statement's present row; its columns are the fields of the mask. Object and texts are one block of memory. */
 static int read_row(orr__sqlite *self, sqlite3_stmt *statement, const orr__model *model, uint64_t fields,
                     orr__object **ret_object, orr_error *reterr) {
-  orr__object *object = orr__object_new(model->id);
-  int code = object ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  row_values values;
+  int code = find_values(self, statement, model, fields, &values, reterr);
+  if (code) return code;
+  orr__object *object = orr__object_new_with_room(model->id, values.room);
+  if (!object) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   int column = 0;
   for (uint64_t rest = fields; rest && !code; rest &= rest - 1, column++) {
+    sqlite3_value *value = values.at[column];
+    if (!value) continue;
     int field = __builtin_ctzll(rest);
-    if (sqlite3_column_type(statement, column) == SQLITE_NULL) continue;
     const orr__field *facts = &model->fields[field];
-    if (orr__field_is_text(facts)) code = read_text(self, statement, column, object, field, reterr);
-    else if (facts->type == ORR_T_NUM) code = orr__set_num(object, field, sqlite3_column_double(statement, column));
-    else code = orr__set_int(object, field, sqlite3_column_int64(statement, column));
+    if (orr__field_is_text(facts)) {
+      const char *text = (const char *)sqlite3_value_text(value);
+      if (is_sealed(self, facts)) code = read_secret(self, object, field, text, reterr);
+      else code = orr__fill_str(object, field, text, (size_t)sqlite3_value_bytes(value));
+    } else if (facts->type == ORR_T_NUM) {
+      code = orr__set_num(object, field, sqlite3_value_double(value));
+    } else {
+      code = orr__set_int(object, field, sqlite3_value_int64(value));
+    }
   }
   if (code) {
     orr__object_free(object);
@@ -141,9 +174,18 @@ static int get(orr__sqlite *self, enum orr__model_id model, int64_t id, orr__obj
   return code;
 }
 
+/* Graphs that are loaded together mostly have the same Backup, connection, server and cloud: each is read, and its secrets are opened, once. */
 static int get_into(orr__sqlite *self, enum orr__model_id model, int64_t id, void *ret_typed, orr_error *reterr) {
+  const orr__object *last = self->last[model];
   orr__object *object = NULL;
-  int code = id ? get(self, model, id, &object, reterr) : 0;
+  int code = 0;
+  if (last && orr__object_id(last) == id) {
+    object = orr__object_copy(last);
+    if (!object) code = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  } else if (id) {
+    code = get(self, model, id, &object, reterr);
+  }
+  if (object) self->last[model] = object;
   *(void **)ret_typed = object;
   return code;
 }
@@ -368,11 +410,13 @@ static int run_step(orr__sqlite *self, orr__tx *tx, const orr__step *step, orr_e
 int orr__sqlite_run(orr__sqlite *self, orr__tx *tx, orr_error *reterr) {
   bool is_saved = false;
   int code = 0;
+  memset(self->last, 0, sizeof self->last);
   for (const orr__step *step = tx->first; step && !code; step = step->next) {
     if (step->kind <= ORR_STEP_LAST_WRITE && step->next && !is_saved) {
       code = orr__sqlite_step_fixed(self, ORR_SQLITE_SAVE, reterr);
       is_saved = !code;
     }
+    if (step->kind <= ORR_STEP_LAST_WRITE) memset(self->last, 0, sizeof self->last);
     if (!code) code = run_step(self, tx, step, reterr);
   }
   if (is_saved && !sqlite3_get_autocommit(self->db)) {

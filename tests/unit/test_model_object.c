@@ -67,6 +67,47 @@ static void test_object__finds_aliases_and_suggests_names(void **state) {
   assert_null(orr__field_nearest(result, NULL));
 }
 
+/* What a sanitizer has to say about it counts, too. */
+static void test_object__texts_lie_in_the_room_of_their_object_while_there_is_some(void **state) {
+  (void)state;
+  orr__object *made = orr__object_new_with_room(ORR_M_result, 12);
+  assert_int_equal(orr__fill_str(made, ORR_F_result_status, "FAILED and more", 6), 0); /* 7 of 12 */
+  assert_int_equal(orr__fill_str(made, ORR_F_result_externalId, "12345", 5), 0);       /* 6 are too many */
+  assert_int_equal(orr__fill_str(made, ORR_F_result_processId, "1234", 4), 0);         /* 5 are not */
+  assert_int_equal(orr__fill_str(made, ORR_F_result_snapshotId, "", 0), 0);
+  const char *end = (const char *)made + orr__models[ORR_M_result].size + 12;
+  const char *status = orr__get_str(made, ORR_F_result_status), *external = orr__get_str(made, ORR_F_result_externalId);
+  assert_string_equal(status, "FAILED");
+  assert_true(status > (const char *)made && status < end);
+  assert_string_equal(external, "12345");
+  assert_false(external > (const char *)made && external < end);
+  assert_string_equal(orr__get_str(made, ORR_F_result_processId), "1234");
+  assert_string_equal(orr__get_str(made, ORR_F_result_snapshotId), "");
+  assert_int_equal(orr__set_str(made, ORR_F_result_status, "SUCCEEDED"), 0);
+  assert_int_equal(orr__set_str(made, ORR_F_result_status, "FAILED"), 0);
+  assert_int_equal(orr__set_str(made, ORR_F_result_externalId, NULL), 0);
+  orr__unset(made, ORR_F_result_processId);
+  orr__object *copy = orr__object_copy(made);
+  assert_true(copy->set == made->set && copy->dirty == made->dirty);
+  orr__object_free(made);
+  assert_string_equal(orr__get_str(copy, ORR_F_result_status), "FAILED");
+  assert_string_equal(orr__get_str(copy, ORR_F_result_snapshotId), "");
+  assert_null(orr__get_str(copy, ORR_F_result_externalId));
+  assert_int_equal(orr__set_str(copy, ORR_F_result_status, "CANCELLED"), 0);
+  orr__object_free(copy);
+  /* Texts that are too large for a room are alone. */
+  char *large = malloc(100001);
+  memset(large, 'x', 100000);
+  large[100000] = '\0';
+  made = orr__object_new_with_room(ORR_M_result, 100001);
+  assert_int_equal(orr__fill_str(made, ORR_F_result_errorOutput, large, 100000), 0);
+  copy = orr__object_copy(made);
+  assert_string_equal(orr__get_str(copy, ORR_F_result_errorOutput), large);
+  orr__object_free(copy);
+  orr__object_free(made);
+  free(large);
+}
+
 static void test_object__masks_follow_the_setters(void **state) {
   (void)state;
   orr_result *result = orr__result_new();
@@ -254,7 +295,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_object__descriptors_agree_with_the_lists),
       cmocka_unit_test(test_object__finds_aliases_and_suggests_names),
-      cmocka_unit_test(test_object__masks_follow_the_setters),
+      cmocka_unit_test(test_object__texts_lie_in_the_room_of_their_object_while_there_is_some),
+    cmocka_unit_test(test_object__masks_follow_the_setters),
       cmocka_unit_test(test_object__an_empty_text_is_a_value),
       cmocka_unit_test(test_object__copies_are_deep_and_keep_the_masks),
       cmocka_unit_test(test_object__the_size_in_mb_is_derived),

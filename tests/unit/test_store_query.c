@@ -295,6 +295,36 @@ static void test_query__a_graph_prefers_the_results_server_and_falls_back_to_the
   orr__graph_clear(&graph);
 }
 
+static void keep_three(orr__tx *tx, void *arg) {
+  orr__graph *graphs = arg;
+  for (int i = 0; i < 3; i++) assert_true(orr__tx_take_graph(tx, i, &graphs[i]));
+}
+
+/* Each graph is whole and its own, and sees what was written before it in the same transaction. */
+static void test_query__graphs_of_one_transaction_do_not_share(void **state) {
+  bench *b = *state;
+  orr__graph graphs[3] = {0};
+  add_inventory(b);
+  orr__tx *tx = orr__tx_new();
+  orr__tx_graph(tx, ORR_M_result, 1);
+  orr__tx_graph(tx, ORR_M_result, 2);
+  orr_backup *renamed = make_backup(1, "hourly");
+  orr__tx_update(tx, &renamed->head, ORR_BIT(ORR_F_backup_name));
+  orr__tx_graph(tx, ORR_M_result, 3);
+  assert_int_equal(bench_run_look(b, tx, keep_three, graphs), 0);
+  assert_true(graphs[0].backup != graphs[1].backup && graphs[0].connection != graphs[1].connection);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(graphs[i].result->id, i + 1);
+    assert_string_equal(graphs[i].backup->name, i < 2 ? "nightly" : "hourly");
+    assert_string_equal(graphs[i].connection->password, "geheim");
+    assert_string_equal(graphs[i].server->name, "db1");
+    assert_string_equal(graphs[i].cloud->name, "west");
+    assert_int_equal(graphs[i].backup->head.dirty | graphs[i].connection->head.dirty, 0);
+    orr__graph_clear(&graphs[i]);
+  }
+  orr__object_free(&renamed->head);
+}
+
 static void test_query__a_graph_of_what_is_not_there_is_none(void **state) {
   bench *b = *state;
   orr__graph graph = get_graph(b, ORR_M_result, 99);
@@ -322,6 +352,7 @@ int main(void) {
       BOTH(test_query__rows_that_were_taken_stay_with_the_taker),
       BOTH(test_query__a_graph_follows_the_references),
       BOTH(test_query__a_graph_prefers_the_results_server_and_falls_back_to_the_backups_cloud),
+      BOTH(test_query__graphs_of_one_transaction_do_not_share),
       BOTH(test_query__a_graph_of_what_is_not_there_is_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
