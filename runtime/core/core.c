@@ -111,6 +111,7 @@ void orr__core_free(orr__core *core) {
   orr__wheel_free(core->looks);
   orr__map_clear(&core->firing);
   orr__map_clear(&core->ends);
+  orr__map_clear(&core->deleting);
   orr__wheel_free(core->sweeps);
   orr__slots_free(core->slots);
   orr__zones_free(core->zones);

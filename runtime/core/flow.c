@@ -92,7 +92,7 @@ orr__subject *orr__subject_of(orr__core *core, uint64_t key) { return orr__map_g
 
 bool orr__backup_is_leaving(orr__core *core, int64_t backup_id) {
   const orr__subject *subject = orr__subject_of(core, orr__backup_key(backup_id));
-  return subject && subject->is_leaving;
+  return (subject && subject->is_leaving) || orr__map_get(&core->deleting, (uint64_t)backup_id);
 }
 
 static void run_step(void *arg) {

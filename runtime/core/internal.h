@@ -139,6 +139,7 @@ struct orr__core {
   orr__map ends;                     /* Backup ids whose schedule waits for the end of a result */
   bool is_rearm_due;                 /* a Backup found no place in a wheel: all are gone through again */
   int64_t zones_mono_ms;             /* when the zones' files were looked at last */
+  orr__map deleting;                 /* Backup ids whose deletion goes on (remove_backup.c) */
   orr__wheel *sweeps;                /* Backup id -> wall ms of the next pass of retention */
   size_t sweep_count;                /* passes going on */
   orr__slots *slots;
@@ -350,9 +351,16 @@ void orr__schedule_ended(orr__core *core, int64_t backup_id);
 /* Meaning and the next fires of a Backup's schedule: { meaning, timeZone, next: [ms], notes, warnings }. NULL: reterr. */
 orr__json *orr__schedule_describe(orr__core *core, const orr_backup *backup, int count, orr_error *reterr);
 
-/* ---- remove.c ----------------------------------------------------------------------------------------------- */
+/* ---- remove.c, remove_backup.c ------------------------------------------------------------------------------ */
 
 void orr__removal_opts(orr__flow *flow, const char *trigger); /* opts and extra for a hook that deletes, from flow->args */
+void orr__removal_judge(orr__answer *answer); /* "it is going on" is no "it is gone": asked again like any retry */
+orr__json *orr__removal_given(const orr__flow *flow); /* what to ask with again; owned; NULL: no memory */
+double orr__removal_wait_s(const orr__answer *answer, int64_t errors); /* until an attempt that nobody waits for */
+void orr__removal_stays_pending(orr__flow *flow); /* the answer as the error of whoever asked, who hears that it goes on */
+bool orr__result_leaves(const orr_result *result); /* its deletion was asked for, and goes on */
+void orr__removal_go_on(orr__flow *flow); /* with that of flow->graph.result, which is held */
+void orr__backup_delete_later(orr__core *core, int64_t backup_id, double in_seconds); /* if it has a deleteDate then */
 /* Deletes flow->graph.result, which is loaded and held: through its provider, or (drop) the record alone, with its journal, events
  * and local jobs. Goes on with flow->after when it is gone, else with flow->otherwise. */
 void orr__result_delete(orr__flow *flow);

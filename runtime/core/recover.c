@@ -77,7 +77,7 @@ static void one_loaded(orr__flow *flow) {
   bool is_over = orr__status_is_terminal(result->status);
   if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
   if (is_over) {
-    if (result->nextAction && !orr__result_cleans_up(result))
+    if (result->nextAction && !orr__result_cleans_up(result) && !orr__result_leaves(result))
       orr__result_finish(flow, result->status, NULL); /* it ended in a checkpoint, and then we did */
   } else if (!result->attention) {
     orr__recover_watch(core, result->uuid);

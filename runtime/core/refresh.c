@@ -304,8 +304,8 @@ static void due_loaded(orr__flow *flow) {
   for (size_t i = 0; i < flow->id_count; i++) {
     uint64_t id = (uint64_t)flow->ids[i];
     orr__graph graph = { 0 };
-    if (!groups || !orr__tx_take_graph(flow->tx, (int)i, &graph) || orr__result_is_over(graph.result) ||
-        graph.result->attention) {
+    if (!groups || !orr__tx_take_graph(flow->tx, (int)i, &graph) ||
+        ((orr__result_is_over(graph.result) || graph.result->attention) && !orr__result_leaves(graph.result))) {
       if (!groups)
         orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 10000); /* the store is not well: later */
       else

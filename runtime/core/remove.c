@@ -1,17 +1,22 @@
-/* Deletion of results and Backups: hooks on something that has ended.
+/* Deletion of results: a hook on something that has ended. (Backups: remove_backup.c.)
  *
- *   success   the record goes, its journal and its local jobs with it
- *   halt      the record is retained and stays usable; HALTED to whoever asked
- *   error     tried ORR_DELETE_ATTEMPTS times with back-off, then as halt
- *   no hook   a result: REFUSED (force drops only the record). A Backup: nothing is outside, success
+ *   asked for --> nextAction = deleteBackupResult, stored with the intent --> the hook
+ *     success        the record goes, its journal and its local jobs with it
+ *     halt           the record is retained and stays usable; HALTED to whoever asked
+ *     retry, error   again with back-off, ORR_ERROR_BUDGET times in a row, by this runtime or the next; then attention delete_failing.
+ *                    Whoever asked waits for the first ORR_DELETE_ATTEMPTS
+ *   no hook        REFUSED; force drops only the record, and lists what may be outside as an orphan
  *
- * `backup rm --with-results` deletes one result after the other through its hook; the first that is not deleted halts
- * the rest. Which results go by themselves is decided elsewhere: retention_pass.c, history.c. */
+ * Retention asks on its own terms: what it is refused is not kept here, for it comes back. Which results go by themselves is decided
+ * elsewhere: retention_pass.c, history.c. */
 #include "core/internal.h"
 
 #include <stdlib.h>
 
+#define AGAIN_S 60.0 /* between the attempts that nobody waits for, at first */
+
 static bool arg_flag(const orr__flow *flow, const char *key) { return orr__json_bool(flow->args, key, false); }
+static bool is_manual(const orr__flow *flow) { return orr__streq(orr__json_str(flow->extra, "trigger"), "manual"); }
 
 void orr__removal_opts(orr__flow *flow, const char *trigger) {
   const orr__json *opts = orr__json_get(flow->args, "opts");
@@ -43,32 +48,128 @@ static void refused(orr__flow *flow) {
   stays(flow);
 }
 
-/* "It is going on" is no "it is gone": asked again like any retry. */
-static void judge(orr__answer *answer) {
+void orr__removal_judge(orr__answer *answer) {
   if (answer->outcome != ORR_OUTCOME_SUCCESS || !answer->in_progress) return;
   answer->outcome = ORR_OUTCOME_RETRY;
   if (!answer->msg) answer->msg = orr__strdup("the deletion is still going on");
 }
 
-/* After a hook without success: tries again, or writes the outcome and gives up. */
-static void again_or_refused(orr__flow *flow, orr__step again) {
-  enum orr__outcome outcome = flow->answer.outcome;
-  if (outcome > ORR_OUTCOME_HALT && flow->core->is_draining) {
-    orr__flow_leave(flow);
-    return;
+double orr__removal_wait_s(const orr__answer *answer, int64_t errors) {
+  if (answer->retry_after >= 0 && answer->outcome == ORR_OUTCOME_RETRY) return answer->retry_after;
+  return orr__backoff_s(AGAIN_S, (int)errors - ORR_DELETE_ATTEMPTS + 1);
+}
+
+orr__json *orr__removal_given(const orr__flow *flow) {
+  orr__json *given = orr__json_map();
+  if (!given) return NULL;
+  if (flow->opts) orr__json_put(given, "opts", orr__json_copy(flow->opts));
+  orr__json_put_str(given, "requestedBy", orr__json_str(flow->args, "requestedBy"));
+  return given;
+}
+
+void orr__removal_stays_pending(orr__flow *flow) {
+  orr_error err = ORR_ERROR_INIT;
+  int code = orr__answer_error(&flow->answer, flow->hook, &err);
+  orr__error_clear(&flow->error);
+  flow->code = orr__error_set(&flow->error, code, "%s; it stays pending and is asked again", orr__error_message(&err));
+  orr__error_clear(&err);
+}
+
+/* ---- a deletion that goes on ---------------------------------------------------------------------------------- */
+
+bool orr__result_leaves(const orr_result *result) {
+  return orr__streq(result->nextAction, orr__hooks[ORR_HOOK_deleteBackupResult].name);
+}
+
+/* What is needed to ask again, also if we die in the midst of it. */
+static void remember(orr__flow *flow) {
+  orr__json *given = orr__removal_given(flow);
+  if (given) orr__object_set_map(&flow->graph.result->head, ORR_F_result_deleteOpts, given);
+  orr__json_free(given);
+  orr__result_next(flow, ORR_HOOK_deleteBackupResult, 0);
+}
+
+static void call_off(orr_result *result) {
+  orr__object *o = &result->head;
+  if (orr__result_leaves(result)) {
+    orr__unset(o, ORR_F_result_nextAction);
+    orr__unset(o, ORR_F_result_nextActionDate);
   }
+  orr__unset(o, ORR_F_result_deleteOpts);
+  orr__set_int(o, ORR_F_result_errorCount, 0);
+}
+
+static void call_delete_result(orr__flow *flow);
+
+/* It is written that it is still there. */
+static void left(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  if (!flow->code) {
+    orr__object_clean(&result->head);
+    orr__result_changed(flow->core, result);
+    orr__flow_arm(flow);
+    if (orr__result_leaves(result))
+      orr__removal_stays_pending(flow);
+    else
+      flow->code = orr__answer_error(&flow->answer, flow->hook, &flow->error);
+  }
+  stays(flow);
+}
+
+/* Nobody does that any more: somebody has to look, unless that is so already for another reason. */
+static void give_up(orr__flow *flow, orr__tx *tx) {
+  orr_result *result = flow->graph.result;
+  const char *why = orr__answer_text(&flow->answer);
+  call_off(result);
+  orr__set_str(&result->head, ORR_F_result_deleteMessage, why);
+  if (result->attention) return;
+  orr__result_attention(flow, "delete_failing");
+  orr__flow_event(flow, tx, "result.attention", "error", "delete_failing: %s", why);
+}
+
+static void again_or_left(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  const char *why = orr__answer_text(&flow->answer);
+  bool is_halt = flow->answer.outcome == ORR_OUTCOME_HALT;
+  int64_t errors = is_halt ? 0 : result->errorCount + 1;
+  bool is_soon = !is_halt && errors < ORR_DELETE_ATTEMPTS;
   orr__tx *tx = orr__flow_tx(flow);
   orr__flow_settle(flow, tx);
-  bool is_final = outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS;
+  orr__set_int(&result->head, ORR_F_result_errorCount, errors);
+  if (is_halt) {
+    call_off(result);
+    orr__unset(&result->head, ORR_F_result_deleteMessage);
+  } else if (errors >= ORR_ERROR_BUDGET) {
+    give_up(flow, tx);
+  } else {
+    orr__set_str(&result->head, ORR_F_result_deleteMessage, why);
+    if (!is_soon) orr__result_next(flow, ORR_HOOK_deleteBackupResult, orr__removal_wait_s(&flow->answer, errors));
+  }
+  orr__flow_event(flow, tx, "delete.refused", "warning", "deleteBackupResult: %s%s", why,
+                  is_halt || errors >= ORR_ERROR_BUDGET ? "" : "; asked again");
+  orr__flow_write(flow, tx);
+  if (is_soon) {
+    orr__object_clean(&result->head);
+    flow->attempt = (int)errors + 1;
+    flow->inner = call_delete_result;
+  }
+  orr__flow_submit(flow, tx, is_soon ? orr__flow_wait_again : left);
+}
+
+/* Retention: a few times, then it is told. */
+static void again_or_refused(orr__flow *flow) {
+  bool is_final = flow->answer.outcome == ORR_OUTCOME_HALT || flow->attempt >= ORR_DELETE_ATTEMPTS;
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__flow_settle(flow, tx);
   if (is_final && flow->refusing)
     flow->refusing(flow, tx);
   else
-    orr__flow_event(flow, tx, "delete.refused", "warning", "%s: %s%s", orr__hooks[flow->hook].name,
-                    orr__answer_text(&flow->answer), is_final ? "" : "; trying again");
+    orr__flow_event(flow, tx, "delete.refused", "warning", "deleteBackupResult: %s%s", orr__answer_text(&flow->answer),
+                    is_final ? "" : "; trying again");
   orr__flow_write(flow, tx);
   if (!is_final) {
     flow->attempt++;
-    flow->inner = again;
+    flow->inner = call_delete_result;
   }
   orr__flow_submit(flow, tx, is_final ? refused : orr__flow_wait_again);
 }
@@ -125,14 +226,16 @@ static void drop_result(orr__flow *flow, bool is_forced) {
   orr__flow_submit(flow, tx, result_gone);
 }
 
-static void call_delete_result(orr__flow *flow);
-
 static void result_deleted(orr__flow *flow) {
-  judge(&flow->answer);
+  orr__removal_judge(&flow->answer);
   if (flow->answer.outcome == ORR_OUTCOME_SUCCESS)
     drop_result(flow, false);
+  else if (flow->answer.outcome > ORR_OUTCOME_HALT && flow->core->is_draining)
+    orr__flow_leave(flow);
+  else if (is_manual(flow))
+    again_or_left(flow);
   else
-    again_or_refused(flow, call_delete_result);
+    again_or_refused(flow);
 }
 
 static void delete_result_intended(orr__flow *flow) {
@@ -143,7 +246,13 @@ static void delete_result_intended(orr__flow *flow) {
 }
 
 static void call_delete_result(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
   orr__tx *tx = orr__flow_tx(flow);
+  if (is_manual(flow)) {
+    remember(flow);
+    orr__tx_update(tx, &result->head, result->head.dirty);
+    orr__object_clean(&result->head);
+  }
   orr__flow_intend(flow, tx, ORR_HOOK_deleteBackupResult);
   orr__flow_submit(flow, tx, delete_result_intended);
 }
@@ -173,8 +282,41 @@ void orr__result_delete(orr__flow *flow) {
     stays(flow);
   } else {
     flow->attempt = 1;
+    if (is_manual(flow)) {
+      orr__set_int(&result->head, ORR_F_result_errorCount, 0); /* asked for anew */
+      if (orr__streq(result->attention, "delete_failing")) orr__unset(&result->head, ORR_F_result_attention);
+    }
     call_delete_result(flow);
   }
+}
+
+/* The provider is not there, or cannot delete any more: that is as good as an error. */
+static void cannot_be_asked(orr__flow *flow) {
+  flow->hook = ORR_HOOK_deleteBackupResult;
+  orr__answer_clear(&flow->answer);
+  flow->answer.outcome = ORR_OUTCOME_ERROR;
+  if (!flow->code)
+    orr__error_set(&flow->error, ORR_E_REFUSED, "the provider '%s' cannot delete results", flow->graph.result->providerCode);
+  orr__error_move(&flow->answer.error, &flow->error);
+  flow->code = 0;
+  again_or_left(flow);
+}
+
+void orr__removal_go_on(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  orr__json *given = result->deleteOpts ? orr__json_parse_map(result->deleteOpts, NULL) : NULL;
+  orr__json_free(flow->args);
+  orr__json_free(flow->opts);
+  flow->opts = NULL;
+  flow->args = given ? given : orr__json_map();
+  orr__removal_opts(flow, "manual");
+  flow->after = orr__flow_end;
+  flow->otherwise = orr__flow_end;
+  flow->attempt = (int)result->errorCount + 1;
+  if (orr__flow_has_hook(flow, ORR_HOOK_deleteBackupResult))
+    call_delete_result(flow);
+  else
+    cannot_be_asked(flow);
 }
 
 static void reply_result_removed(orr__flow *flow) {
@@ -214,194 +356,4 @@ static void rm_result_found(orr__flow *flow) {
 void orr__request_result_rm(orr__flow *flow) {
   orr__removal_opts(flow, "manual");
   orr__flow_find(flow, ORR_M_result, orr__json_str(flow->args, "result"), rm_result_found);
-}
-
-/* ---- a Backup ----------------------------------------------------------------------------------------------- */
-
-static void backup_gone(orr__flow *flow) {
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  const orr_backup *backup = flow->graph.backup;
-  orr__schedule_disarm(flow->core, backup->id);
-  orr__wheel_remove(flow->core->sweeps, (uint64_t)backup->id);
-  orr_error err = ORR_ERROR_INIT;
-  if (flow->core->config.jobs) orr__job_remove(flow->core->config.jobs, backup->uuid, &err);
-  orr__error_clear(&err);
-  orr__json *out = orr__json_map();
-  if (out) {
-    orr__json_put_str(out, "removed", backup->name);
-    orr__json_put_int(out, "results", (int64_t)flow->id_count);
-    orr__json_put_str(out, "msg", flow->answer.msg);
-    if (arg_flag(flow, "force"))
-      orr__json_put_str(out, "warning", "only the records were removed; what lies outside stays there: orrery orphans ls");
-    orr__flow_reply(flow, out);
-  }
-  orr__json_free(out);
-  orr__flow_end(flow);
-}
-
-static void drop_backup(orr__flow *flow) {
-  orr_backup *backup = flow->graph.backup;
-  orr__tx *tx = orr__flow_tx(flow);
-  if (arg_flag(flow, "force") && orr__orphan_backup(flow, tx, "forced")) {
-    orr__tx_free(tx);
-    orr__flow_no_memory(flow);
-    orr__flow_abandon(flow);
-    return;
-  }
-  if (flow->op) orr__flow_settle(flow, tx);
-  orr__tx_guard_none(tx, ORR_M_result, ORR_F_result_backupId, backup->id, "a new result has come meanwhile");
-  orr__tx_delete_where(tx, ORR_M_op, ORR_F_op_backupId, backup->id);
-  orr__tx_delete_where(tx, ORR_M_event, ORR_F_event_backupId, backup->id);
-  orr__tx_delete(tx, ORR_M_backup, backup->id);
-  int64_t id = backup->id;
-  backup->id = 0;
-  orr__flow_event(flow, tx, "backup.deleted", "info", "removed");
-  backup->id = id;
-  orr__flow_submit(flow, tx, backup_gone);
-}
-
-static void call_delete_backup(orr__flow *flow);
-
-static void backup_deleted(orr__flow *flow) {
-  judge(&flow->answer);
-  if (flow->answer.outcome == ORR_OUTCOME_SUCCESS)
-    drop_backup(flow);
-  else
-    again_or_refused(flow, call_delete_backup);
-}
-
-static void delete_backup_intended(orr__flow *flow) {
-  if (flow->code)
-    orr__flow_abandon(flow);
-  else
-    orr__flow_hook(flow, ORR_HOOK_deleteBackup, backup_deleted);
-}
-
-static void call_delete_backup(orr__flow *flow) {
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__flow_intend(flow, tx, ORR_HOOK_deleteBackup);
-  orr__flow_submit(flow, tx, delete_backup_intended);
-}
-
-static void backup_alone(orr__flow *flow) {
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  if (arg_flag(flow, "force")) {
-    drop_backup(flow);
-  } else if (!orr__flow_declaration(flow)) {
-    orr__flow_abandon(flow);
-  } else if (!orr__flow_has_hook(flow, ORR_HOOK_deleteBackup)) {
-    drop_backup(flow);
-  } else {
-    flow->attempt = 1;
-    orr__answer_clear(&flow->answer);
-    call_delete_backup(flow);
-  }
-}
-
-/* The flow holds the Backup; each result is deleted by a flow of its own, which holds that. */
-static void next_result(orr__flow *flow);
-
-static void part_gone(orr__flow *part) {
-  orr__flow *whole = part->parent;
-  orr__flow_end(part);
-  whole->has_part = false;
-  next_result(whole);
-}
-
-static void part_loaded(orr__flow *part) {
-  if (part->code == ORR_E_NOT_FOUND)
-    part_gone(part);
-  else
-    abandon_unless_ok(part, orr__result_delete);
-}
-
-static void part_held(orr__flow *part) {
-  if (part->code)
-    orr__flow_abandon(part);
-  else
-    orr__flow_load(part, ORR_M_result, part->id, part_loaded);
-}
-
-static void next_result(orr__flow *flow) {
-  if (flow->id_at == flow->id_count) {
-    orr__flow_load(flow, ORR_M_backup, flow->id, backup_alone);
-    return;
-  }
-  orr__flow *part = orr__flow_new(flow->core);
-  if (!part) {
-    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
-    orr__flow_abandon(flow);
-    return;
-  }
-  part->parent = flow;
-  flow->has_part = true;
-  part->id = flow->ids[flow->id_at++];
-  part->args = orr__json_copy(flow->args);
-  part->opts = flow->opts ? orr__json_copy(flow->opts) : NULL;
-  part->extra = flow->extra ? orr__json_copy(flow->extra) : NULL;
-  part->after = part_gone;
-  orr__flow_acquire(part, orr__result_key(part->id), false, part_held);
-}
-
-static void results_listed(orr__flow *flow) {
-  size_t count = flow->code ? 0 : orr__tx_rows(flow->tx, flow->slot2);
-  if (!flow->code && !orr__tx_take_graph(flow->tx, flow->slot, &flow->graph))
-    flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "it has been removed meanwhile");
-  size_t running = 0;
-  for (size_t i = 0; i < count; i++) {
-    const orr_result *r = (const orr_result *)orr__tx_row(flow->tx, flow->slot2, i);
-    running += !orr__status_is_terminal(r->status) && !r->attention;
-  }
-  if (!flow->code && count && !arg_flag(flow, "withResults"))
-    flow->code =
-        orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu result%s: remove them first, or use --with-results",
-                       flow->graph.backup->name, count, count == 1 ? "" : "s");
-  else if (!flow->code && running && !arg_flag(flow, "force"))
-    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "'%s' has %zu running result%s: cancel first",
-                                flow->graph.backup->name, running, running == 1 ? "" : "s");
-  if (!flow->code && count && !(flow->ids = calloc(count, sizeof *flow->ids)))
-    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  for (size_t i = 0; i < count; i++) flow->ids[i] = orr__object_id(orr__tx_row(flow->tx, flow->slot2, i));
-  flow->id_count = count;
-  next_result(flow);
-}
-
-static void rm_backup_held(orr__flow *flow) {
-  if (flow->code) {
-    orr__flow_abandon(flow);
-    return;
-  }
-  orr__subject_of(flow->core, flow->subject)->is_leaving = true;
-  orr__tx *tx = orr__flow_tx(flow);
-  orr__where where = { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = flow->id };
-  flow->slot = orr__tx_graph(tx, ORR_M_backup, flow->id);
-  flow->slot2 =
-      orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
-                                       .where = &where,
-                                       .where_count = 1,
-                                       .order_field = -1,
-                                       .fields = ORR_BIT(ORR_F_result_status) | ORR_BIT(ORR_F_result_attention) });
-  orr__flow_submit(flow, tx, results_listed);
-}
-
-static void rm_backup_found(orr__flow *flow) {
-  if (flow->code)
-    orr__flow_abandon(flow);
-  else
-    orr__flow_acquire(flow, orr__backup_key(flow->id), false, rm_backup_held);
-}
-
-void orr__request_backup_rm(orr__flow *flow) {
-  orr__removal_opts(flow, "manual");
-  orr__flow_find(flow, ORR_M_backup, orr__json_str(flow->args, "backup"), rm_backup_found);
 }

@@ -73,6 +73,9 @@ static int check_result(orr__flow *flow) {
     return flow->code = orr__error_set(err, ORR_E_REFUSED,
                                        "result %lld has ended, only its clean-ups are left: resolve it by retry", id);
   if (cleans_up) return flow->code = 0;
+  if (orr__streq(result->attention, "delete_failing"))
+    return flow->code = orr__error_set(err, ORR_E_REFUSED,
+                                       "result %lld has ended, only its deletion does not work: remove it once more, or by force", id);
   if (orr__status_is_terminal(result->status))
     return flow->code = orr__error_set(err, ORR_E_REFUSED, "result %lld has ended already: %s", id, result->status);
   if (!result->attention)

@@ -182,8 +182,8 @@ static void committed(orr__flow *flow) {
 }
 
 static void arm(orr__core *core, const orr_result *result) {
-  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || orr__result_is_over(result) ||
-      result->attention) {
+  bool rests = (orr__result_is_over(result) || result->attention) && !orr__result_leaves(result);
+  if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || rests) {
     orr__wheel_remove(core->due, (uint64_t)result->id);
     return;
   }
@@ -518,6 +518,10 @@ void orr__run_continue(orr__flow *flow) {
   int hook = result->nextAction ? orr__hook_find(result->nextAction) : -1;
   if (!flow->opts && result->opts) flow->opts = orr__json_parse_map(result->opts, NULL);
   flow->hook = hook < 0 ? ORR_HOOK_refreshBackupResult : (enum orr__hook)hook;
+  if (orr__result_leaves(result)) {
+    orr__removal_go_on(flow);
+    return;
+  }
   if (!orr__flow_declaration(flow)) {
     orr__tx *tx = orr__flow_tx(flow);
     orr__error_move(&flow->answer.error, &flow->error);

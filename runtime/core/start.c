@@ -38,7 +38,7 @@ static void log_line(orr__core *core, enum orr__log_level level, const char *mes
 /* ---- the journal -------------------------------------------------------------------------------------------- */
 
 /* What is read at first, slot by slot. */
-enum { INTENT, SENT, CANCELLED, LIMITED, SWEPT };
+enum { INTENT, SENT, CANCELLED, LIMITED, SWEPT, DELETED };
 
 static bool is_hook(const orr_op *op, enum orr__hook hook) { return orr__streq(op->hook, orr__hooks[hook].name); }
 
@@ -61,7 +61,9 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
     } else if (is_hook(op, ORR_HOOK_testConnection)) {
       orr__tx_delete(tx, ORR_M_op, op->id);
     } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
-      orr__recover_close(flow, tx, &op->head, "the runtime ended during this call; ask again");
+      bool goes_on = is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_deleteBackup);
+      orr__recover_close(flow, tx, &op->head,
+                         goes_on ? "the runtime ended during this call" : "the runtime ended during this call; ask again");
     }
   }
 }
@@ -92,7 +94,7 @@ static void take_up(orr__flow *flow, int hook, const orr_result *result) {
   struct orr__start *start = flow->start;
   if (result->id > start->end_id || is_in_hand(core, result->id)) return;
   bool is_plain = !orr__map_get(&start->open, (uint64_t)result->id) && !orr__streq(result->status, "CANCEL_REQUESTED") &&
-                  !orr__status_is_terminal(result->status);
+                  !orr__status_is_terminal(result->status) && hook != ORR_HOOK_deleteBackupResult;
   if (!is_plain) {
     orr__recover_one(core, result->id);
     return;
@@ -173,6 +175,10 @@ static void started(orr__flow *flow) {
   orr__flow_end(flow);
 }
 
+static void take_up_deletion(orr__core *core, const orr_backup *backup) {
+  orr__backup_delete_later(core, backup->id, (double)(backup->deleteDate - orr__now(core)) / 1000);
+}
+
 static void start_read(orr__flow *flow);
 
 static void start_loaded(orr__flow *flow) {
@@ -194,6 +200,8 @@ static void start_loaded(orr__flow *flow) {
       orr__admit_row(core, (const orr_result *)orr__tx_row(flow->tx, LIMITED, i));
     for (size_t i = 0; i < orr__tx_rows(flow->tx, SWEPT); i++)
       orr__retention_arm(core, (const orr_backup *)orr__tx_row(flow->tx, SWEPT, i));
+    for (size_t i = 0; i < orr__tx_rows(flow->tx, DELETED); i++)
+      take_up_deletion(core, (const orr_backup *)orr__tx_row(flow->tx, DELETED, i));
   }
   flow->attempt = 1;
   orr__flow_submit(flow, tx, started);
@@ -204,6 +212,7 @@ static void start_read(orr__flow *flow) {
   orr__where intent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "intent" };
   orr__where sent = { .field = ORR_F_op_state, .compare = ORR_EQ, .text = "sent" };
   orr__where swept = { .field = ORR_F_backup_retentionDate, .compare = ORR_IS_SET };
+  orr__where deleted = { .field = ORR_F_backup_deleteDate, .compare = ORR_IS_SET };
   orr__where cancelled[2] = { { .field = ORR_F_result_attention, .compare = ORR_IS_SET },
                               { .field = ORR_F_result_status, .compare = ORR_EQ, .text = "CANCEL_REQUESTED" } };
   orr__where limited[2] = { { .field = ORR_F_result_nextAction, .compare = ORR_IS_SET },
@@ -216,6 +225,7 @@ static void start_read(orr__flow *flow) {
     [SENT] = { .model = ORR_M_op, .where = &sent, .where_count = 1 },
     [CANCELLED] = { .model = ORR_M_result, .where = cancelled, .where_count = 2, .fields = 1 },
     [SWEPT] = { .model = ORR_M_backup, .where = &swept, .where_count = 1, .fields = ORR_BIT(ORR_F_backup_retentionDate) },
+    [DELETED] = { .model = ORR_M_backup, .where = &deleted, .where_count = 1, .fields = ORR_BIT(ORR_F_backup_deleteDate) },
     [LIMITED] = { .model = ORR_M_result, .where = limited, .where_count = 2, .fields = seat },
   };
   for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {

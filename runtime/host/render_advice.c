@@ -16,6 +16,7 @@ static const struct {
     {"no_progress", "see whether ", "'s job is stuck outside"},
     {"provider_missing", "bring back the provider of ", ""},
     {"cleanup_failing", "", ""},
+    {"delete_failing", "", ""},
     {"lost_external", "see where ", "'s job has gone outside"},
 };
 
@@ -35,6 +36,7 @@ static const struct {
   const char *attention, *what, *before, *after;
 } FIRST_BACKUP[] = {
     {"unknown_update", "see how {name} is outside, then run its last update again, or to have it there as it is stored", "update ", ""},
+    {"delete_failing", "{name} could not be deleted: {deleteMessage}; once that is repaired", "rm ", ""},
     {"zone_missing", "the time zone {timeZone} of {name} is not there any more, what is due waits; install tzdata, or", "update ", " --tz ZONE"},
     {"schedule_unusable", "the schedule of {name} cannot be used, what is due waits; give it another", "update ", " --schedule CRON"},
     {"provider_missing", "bring back the provider {providerCode}, what is due waits for it", "show ", ""},
@@ -72,6 +74,10 @@ void orr__advice(orr__buf *out, const cJSON *result) {
   }
   if (orr__streq(attention, "cleanup_failing")) {
     orr__buf_addf(out, ": what its clean-up would have removed may still be there: orrery result resolve %.*s --retry\n", ID_SHOWN, uuid);
+    return;
+  }
+  if (orr__streq(attention, "delete_failing")) {
+    orr__buf_addf(out, ": its provider could not delete what is outside: orrery result rm %.*s, or with --force the record alone\n", ID_SHOWN, uuid);
     return;
   }
   bool is_uncertain = !external_id && (orr__streq(attention, "unknown_start") || orr__streq(attention, "provider_missing"));

@@ -367,6 +367,35 @@ static void test_faults__a_deletion_can_be_asked_for_again(void **state) {
   EVERYWHERE(.setup = create_to_delete, .act = delete, .check = is_deleted_when_asked_again);
 }
 
+static void delete_while_it_fails(rig *r) {
+  rig_submit(r, "result.rm", "{\"result\":\"1\"}");
+  pass(r, 600, 5);
+  r->hooks[ORR_HOOK_deleteBackupResult] = hook_ok;
+  pass(r, 600, 5);
+  rig_submit(r, "backup.rm", "{\"backup\":\"b\",\"withResults\":true}");
+  pass(r, 600, 5);
+  r->hooks[ORR_HOOK_deleteBackup] = hook_ok;
+  pass(r, 600, 5);
+}
+
+/* Nobody has asked again: either it could not even be written down, or it has happened. */
+static void is_gone_or_not_on_its_way(rig *r) {
+  for (int64_t i = 1; i < 3; i++) {
+    orr_result *result = (orr_result *)rig_stored(r, ORR_M_result, i);
+    assert_true(!result || !result->nextAction);
+    orr__object_free((orr__object *)result);
+  }
+  orr_backup *backup = (orr_backup *)rig_stored(r, ORR_M_backup, 1);
+  assert_true(!backup || !orr__object_has(&backup->head, ORR_F_backup_deleteDate));
+  assert_true(!backup || n_now > 0);
+  orr__object_free((orr__object *)backup);
+}
+
+static void test_faults__a_deletion_that_is_pending_goes_on(void **state) {
+  (void)state;
+  EVERYWHERE(.setup = create_to_delete, .act = delete_while_it_fails, .check = is_gone_or_not_on_its_way);
+}
+
 /* Asks while the n-th transaction fails, for every n; what was acknowledged is looked at. */
 static void each_reply(const char *request, const char *args, void (*setup)(rig *r), void (*check)(rig *r)) {
   int used = 0, acknowledged = 0;
@@ -522,6 +551,7 @@ int main(void) {
     cmocka_unit_test(test_faults__a_resumed_schedule_fires),
     cmocka_unit_test(test_faults__a_creation_is_whole_or_not_there),
     cmocka_unit_test(test_faults__a_deletion_can_be_asked_for_again),
+    cmocka_unit_test(test_faults__a_deletion_that_is_pending_goes_on),
     cmocka_unit_test(test_faults__an_acknowledged_run_is_stored),
     cmocka_unit_test(test_faults__an_acknowledged_deletion_has_happened),
     cmocka_unit_test(test_faults__every_question_is_answered),
