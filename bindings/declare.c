@@ -15,9 +15,14 @@
 #define NEEDS_MAX 200
 #define MAX_SECONDS (366.0 * 86400)
 
-static const char *const keys[] = { "apiVersion", "code", "name", "version", "optionTypes", "connectionOptionTypes", "idempotent",
-  "visibilityDelay", "refreshInterval", "timeout", "timeouts", "noProgressTimeout", "maxRunning", "needs", NULL };
-static const char *const need_keys[] = { "http", "exec", "read", "write", "host", NULL };
+static const char *const keys[] = {
+#define DECLARED(key, type, doc) #key,
+#include "declaration.def"
+  NULL };
+static const char *const need_keys[] = {
+#define NEED(key, doc) #key,
+#include "declaration.def"
+  NULL };
 
 static const char *word_at(void *arg, size_t i) {
   return ((const char *const *)arg)[i];

@@ -12,8 +12,10 @@
 #define OPTIONS_MAX 200
 #define CHOICES_MAX 1000
 
-static const char *const keys[] = { "fieldName", "fieldLabel", "helpText", "inputType", "defaultValue", "choices", "optionSource",
-  "required", "createOnly", NULL };
+static const char *const keys[] = {
+#define OPTION_KEY(key, type, doc) #key,
+#include "declaration.def"
+  NULL };
 static const char *const types[] = { "text", "number", "checkbox", "select", "password", "textarea", "list", NULL };
 
 static bool is_name(const char *text) {

@@ -1,5 +1,5 @@
 /* Prints one of the tables of the documentation, made from the definitions that the code is made from:
- * gen hooks | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
+ * gen hooks | declaration | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
  *
  * Knows the .def files and Markdown, nothing else; links with nothing of ours. */
 #include <stdio.h>
@@ -20,7 +20,7 @@ static void cell(const char *text) {
 static const struct { const char *word, *shown; } args[] = {
   { "BACKUP", "backup" }, { "RESULT", "backupResult" }, { "CONFIG", "config" }, { "OPTS", "opts" },
   { "EXECUTION_CONFIG", "executionConfig" }, { "CLOUD", "cloud" }, { "SERVER", "computeServer" },
-  { "RESULTS", "backupResults" }, { "PREVIOUS", "previous" }, { "CONNECTION", "connection" }, { "NAME", "name" }
+  { "RESULTS", "backupResults" }, { "PREVIOUS", "previous" }, { "CONNECTION", "connection" }, { "NAME", "name" }, { "ARGS", "args" }
 };
 
 static const struct { const char *flag, *note; } notes[] = {
@@ -130,6 +130,12 @@ static void print_fields(void) {
   }
 }
 
+static void print_declaration(void) {
+  printf("| key | |\n| --- | --- |\n");
+#define DECLARED(key, type, doc) printf("| `%s` | ", #key), cell(doc), printf(" |\n");
+#include "../bindings/declaration.def"
+}
+
 /* ---- errors and requests ------------------------------------------------------------------------------------ */
 
 static void print_errors(void) {
@@ -166,6 +172,7 @@ static void print_checks(void) {
 int main(int argc, char **argv) {
   const char *what = argc == 2 ? argv[1] : "";
   if (strcmp(what, "hooks") == 0) print_hooks();
+  else if (strcmp(what, "declaration") == 0) print_declaration();
   else if (strcmp(what, "fields") == 0) print_fields();
   else if (strcmp(what, "errors") == 0) print_errors();
   else if (strcmp(what, "requests") == 0) print_requests();

@@ -38,6 +38,8 @@ log.info = log.info
 ---Writes a line of level warning.
 ---@type fun(format: string, ...)
 log.warn = log.warn
+---The same as log.warn.
+---@type fun(format: string, ...)
 log.warning = log.warn
 ---Writes a line of level error. Does not raise.
 ---@type fun(format: string, ...)
