@@ -64,6 +64,7 @@ as_root() {
   if [ ! -f "$work/logs/release-package.log" ]; then report chroot "not run: no packages were made"
   elif ! unshare --mount --pid --fork --propagation unchanged true 2>/dev/null; then report chroot "not run: this root may not mount anything"
   else part chroot sh tests/package/chroot.sh "$work/release/package"
+    add_counted chroot
   fi
   finish
 }
@@ -80,13 +81,13 @@ excerpt() {
   rm -f "$1.short"
 }
 
-# part NAME COMMAND...: runs it and adds what it counted.
+# part NAME COMMAND...: runs it, reports, and leaves what it counted in counted/NAME.
 part() {
   name=$1
   shift
   log=$work/logs/$variant-$name.log
   start=$(seconds)
-  timeout -k 10 600 "$@" >"$log" 2>&1 </dev/null
+  timeout -k 10 900 "$@" >"$log" 2>&1 </dev/null
   status=$?
   line=$(grep -aE '^([A-Za-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 | sed 's/^[A-Za-z]*: //')
   part_passed=0
@@ -98,10 +99,33 @@ part() {
   fi
   # A part that ends badly, or in which nothing ran, has failed whatever it counted.
   if [ "$part_failed" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$part_passed" -eq 0 ]; }; then part_failed=1; fi
-  passed=$((passed + part_passed))
-  failed=$((failed + part_failed))
+  echo "$part_passed $part_failed" >"$work/counted/$name"
   report "$name" "$(printf '%5d passed %4d failed %5d s' "$part_passed" "$part_failed" $(($(seconds) - start)))"
   [ "$part_failed" -eq 0 ] || excerpt "$log"
+}
+
+# at_once FUNCTION: does the work of all words in $names, each by FUNCTION WORD, as many at a time as there are processors. Most parts wait for
+# clocks, disks and other programs most of the time. A part that never comes to counting has failed.
+at_once() {
+  rm -rf "$work/counted" "$work/claimed"
+  mkdir "$work/counted" "$work/claimed"
+  for worker in $(seq "$(nproc)"); do
+    (
+      for word in $names; do
+        if mkdir "$work/claimed/$word" 2>/dev/null; then "$1" "$word"; fi
+      done
+    ) &
+  done
+  wait
+  for word in $names; do add_counted "$word"; done
+}
+
+add_counted() {
+  part_passed=0
+  part_failed=1
+  if [ -f "$work/counted/$1" ]; then read -r part_passed part_failed <"$work/counted/$1"; else report "$1" "did not come to its end"; fi
+  passed=$((passed + part_passed))
+  failed=$((failed + part_failed))
 }
 
 # build CMAKE_OPTION...: configures and builds everything into $work/$variant.
@@ -122,21 +146,26 @@ build() {
   return 1
 }
 
-all_parts() {
-  for script in tests/*/run.sh; do
-    name=${script#tests/}
-    part "${name%/run.sh}" sh "$script" "$build"
-  done
-  part install sh tests/install.sh "$build"
+# Each part by its name: a script beside this one that needs the tree or what is built, or a folder's run.sh.
+run_part() {
+  case $1 in
+    tidy) part tidy sh tests/tidy.sh ;;
+    tidy_test | docs | install | package) part "$1" sh "tests/$1.sh" "$build" ;;
+    *) part "$1" sh "tests/$1/run.sh" "$build" ;;
+  esac
+}
+
+# The folders' names, those that take longest first.
+folders() {
+  for script in tests/kill/run.sh tests/cli/run.sh tests/providers/run.sh tests/*/run.sh; do echo "${script%/run.sh}"; done | sed 's|tests/||' | awk '!seen[$0]++'
 }
 
 release() {
   variant=release
   build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo || return
-  if [ -e .git ]; then part tidy sh tests/tidy.sh; fi # it goes by what git tracks
-  for name in tidy_test docs; do part $name sh tests/$name.sh "$build"; done
-  all_parts
-  part package sh tests/package.sh "$build"
+  names="tidy_test docs $(folders) install package"
+  if [ -e .git ]; then names="tidy $names"; fi # it goes by what git tracks
+  at_once run_part
 }
 
 # A report counts even where the process that made it was not looked at: AddressSanitizer's leaves a file. The other's cannot (its
@@ -147,8 +176,9 @@ sanitized() {
   reports=$work/reports
   rm -rf "$reports"
   mkdir "$reports"
+  names="$(folders) install"
   export ASAN_OPTIONS="log_path=$reports/san:log_exe_name=1:detect_stack_use_after_return=1" UBSAN_OPTIONS="print_stacktrace=1:abort_on_error=1"
-  all_parts
+  at_once run_part
   unset ASAN_OPTIONS UBSAN_OPTIONS
   for found in "$reports"/*; do
     [ -f "$found" ] || continue
