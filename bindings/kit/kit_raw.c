@@ -148,15 +148,19 @@ static int l_stop(lua_State *L) {
   return 0;
 }
 
-/* kind, request, json, error; nothing if there is no event */
+/* kind, request, json, error of a reply that failed; or "call" or "callEnd", call, json, service; nothing if there is no event */
 static int l_next(lua_State *L) {
-  static const char *const kinds[] = { "", "reply", "update", "log" };
+  static const char *const kinds[] = { "", "reply", "update", "log", "call", "callEnd" };
   orr_event *event = orr_next(*runtime_at(L));
   if (!event) return 0;
   lua_pushstring(L, kinds[orr_event_kind(event)]);
-  lua_pushnumber(L, (lua_Number)orr_event_request(event));
+  lua_pushnumber(L, (lua_Number)(orr_event_service(event) ? orr_event_call(event) : orr_event_request(event)));
   lua_pushstring(L, orr_event_json(event));
   int count = 3;
+  if (orr_event_service(event)) {
+    lua_pushstring(L, orr_event_service(event));
+    count = 4;
+  }
   if (orr_event_error(event)) {
     push_error(L, orr_event_error(event));
     lua_remove(L, -2);
@@ -186,6 +190,40 @@ static int l_advance(lua_State *L) {
   orr_error_free(err);
   lua_pushboolean(L, 1);
   return 1;
+}
+
+/* ---- services ------------------------------------------------------------------------------------------------ */
+
+static int told(lua_State *L, int code, orr_error *err) {
+  if (code) return fail(L, err);
+  orr_error_free(err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* offer(runtime, service) */
+static int l_offer(lua_State *L) {
+  orr_error *err = orr_error_new();
+  return told(L, orr_host_offer(*runtime_at(L), luaL_checkstring(L, 2), err), err);
+}
+
+/* answer(runtime, call, json or nil, error word or nil, message or nil, delay in ms or nil) */
+static int l_answer(lua_State *L) {
+  orr_error *err = orr_error_new();
+  return told(L, orr_host_answer_after(*runtime_at(L), (uint64_t)luaL_checknumber(L, 2), (int64_t)luaL_optnumber(L, 6, 0), luaL_optstring(L, 3, NULL),
+                                       luaL_optstring(L, 4, NULL), luaL_optstring(L, 5, NULL), err), err);
+}
+
+/* hold(runtime, call) */
+static int l_hold(lua_State *L) {
+  orr_error *err = orr_error_new();
+  return told(L, orr_host_hold(*runtime_at(L), (uint64_t)luaL_checknumber(L, 2), err), err);
+}
+
+/* tell(runtime, service, json) */
+static int l_tell(lua_State *L) {
+  orr_error *err = orr_error_new();
+  return told(L, orr_host_tell(*runtime_at(L), luaL_checkstring(L, 2), luaL_checkstring(L, 3), err), err);
 }
 
 static int l_now(lua_State *L) {
@@ -238,7 +276,7 @@ static int l_db_check(lua_State *L) {
 static const luaL_Reg functions[] = {
   { "open", l_open }, { "commits", l_commits }, { "cut", l_cut }, { "close", l_close }, { "count", l_count }, { "submit", l_submit }, { "stop", l_stop }, { "next", l_next }, { "step", l_step },
   { "advance", l_advance }, { "now", l_now }, { "provider", l_provider }, { "requestAt", l_request_at }, { "drain", l_drain },
-  { "isIdle", l_is_idle }, { "dbCheck", l_db_check }, { NULL, NULL }
+  { "isIdle", l_is_idle }, { "offer", l_offer }, { "answer", l_answer }, { "hold", l_hold }, { "tell", l_tell }, { "dbCheck", l_db_check }, { NULL, NULL }
 };
 
 int orr__kit_open_raw(lua_State *L) {

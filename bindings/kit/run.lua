@@ -5,7 +5,7 @@
 -- run.attention.
 local session = require "orrery.session"
 local blame = require "orrery.blame"
-local map = require "orrery.runtime".map
+local map = require("orrery.json").object
 
 local run = {}
 
@@ -95,12 +95,13 @@ function Result:show()
     if key ~= "world" and key ~= "deleted" and key ~= "deleteError" then self[key] = nil end
   end
   for key, value in pairs(row) do self[key] = value end
-  self.world.results[self.uuid] = self.status
+  self.world.last = self
   return self
 end
 
 local function newResult(world, row)
   local self = setmetatable({ world = world, id = row.id, uuid = row.uuid, ops = {}, events = {} }, Result)
+  world.seen[row.uuid] = true
   self:show()
   return self
 end
@@ -258,6 +259,7 @@ function run.create(what)
   what = blame.check("run.create", what or {}, known)
   local world = session.here()
   local provider = what.provider or world.provider and world.provider.code
+  world.used = provider
   if not provider then blame.raise "run.create: there is no provider beside this spec; name one: provider = \"...\"" end
   local args = place(world, what, provider)
   local backup = setmetatable({ world = world, name = args.name }, Backup)
@@ -289,6 +291,18 @@ function run.backup(what)
     if result.deleted then backup:delete() end
   end
   return result
+end
+
+--- All results there are, as result.ls has them, each followed to its end. For everyCrash, which looks when all is over.
+function run.all(world, days)
+  local rows = {}
+  for _, row in ipairs(must(ask(world, "result.ls"))) do
+    local result = newResult(world, row)
+    local ok, raised = pcall(result.wait, result, days)
+    if not ok and raised ~= run.attention then error(raised, 0) end
+    table.insert(rows, result)
+  end
+  return rows, must(ask(world, "status")).drafts or {}
 end
 
 --- A connection by itself, for testConnection: run.connection{ serviceUrl = ... } -> { msg, data }, or nil and the error.

@@ -3,13 +3,12 @@
 -- Everything it says is pulled by pump() and kept by what it answers: replies and updates by request, log lines in order. Knows nothing of
 -- mocks, of busted and of what a good outcome is.
 local raw = require "orrery.raw"
-local json = require "dkjson"
+local json = require "orrery.json"
+
+local map = json.object
 
 local Runtime = {}
 Runtime.__index = Runtime
-
---- Marks a table as a JSON object, so that an empty one is {} and not [].
-local function map(values) return setmetatable(values or {}, { __jsontype = "object" }) end
 
 --- Opens one with these settings on top of: virtual clock, store in memory, no shipped providers. Or nil and the error.
 local function open(settings)
@@ -51,7 +50,7 @@ function Runtime:pump()
     local kind, id, text, err = raw.next(self.handle)
     if not kind then return did end
     did = true
-    local value = json.decode(text, 1, nil)
+    local value = json.decode(text)
     if kind == "reply" then
       self.replies[id] = { data = value, err = err }
     elseif kind == "update" then

@@ -36,4 +36,23 @@ function story.journal(result)
   return #lines > 0 and "  its journal:\n" .. table.concat(lines, "\n") or "  its journal is empty"
 end
 
+--- What the outside was asked, in order, a line each, indented; what was asked many times in a row is one line.
+function story.outside(world)
+  local lines, last = {}, nil
+  for _, saw in ipairs(world.saw) do
+    if last and last.name == saw.name and last.life == saw.life then
+      last.count = last.count + 1
+    else
+      if last and last.life ~= saw.life then table.insert(lines, { text = "died" }) end
+      last = { name = saw.name, life = saw.life, at = saw.at, count = 1 }
+      table.insert(lines, last)
+    end
+  end
+  for i, line in ipairs(lines) do
+    local times = line.count and line.count > 1 and (" (%d times)"):format(line.count) or ""
+    lines[i] = line.text and "    -- died --" or ("    %s  %s%s"):format(clock(line.at), line.name, times)
+  end
+  return "  the outside was asked:\n" .. table.concat(lines, "\n")
+end
+
 return story

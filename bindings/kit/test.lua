@@ -1,10 +1,18 @@
 -- require "orrery.test": what a provider's spec uses. docs/testing.md describes every function.
 local session = require "orrery.session"
 local blame = require "orrery.blame"
+local json = require "orrery.json"
 
 require "orrery.assertions"
 
-local test = { run = require "orrery.run", everyCrash = require "orrery.crash", clock = {}, mock = {} }
+local test = { run = require "orrery.run", everyCrash = require "orrery.crash", clock = {} }
+
+test.mock = {
+  http = require("orrery.mock_http").new, process = require("orrery.mock_process").new, jobs = require("orrery.jobs").new,
+  fault = require "orrery.fault", null = json.null,
+  --- An empty table as a JSON object; without it an empty one is a list.
+  object = json.object,
+}
 
 -- ---- clock -------------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,11 @@
 --
 -- Invariant: nothing of the dead runtime is heard of any more: replies that were waited for answer `died`.
 local raw = require "orrery.raw"
-local json = require "dkjson"
+local json = require "orrery.json"
 local blame = require "orrery.blame"
 local runtime = require "orrery.runtime"
+local http = require "orrery.mock_http"
+local process = require "orrery.mock_process"
 
 local World = {}
 World.__index = World
@@ -25,20 +27,44 @@ local function settingsFor(settings, provider)
   return all
 end
 
---- A new one: settings on top of the usual, and the provider under test (session.lua) or nil.
+local served = { http = http.serve, process = process.serve }
+
+local function offerAll(self)
+  for service in pairs(self.services) do
+    local ok, err = raw.offer(self.rt.handle, service)
+    if not ok then error(("the service %s: %s"):format(service, err.message), 0) end
+  end
+end
+
+--- A new one: settings on top of the usual, and the provider under test (session.lua) or nil. What is named in settings.real (a list of "http",
+--- "process") is not mocked: it is the machine's own.
 function World.new(settings, provider)
-  local rt, err = runtime.open(settingsFor(settings, provider))
+  local real, wanted = {}, {}
+  for key, value in pairs(settings or {}) do wanted[key] = value end
+  for _, service in ipairs(wanted.real or {}) do real[service] = true end
+  wanted.real = nil
+  local rt, err = runtime.open(settingsFor(wanted, provider))
   if not rt then blame.raise("the runtime does not open: %s", err.message) end
   local self = setmetatable({
-    rt = rt, provider = provider, services = {}, timers = {}, calls = 0, wrong = {}, ledgers = {}, results = {}, died = 0, sequence = 0,
+    rt = rt, provider = provider, services = {}, timers = {}, calls = 0, wrong = {}, ledgers = {}, origins = {}, programs = {}, jobs = process.jobs(),
+    acts = {}, saw = {}, seen = {}, commitCalls = {}, died = 0, sequence = 0,
   }, World)
+  for service, serve in pairs(served) do
+    if not real[service] then self.services[service] = serve end
+  end
+  offerAll(self)
   return self
 end
 
 function World:now() return raw.now(self.rt.handle) end
 
---- Remembers what makes the test fail when it has ended.
-function World:complain(message) table.insert(self.wrong, message) end
+--- Remembers what makes the test fail when it has ended, once.
+function World:complain(message)
+  for _, known in ipairs(self.wrong) do
+    if known == message then return end
+  end
+  table.insert(self.wrong, message)
+end
 
 --- At that instant of the runtime's clock `act` is called.
 function World:at(ms, act)
@@ -52,21 +78,31 @@ end
 
 -- ---- outside -----------------------------------------------------------------------------------------------------
 
---- From now on calls of that service go to serve(world, call): call = { id, service, args, isSent }. It answers with world:answer.
-function World:offer(service, serve)
-  if not self.services[service] then
-    local ok, err = raw.offer(self.rt.handle, service)
-    if not ok then blame.raise("the service %s: %s", service, err.message) end
-  end
-  self.services[service] = serve
+--- The one answer: a value, or nil and an error { code, message, details }; it arrives `delay` seconds later. Of a runtime that is no more:
+--- nobody hears it.
+function World:answer(call, value, err, delay)
+  if call.life ~= self.died then return end
+  local text = value ~= nil and json.encode(value) or err and err.details and json.encode(err.details) or nil
+  local ok, refused = raw.answer(self.rt.handle, call.id, text, err and err.code or nil, err and err.message or nil, (delay or 0) * SECOND)
+  if not ok and refused.code ~= "not_found" then self:complain("the answer of a mock: " .. refused.message) end
 end
 
---- The one answer: a value, or nil and an error { code, message, details }. Of a runtime that is no more: nobody hears it.
-function World:answer(call, value, err)
-  if call.life ~= self.died or call.isAnswered then return end
-  call.isAnswered = true
-  local text = value ~= nil and json.encode(value) or err and err.details and json.encode(err.details) or nil
-  raw.answer(self.rt.handle, call.id, text, err and err.code or nil, err and err.message or nil)
+function World:tell(service, value)
+  local ok, err = raw.tell(self.rt.handle, service, json.encode(value))
+  if not ok then self:complain("the news of a mock: " .. err.message) end
+end
+
+--- Something leaves for the outside, where process() is what it does there: act = { name, isSafe }. A death that is planned for it comes
+--- before, after, or before with the outside doing it `delay` milliseconds later all the same.
+function World:outside(act, process)
+  self.calls = self.calls + 1
+  if self.died == 0 then table.insert(self.acts, act) end
+  table.insert(self.saw, { name = act.name, at = self:now(), life = self.died })
+  local plan = self.plan
+  if not plan or plan.call ~= self.calls then return process() end
+  if plan.when == "late" then self:at(self:now() + plan.delay, process)
+  elseif plan.when == "after" then process() end
+  self:die(raw.commits(self.rt.handle))
 end
 
 --- It will be answered later; time goes on meanwhile.
@@ -75,13 +111,7 @@ function World:hold(call)
 end
 
 local function take(self, id, service, text)
-  local call = { id = id, service = service, args = json.decode(text, 1, nil), life = self.died }
-  local serve = self.services[service]
-  if not serve then
-    self:answer(call, nil, { code = "refused", message = "nobody serves " .. service })
-  else
-    serve(self, call)
-  end
+  self.services[service](self, { id = id, service = service, args = json.decode(text), life = self.died })
 end
 
 -- ---- turning -----------------------------------------------------------------------------------------------------
@@ -105,7 +135,7 @@ function World:pull()
     if not kind then return any end
     any = true
     if kind == "call" then take(self, id, err, text)
-    elseif kinds[kind] then kinds[kind](self.rt, id, json.decode(text, 1, nil), err) end
+    elseif kinds[kind] then kinds[kind](self.rt, id, json.decode(text), err) end
   end
   return true
 end
@@ -122,6 +152,9 @@ end
 local function turn(self, ms)
   local did = raw.step(self.rt.handle, ms or 0)
   local plan = self.plan
+  if self.died == 0 then
+    for _ = #self.commitCalls + 1, raw.commits(self.rt.handle) do table.insert(self.commitCalls, self.calls) end
+  end
   if plan and plan.commit and raw.commits(self.rt.handle) >= plan.commit then
     self:die(plan.commit)
     return true
@@ -179,17 +212,17 @@ end
 
 --- Dies with that many commits; a fresh runtime opens what they left.
 function World:die(commits)
-  local rt = self.rt
+  local rt, plan = self.rt, self.plan
   self.died = self.died + 1
   self.plan = nil
-  self.diedAt = raw.now(rt.handle)
   rt.settings.seed = tostring(1 + self.died)
   local ok, err = raw.cut(rt.handle, commits, rt.settings)
   if not ok then error("the runtime does not open after its death: " .. err.message, 0) end
   rt.replies, rt.updates = {}, {}
   for code, source in pairs(rt.sources) do assert(raw.provider(rt.handle, code, source)) end
-  for service in pairs(self.services) do raw.offer(rt.handle, service) end
-  if self.onDeath then self.onDeath(self) end
+  offerAll(self)
+  if self.services.process then self.jobs:introduce(self) end
+  if plan.onDeath then plan.onDeath(self) end
 end
 
 function World:close()
@@ -198,9 +231,26 @@ function World:close()
   self.rt = nil
 end
 
+--- How many jobs were started outside, by all that counts them.
+function World:started()
+  local count = http.started(self) + process.started(self)
+  for _, ledger in ipairs(self.ledgers) do count = count + ledger.started end
+  return count
+end
+
+--- How many results were met, deleted ones too.
+function World:results()
+  local count = 0
+  for _ in pairs(self.seen) do count = count + 1 end
+  return count
+end
+
 --- Ends it; what was wrong, or nil.
 function World:finish()
-  for _, outside in pairs(self.checks or {}) do outside(self) end
+  if self.died == 0 then
+    http.check(self)
+    process.check(self)
+  end
   self:close()
   return #self.wrong > 0 and table.concat(self.wrong, "\n") or nil
 end
