@@ -72,9 +72,9 @@ static int find_broken_rules(const orr__sqlite *self, orr__buf *sql, orr__buf *r
   orr__buf_addf(sql, " LIMIT %d", FINDINGS);
   int code = find_sql(self, sql, report, count, reterr);
   if (code) return code;
-  orr__buf_adds(sql, "SELECT 'result ' || id || ' has the unknown status ' || status FROM result WHERE status NOT IN (");
-  orr__sqlite_words(sql, false);
-  orr__buf_addf(sql, ") LIMIT %d", FINDINGS);
+  orr__buf_adds(sql, "SELECT 'result ' || id || ' has the unknown status ' || status FROM result WHERE NOT ");
+  orr__sqlite_is_status(sql, "status", false);
+  orr__buf_addf(sql, " LIMIT %d", FINDINGS);
   return find_sql(self, sql, report, count, reterr);
 }
 

@@ -93,8 +93,8 @@ int orr__sqlite_identify(const orr__sqlite *self, int latest, bool *ret_is_empty
 int orr__sqlite_latest(const orr__sqlite_migration *migrations, size_t count);
 /* The result's own rule as an SQL condition. */
 void orr__sqlite_rule(orr__buf *sql);
-/* The words of a list, quoted and with commas: all of status or the terminal ones. */
-void orr__sqlite_words(orr__buf *sql, bool only_terminal);
+/* Is the column one of the words of status, all or the terminal ones? As an SQL condition; NULL for NULL. */
+void orr__sqlite_is_status(orr__buf *sql, const char *column, bool only_terminal);
 
 /* ---- sqlite_sql.c -------------------------------------------------------------------------------------------- */
 

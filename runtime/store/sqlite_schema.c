@@ -28,21 +28,23 @@ const size_t orr__sqlite_migration_count = 2;
 
 /* ---- building statements ------------------------------------------------------------------------------------- */
 
-void orr__sqlite_words(orr__buf *sql, bool only_terminal) {
-  const char *comma = "";
+/* Comparisons and no IN: for a list of three and more SQLite fills a table of its own, each time a statement is run. */
+void orr__sqlite_is_status(orr__buf *sql, const char *column, bool only_terminal) {
+  const char *before = "(";
   const char *word;
   for (unsigned i = 0; (word = orr__status_at(i)) != NULL; i++) {
     if (only_terminal && !orr__status_is_terminal(word)) continue;
-    orr__buf_addf(sql, "%s'%s'", comma, word);
-    comma = ", ";
+    orr__buf_addf(sql, "%s\"%s\" = '%s'", before, column, word);
+    before = " OR ";
   }
+  orr__buf_addc(sql, ')');
 }
 
 void orr__sqlite_rule(orr__buf *sql) {
-  /* A NULL status must come out false, not NULL: a CHECK lets NULL pass. */
-  orr__buf_adds(sql, "(\"status\" IS NOT NULL AND \"status\" IN (");
-  orr__sqlite_words(sql, true);
-  orr__buf_adds(sql, ") OR \"nextActionDate\" IS NOT NULL OR \"attention\" IS NOT NULL)");
+  /* What is true of most rows comes first. A NULL status must come out false, not NULL: a CHECK lets NULL pass. */
+  orr__buf_adds(sql, "(\"nextActionDate\" IS NOT NULL OR \"attention\" IS NOT NULL OR \"status\" IS NOT NULL AND ");
+  orr__sqlite_is_status(sql, "status", true);
+  orr__buf_addc(sql, ')');
 }
 
 static const char *column_type(const orr__field *field) {
@@ -55,9 +57,8 @@ static void add_column(orr__buf *sql, const orr__field *field) {
   if (field->flags & ORR_FIELD_REQUIRED) orr__buf_adds(sql, " NOT NULL");
   if (field->type == ORR_T_BOOL) orr__buf_addf(sql, " CHECK (\"%s\" IN (0, 1))", field->name);
   if (field->type == ORR_T_STATUS) {
-    orr__buf_addf(sql, " CONSTRAINT \"%s_words\" CHECK (\"%s\" IN (", field->name, field->name);
-    orr__sqlite_words(sql, false);
-    orr__buf_adds(sql, "))");
+    orr__buf_addf(sql, " CONSTRAINT \"%s_words\" CHECK ", field->name);
+    orr__sqlite_is_status(sql, field->name, false);
   }
 }
 

@@ -93,9 +93,9 @@ static void add_update(orr__buf *sql, const orr__model *model, uint64_t mask) {
   add_columns(sql, model, mask, AS_ASSIGNMENT);
   orr__buf_adds(sql, " WHERE \"id\" = ?1");
   if (model->id != ORR_M_result || !(mask & ORR_BIT(ORR_F_result_status))) return;
-  orr__buf_addf(sql, " AND (\"status\" IS ?%d OR \"status\" IS NULL OR \"status\" NOT IN (", ORR_F_result_status + 1);
-  orr__sqlite_words(sql, true);
-  orr__buf_adds(sql, "))");
+  orr__buf_addf(sql, " AND (\"status\" IS ?%d OR \"status\" IS NULL OR NOT ", ORR_F_result_status + 1);
+  orr__sqlite_is_status(sql, "status", true);
+  orr__buf_addc(sql, ')');
 }
 
 static void add_text(orr__buf *sql, const orr__step *step) {
