@@ -112,6 +112,7 @@ int orr__cli_dry_run(orr__cli *cli); /* of `backup run` */
 int orr__cli_try_hook(orr__cli *cli);
 int orr__cli_repl(orr__cli *cli);
 int orr__cli_new(orr__cli *cli);
+int orr__cli_dev(orr__cli *cli);
 int orr__cli_prune(orr__cli *cli);
 int orr__cli_watch(orr__cli *cli);
 int orr__cli_cancel(orr__cli *cli);
