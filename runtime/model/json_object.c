@@ -52,7 +52,7 @@ static int set_member(orr__object *object, const orr__json *member, uint64_t all
   return orr__error_field(reterr, name, "a %s has no such field", object->model->name);
 }
 
-/* Exchanges what two objects of one model hold. */
+/* Exchanges what two objects of one model hold; no text lies in the room of either. */
 static void swap(orr__object *a, orr__object *b) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b;
   for (size_t i = 0; i < a->model->size; i++) {
@@ -69,7 +69,7 @@ int orr__object_from_json(orr__object *object, const orr__json *map, uint64_t al
   orr_error err = ORR_ERROR_INIT;
   int rc = 0;
   orr__object *draft = orr__object_copy(object);
-  if (!draft) {
+  if (!draft || orr__object_spread(draft) < 0 || orr__object_spread(object) < 0) {
     rc = orr__error_set(&err, ORR_E_NOMEM, "no memory for a %s", object->model->name);
     goto done;
   }

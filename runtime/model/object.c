@@ -53,8 +53,12 @@ static char *room_of(const orr__object *object) {
   return (char *)(uintptr_t)object + object->model->size;
 }
 
+static bool is_inside(const orr__object *object, const char *text) {
+  return (uintptr_t)text - (uintptr_t)room_of(object) < object->room;
+}
+
 static void free_text(const orr__object *object, char *text) {
-  if ((uintptr_t)text - (uintptr_t)room_of(object) >= object->room) free(text);
+  if (!is_inside(object, text)) free(text);
 }
 
 void orr__object_free(orr__object *object) {
@@ -64,6 +68,26 @@ void orr__object_free(orr__object *object) {
     if (is_text(field)) free_text(object, *(char **)member(object, field));
   }
   free(object);
+}
+
+int orr__object_spread(orr__object *object) {
+  char *copies[64] = { NULL };
+  bool is_whole = true;
+  for (uint64_t rest = object->room ? object->set : 0; rest; rest &= rest - 1) {
+    int i = __builtin_ctzll(rest);
+    const orr__field *field = &object->model->fields[i];
+    char *text = is_text(field) ? *(char **)member(object, field) : NULL;
+    if (!text || !is_inside(object, text)) continue;
+    copies[i] = orr__strdup(text);
+    is_whole = is_whole && copies[i];
+  }
+  for (int i = 0; i < 64; i++) {
+    if (!copies[i]) continue;
+    if (is_whole) *(char **)member(object, &object->model->fields[i]) = copies[i];
+    else free(copies[i]);
+  }
+  if (is_whole) object->room = object->used = 0;
+  return is_whole ? 0 : ORR_E_NOMEM;
 }
 
 static size_t room_for(const orr__object *object) {

@@ -157,6 +157,8 @@ orr__object *orr__object_new(enum orr__model_id model);
 orr__object *orr__object_new_with_room(enum orr__model_id model, size_t room);
 /* Sets a text of len bytes of a field that has none: in the room while that lasts. 0 or ORR_E_NOMEM. */
 int orr__fill_str(orr__object *object, int field, const char *text, size_t len);
+/* Gives each text a block of its own, so that the members may be moved to another object. 0 or ORR_E_NOMEM, and nothing has changed. */
+int orr__object_spread(orr__object *object);
 void orr__object_free(orr__object *object);
 orr__object *orr__object_copy(const orr__object *object); /* owned; masks too */
 #define MODEL_TYPES(X) X(cloud, orr_cloud) X(server, orr_server) X(connection, orr_connection) \

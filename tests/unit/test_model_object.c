@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "model/json.h"
 #include "model/object.h"
 
 static const char *field_message(const orr_error *err, const char *field) {
@@ -106,6 +107,26 @@ static void test_object__texts_lie_in_the_room_of_their_object_while_there_is_so
   orr__object_free(copy);
   orr__object_free(made);
   free(large);
+}
+
+/* What a draft of it became is moved into the object, wherever the texts of both lie. */
+static void test_object__one_with_texts_in_its_room_is_changed_by_json(void **state) {
+  (void)state;
+  orr__object *object = orr__object_new_with_room(ORR_M_result, 64);
+  orr__fill_str(object, ORR_F_result_status, "IN_PROGRESS", 11);
+  orr__fill_str(object, ORR_F_result_externalId, "job-1", 5);
+  orr__json *map = orr__json_parse_map("{\"statusMessage\":\"copying\",\"externalId\":\"job-2\"}", NULL);
+  assert_int_equal(orr__object_from_json(object, map, UINT64_MAX, NULL), 0);
+  assert_string_equal(orr__get_str(object, ORR_F_result_status), "IN_PROGRESS");
+  assert_string_equal(orr__get_str(object, ORR_F_result_statusMessage), "copying");
+  assert_string_equal(orr__get_str(object, ORR_F_result_externalId), "job-2");
+  orr__json_free(map);
+  map = orr__json_parse_map("{\"externalId\":\"job-3\",\"nonsense\":1}", NULL);
+  assert_int_equal(orr__object_from_json(object, map, UINT64_MAX, NULL), ORR_E_INVALID);
+  assert_string_equal(orr__get_str(object, ORR_F_result_externalId), "job-2");
+  assert_int_equal(orr__set_str(object, ORR_F_result_status, "FAILED"), 0);
+  orr__json_free(map);
+  orr__object_free(object);
 }
 
 static void test_object__masks_follow_the_setters(void **state) {
@@ -296,6 +317,7 @@ int main(void) {
       cmocka_unit_test(test_object__descriptors_agree_with_the_lists),
       cmocka_unit_test(test_object__finds_aliases_and_suggests_names),
       cmocka_unit_test(test_object__texts_lie_in_the_room_of_their_object_while_there_is_some),
+    cmocka_unit_test(test_object__one_with_texts_in_its_room_is_changed_by_json),
     cmocka_unit_test(test_object__masks_follow_the_setters),
       cmocka_unit_test(test_object__an_empty_text_is_a_value),
       cmocka_unit_test(test_object__copies_are_deep_and_keep_the_masks),
