@@ -8,8 +8,8 @@
  *     the request completes exactly once, as an event that you pull with orr_next. Nothing calls you back.
  *   - The requests, their arguments and replies are listed by orr_request_at, the same list the command
  *     line is made from: "backup.run" takes {"backup":"nightly"} and replies with a result as a JSON object.
- *   - You turn the wheels: call orr_step in a loop, or watch orr_fd for reading in your own loop, for at most
- *     orr_timeout_ms, and then call orr_step(runtime, 0).
+ *   - You turn the wheels, in one of three ways: orr_wait in a loop, a thread of its own (orr_start), or your own loop, which
+ *     watches one descriptor (orr_fd) and calls orr_step(runtime, 0).
  *
  * Threads: every function may be called by any thread. One is inside a runtime at a time, the others wait; a thread that waits in orr_step
  * lets them in at once. Errors, events and settings belong to one thread at a time. Two runtimes know nothing of each other.
@@ -86,6 +86,10 @@ ORR_API int orr_failed(const orr_runtime *runtime);
 /* Ends it: hooks still in flight are abandoned where they are (recovery takes them up at the next opening), the
  * store is synced and closed, the lock released. Events not pulled are gone, and sessions still open are not closed. NULL is fine. */
 ORR_API void orr_close(orr_runtime *runtime);
+/* A reference: as long as somebody has one, calls after orr_close answer CLOSED (NULL, 0, -1) instead of using memory that is gone. For
+ * threads that may still answer a call, and for languages that collect garbage. orr_close gives the owner's back, orr_unref the others. */
+ORR_API orr_runtime *orr_ref(orr_runtime *runtime);
+ORR_API void orr_unref(orr_runtime *runtime);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
@@ -179,12 +183,33 @@ ORR_API int orr_host_tell(orr_runtime *runtime, const char *service, const char 
 
 /* ---- turning the wheels ------------------------------------------------------------------------------------- */
 
+/* Whose loop? Choose one of three; events are pulled by orr_next in each.
+ *
+ *   its own, in this thread     orr_wait: the next event, however long it takes; orr_run: until orr_stop
+ *   its own, in another thread  orr_start, then orr_wait, or orr_event_fd in your loop and orr_next; orr_stop
+ *   yours                       watch orr_fd for reading; when it is readable, orr_step(runtime, 0) and then orr_next until NULL
+ *
+ * While nothing is due, nothing wakes up. From inside one of the runtime's own callbacks (hooks in C) these functions are MISUSE. */
+
 /* Does what is due, waiting at most max_wait_ms for something to become due (0: not at all, -1: as long as it takes).
  * Returns 1 if anything was done or an event waits, else 0. */
 ORR_API int orr_step(orr_runtime *runtime, int64_t max_wait_ms);
-/* For your own loop: readable when there is something to do; and how long to wait at most (-1: for ever, 0: step now). */
+/* Readable while there is something to do: timers, I/O and events that wait are all in it. Level-triggered, the runtime's own until
+ * orr_close: do not read or close it. Negative: CLOSED, MISUSE, or IO (no descriptors left). Virtual time does not make it readable. */
 ORR_API int orr_fd(const orr_runtime *runtime);
+/* How long to wait for it at most (-1: for ever, 0: step now). Not needed: the descriptor knows. */
 ORR_API int64_t orr_timeout_ms(const orr_runtime *runtime);
+/* The next event, as orr_next; until there is one, turns the wheels, or waits for the thread that does, for at most max_wait_ms
+ * (-1: as long as it takes). NULL: the time is up, or the runtime is closed. */
+ORR_API orr_event *orr_wait(orr_runtime *runtime, int64_t max_wait_ms);
+/* Turns the wheels until orr_stop, called before or meanwhile by any thread. MISUSE: it runs already. */
+ORR_API int orr_run(orr_runtime *runtime, orr_error *reterr);
+/* The same in a thread of its own, which has all signals blocked, and returns. IO: there is no thread to be had. */
+ORR_API int orr_start(orr_runtime *runtime, orr_error *reterr);
+/* Ends orr_run soon, and what orr_start began before it returns. */
+ORR_API void orr_stop(orr_runtime *runtime);
+/* Readable while an event waits for orr_next; otherwise like orr_fd. */
+ORR_API int orr_event_fd(orr_runtime *runtime);
 
 /* ---- providers from memory, time for tests ------------------------------------------------------------------ */
 

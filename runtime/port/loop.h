@@ -87,6 +87,8 @@ bool orr__loop_step(orr__loop *loop, int64_t max_wait_ms);
  * may wait at most before it steps (-1: for ever). */
 int orr__loop_fd(const orr__loop *loop);
 int64_t orr__loop_timeout_ms(const orr__loop *loop);
+/* The same, but a virtual loop is due only for what is due by its clock now, not for timers that a step would go to. */
+int64_t orr__loop_due_ms(const orr__loop *loop);
 const char *orr__loop_library(void); /* the version of libuv that is linked with us */
 /* For the other files of port only: the libuv loop. */
 struct uv_loop_s *orr__loop_uv(orr__loop *loop);

@@ -290,15 +290,19 @@ int orr__loop_fd(const orr__loop *loop) {
   return uv_backend_fd(loop->uv);
 }
 
-int64_t orr__loop_timeout_ms(const orr__loop *loop) {
+static int64_t timeout_ms(const orr__loop *loop, bool goes_to_timers) {
   if (loop->deferred.len > 0) return 0;
   int64_t timer_ms = timer_wait_ms(loop, loop->is_virtual ? loop->mono_ms : read_mono_ms());
-  /* With nothing real in flight a virtual loop does not wait for its timers, it goes to them. */
-  if (loop->is_virtual && timer_ms > 0) timer_ms = loop->busy > 0 ? -1 : 0;
+  if (loop->is_virtual && timer_ms > 0) timer_ms = goes_to_timers && loop->busy == 0 ? 0 : -1;
   if (timer_ms == 0) return 0;
   if (!uv_loop_alive(loop->uv)) return timer_ms;
   uv_update_time(loop->uv);
   return shorter_wait(timer_ms, uv_backend_timeout(loop->uv));
 }
+
+/* With nothing real in flight a virtual loop does not wait for its timers, it goes to them. */
+int64_t orr__loop_timeout_ms(const orr__loop *loop) { return timeout_ms(loop, true); }
+
+int64_t orr__loop_due_ms(const orr__loop *loop) { return timeout_ms(loop, false); }
 
 const char *orr__loop_library(void) { return uv_version_string(); }

@@ -5,7 +5,12 @@
 #include "base/str.h"
 #include "host/lib/lib.h"
 
-size_t orr_commits(const orr_runtime *runtime) { return orr__store_commits(runtime->store); }
+size_t orr_commits(const orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return 0;
+  size_t commits = orr__store_commits(runtime->store);
+  orr__leave(runtime);
+  return commits;
+}
 
 int orr_cut(orr_runtime *from, size_t commits, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
   orr_runtime *rt = orr__runtime_new();

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "bindings.h"
 #include "core/core.h"
@@ -40,17 +41,35 @@ const char *orr__setting(const orr_settings *settings, enum orr__setting_id id);
 
 /* Who is inside (guard.c). */
 typedef struct orr__guard {
-  pthread_mutex_t lock;
-  pthread_cond_t calm;           /* nobody waits any more */
+  atomic_int refs;               /* the runtime's owner, whoever took a reference, and threads on their way in or out */
+  bool is_closed;                /* for who is inside */
+  int depth;                     /* likewise: how often the owner came in */
   _Atomic(uintptr_t) owner;      /* the thread inside, 0: none */
-  atomic_int waiting;            /* threads that want to come in */
-  int depth;                     /* how often the owner came in */
+  pthread_mutex_t lock;          /* of what follows */
+  bool is_inside, is_stepping;   /* somebody is, and may be waiting for something to become due */
+  int waiting, sleepers;         /* threads that want to come in: those that do not step, and all */
+  pthread_cond_t free;           /* somebody went out */
+  pthread_cond_t news;           /* an event, or the end of running, for those that wait while another thread turns the wheels */
   int wake_fd;                   /* ends the wait of a step */
   orr__watch *watch;
 } orr__guard;
 
+/* What a host's own loop watches (fd.c); -1 until it is asked for. */
+typedef struct orr__fds {
+  int set, timer, ready;         /* an epoll set of the loop's descriptor, a timerfd, and an eventfd */
+  int news;                      /* an eventfd of its own: an event waits */
+  bool is_ready, has_news;       /* what the two eventfds say */
+  int64_t armed_ms;              /* when the timerfd is due, on the loop's clock; -1: never */
+} orr__fds;
+
 struct orr_runtime {
   orr__guard guard;
+  orr__fds fds;
+  bool is_running;               /* a thread is in orr_run */
+  bool has_turner;               /* a thread in orr_wait turns the wheels */
+  bool is_stopping;              /* it is to come out */
+  bool has_thread;               /* of orr_start, to be joined */
+  pthread_t thread;
   int lock_fd;
   char *data_dir;
   orr__loop *loop;
@@ -85,11 +104,25 @@ orr__store_config orr__store_config_of(orr_runtime *rt); /* without path and cod
 int orr__guard_open(orr_runtime *rt); /* before the loop; 0 or IO: no descriptor */
 int orr__guard_watch(orr_runtime *rt);                   /* once there is a loop */
 void orr__guard_unwatch(orr_runtime *rt);
-void orr__guard_close(orr_runtime *rt);
+/* Also CLOSED, to whoever holds a reference still. */
 int orr__enter(const orr_runtime *rt, orr_error *reterr);
 void orr__leave(const orr_runtime *rt);
-/* The same for what turns the wheels: lets everybody else in first. MISUSE from inside. */
-int orr__enter_step(orr_runtime *rt, orr_error *reterr);
+int orr__enter_outside(orr_runtime *rt, orr_error *reterr); /* likewise, but MISUSE from inside */
+/* The same for what turns the wheels: lets everybody else in first. TIMEOUT if it is not let in until then (NULL: for ever). */
+int orr__enter_step(orr_runtime *rt, const struct timespec *until, orr_error *reterr);
+/* From inside: goes out until there is news, and comes in again. False: the time was up (NULL: for ever). */
+bool orr__guard_sleep(orr_runtime *rt, const struct timespec *until);
+void orr__guard_tell(orr_runtime *rt);             /* there is news */
+struct timespec orr__deadline(int64_t wait_ms);    /* on the monotonic clock */
+/* The last one out frees what is left of a closed runtime. */
+void orr__guard_unref(orr_runtime *rt);
+
+/* fd.c: makes the descriptors say what is so now; by whoever leaves. */
+void orr__fds_init(orr__fds *fds);
+void orr__fds_settle(orr_runtime *rt);
+void orr__fds_close(orr_runtime *rt);
+/* run.c. From outside; no thread turns the wheels afterwards. */
+void orr__run_end(orr_runtime *rt);
 
 /* event.c. json is taken, err copied. Without memory the event is lost. */
 void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err);

@@ -155,20 +155,20 @@ static void take_apart(orr_runtime *rt) {
   orr__json_free(rt->programs);
   if (rt->waker) orr__waker_free(rt->waker);
   orr__guard_unwatch(rt);
+  orr__fds_close(rt);
   orr__loop_free(rt->loop);
   for (orr_event *event; (event = orr__take_event(rt));) orr_event_free(event);
   orr__keyring_free(rt->keyring);
   if (rt->lock_fd >= 0) close(rt->lock_fd);
-  orr__guard_close(rt);
   free(rt->data_dir);
   free(rt->runner);
-  free(rt);
 }
 
 orr_runtime *orr__runtime_new(void) {
   orr_runtime *rt = calloc(1, sizeof *rt);
   if (!rt) return NULL;
   rt->lock_fd = -1;
+  orr__fds_init(&rt->fds);
   rt->virtual_start_ms = INT64_C(1767225600000);
   if (orr__guard_open(rt) == 0) return rt;
   free(rt);
@@ -197,6 +197,7 @@ int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime
   if (!code) code = open_core(rt, settings, &err);
   if (code) {
     take_apart(rt);
+    orr__guard_unref(rt);
     if (!err.code) orr__error_set(&err, code, "%s", orr__code_word(code));
     return orr__error_move(reterr, &err);
   }
@@ -227,7 +228,13 @@ int orr_failed(const orr_runtime *runtime) {
 }
 
 void orr_close(orr_runtime *runtime) {
-  if (orr__enter_step(runtime, NULL)) return;
+  if (orr__enter_outside(runtime, NULL)) return;
   orr__leave(runtime);
+  orr__run_end(runtime);
+  if (orr__enter_outside(runtime, NULL)) return;
   take_apart(runtime);
+  runtime->guard.is_closed = true;
+  orr__guard_tell(runtime);
+  orr__leave(runtime);
+  orr__guard_unref(runtime);
 }

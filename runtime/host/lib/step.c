@@ -3,19 +3,23 @@
 
 #define ADVANCE_WAIT_MS 100
 
+#define TURNS_MAX 16 /* in one step of a host's loop: what begins in one turn is known to the kernel in the next */
+
 static int step(orr_runtime *rt, int64_t max_wait_ms) {
   bool ran = orr__loop_step(rt->loop, rt->first ? 0 : max_wait_ms);
+  bool is_watched = rt->fds.set >= 0 && !orr__loop_is_virtual(rt->loop);
+  for (int turn = 1; is_watched && turn < TURNS_MAX && orr__loop_timeout_ms(rt->loop) == 0; turn++) ran = orr__loop_step(rt->loop, 0) || ran;
+  if (rt->first) orr__guard_tell(rt);
   return ran || rt->first != NULL;
 }
 
 int orr_step(orr_runtime *runtime, int64_t max_wait_ms) {
-  if (orr__enter_step(runtime, NULL)) return 0;
+  struct timespec until = orr__deadline(max_wait_ms > 0 ? max_wait_ms : 0);
+  if (orr__enter_step(runtime, max_wait_ms < 0 ? NULL : &until, NULL)) return 0;
   int did = step(runtime, max_wait_ms);
   orr__leave(runtime);
   return did;
 }
-
-int orr_fd(const orr_runtime *runtime) { return orr__loop_fd(runtime->loop); }
 
 int64_t orr_timeout_ms(const orr_runtime *runtime) {
   if (orr__enter(runtime, NULL)) return -1;
@@ -41,7 +45,7 @@ static bool settle(orr_runtime *rt, int64_t end) {
 }
 
 int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
-  int code = orr__enter_step(runtime, reterr);
+  int code = orr__enter_step(runtime, NULL, reterr);
   if (code) return code;
   if (!orr__loop_is_virtual(runtime->loop)) {
     code = orr__error_set(reterr, ORR_E_MISUSE, "time moves by itself: the setting clock is real");
@@ -55,7 +59,7 @@ int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
       else if (!goes_on && turn == settle) break;
       else if (!goes_on) turn = settle;
       orr__leave(runtime);
-      if (orr__enter_step(runtime, reterr)) return ORR_E_CLOSED;
+      if (orr__enter_step(runtime, NULL, reterr)) return ORR_E_CLOSED;
     }
   }
   orr__leave(runtime);

@@ -1,0 +1,130 @@
+/* Whose loop? Running until somebody says stop, in the caller's thread or in one of our own, and waiting for an event meanwhile.
+ *
+ *   orr_run     holds the wheels until orr_stop; others wait for events in orr_wait, or watch orr_event_fd
+ *   orr_start   orr_run in a thread of ours, with all signals blocked; orr_stop, or closing, ends and joins it
+ *   orr_wait    turns the wheels itself, unless somebody else does */
+#include <signal.h>
+#include <time.h>
+
+#include "host/lib/lib.h"
+
+/* In and out until it is to stop. 0, or CLOSED. */
+static int run(orr_runtime *rt, orr_error *reterr) {
+  int code = 0;
+  while (!(code = orr__enter_step(rt, NULL, reterr))) {
+    bool is_over = rt->is_stopping;
+    if (!is_over) orr__loop_step(rt->loop, -1);
+    if (rt->first) orr__guard_tell(rt);
+    if (is_over) break;
+    orr__leave(rt);
+  }
+  if (code) return code;
+  rt->is_running = rt->is_stopping = false;
+  orr__guard_tell(rt);
+  orr__leave(rt);
+  return 0;
+}
+
+/* Takes the wheels. MISUSE if somebody has them. From inside. */
+static int begin(orr_runtime *rt, orr_error *reterr) {
+  if (rt->is_running || rt->has_thread) return orr__error_set(reterr, ORR_E_MISUSE, "the runtime runs already");
+  rt->is_running = true;
+  return 0;
+}
+
+int orr_run(orr_runtime *runtime, orr_error *reterr) {
+  int code = orr__enter_outside(runtime, reterr);
+  if (code) return code;
+  code = begin(runtime, reterr);
+  orr__leave(runtime);
+  return code ? code : run(runtime, reterr);
+}
+
+static void *thread_main(void *arg) {
+  run(arg, NULL);
+  orr__guard_unref(arg);
+  return NULL;
+}
+
+int orr_start(orr_runtime *runtime, orr_error *reterr) {
+  sigset_t all, before;
+  int code = orr__enter_outside(runtime, reterr);
+  if (code) return code;
+  code = begin(runtime, reterr);
+  if (!code) {
+    orr_ref(runtime);
+    /* Signals are the host's: its handlers shall not run on our thread. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&runtime->thread, NULL, thread_main, runtime);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    runtime->has_thread = rc == 0;
+    if (rc) {
+      runtime->is_running = false;
+      orr_unref(runtime);
+      code = orr__error_errno(reterr, ORR_E_IO, rc, "the runtime's thread cannot start");
+    } else {
+      pthread_setname_np(runtime->thread, "orrery-loop");
+    }
+  }
+  orr__leave(runtime);
+  return code;
+}
+
+void orr_stop(orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return;
+  runtime->is_stopping = true;
+  bool has_thread = runtime->has_thread && !pthread_equal(runtime->thread, pthread_self());
+  pthread_t thread = runtime->thread;
+  if (has_thread) runtime->has_thread = false;
+  orr__leave(runtime);
+  if (has_thread) pthread_join(thread, NULL);
+}
+
+void orr__run_end(orr_runtime *rt) {
+  orr_stop(rt);
+  /* A thread of the host's in orr_run comes out by itself. */
+  while (!orr__enter(rt, NULL)) {
+    bool is_running = rt->is_running;
+    if (is_running) orr__guard_sleep(rt, NULL);
+    orr__leave(rt);
+    if (!is_running) return;
+  }
+}
+
+static int64_t left_ms(const struct timespec *until) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t ms = (int64_t)(until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+  return ms > 0 ? ms : 0;
+}
+
+/* The one thread in orr_wait that turns the wheels for all who are. False: the time is up. */
+static bool turn(orr_runtime *rt, int64_t max_wait_ms, const struct timespec *until) {
+  if (orr__enter_step(rt, max_wait_ms < 0 ? NULL : until, NULL)) return false;
+  int64_t wait_ms = rt->first ? 0 : max_wait_ms < 0 ? -1 : left_ms(until);
+  bool goes_on = orr__loop_step(rt->loop, wait_ms) || wait_ms != 0;
+  orr__leave(rt);
+  return goes_on;
+}
+
+orr_event *orr_wait(orr_runtime *runtime, int64_t max_wait_ms) {
+  struct timespec until = orr__deadline(max_wait_ms > 0 ? max_wait_ms : 0);
+  const struct timespec *limit = max_wait_ms < 0 ? NULL : &until;
+  bool goes_on = true, is_turner = false;
+  for (;;) {
+    if (orr__enter_outside(runtime, NULL)) return NULL;
+    bool is_idle = !runtime->first && !runtime->guard.is_closed && goes_on;
+    bool others_turn = runtime->is_running || (runtime->has_turner && !is_turner);
+    if (is_idle && others_turn) goes_on = orr__guard_sleep(runtime, limit);
+    else if (is_idle) is_turner = runtime->has_turner = true;
+    if (!is_idle) break;
+    orr__leave(runtime);
+    if (!others_turn) goes_on = turn(runtime, max_wait_ms, &until);
+  }
+  orr_event *event = runtime->guard.is_closed ? NULL : orr__take_event(runtime);
+  if (is_turner) runtime->has_turner = false;
+  if (is_turner || runtime->first) orr__guard_tell(runtime); /* another takes over, or takes the next */
+  orr__leave(runtime);
+  return event;
+}
