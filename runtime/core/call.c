@@ -90,6 +90,9 @@ static orr_op *op_new(orr__flow *flow, enum orr__hook hook, const char *state) {
     orr__json *draft = orr__object_to_json(&backup->head, ORR_JSON_SECRETS);
     orr__object_set_map(o, ORR_F_op_draft, draft);
     orr__json_free(draft);
+    orr__json *given = hook == ORR_HOOK_createBackup ? orr__removal_given(flow) : NULL;
+    if (given) orr__object_set_map(o, ORR_F_op_callerOpts, given);
+    orr__json_free(given);
   }
   return op;
 }

@@ -14,6 +14,14 @@
 
 /* createBackup past its sent mark, and no outcome on record: it may have made it. The op row stays as it is. */
 static void left_uncertain(orr__flow *flow, const char *why) {
+  const orr_backup *draft = flow->graph.backup;
+  int64_t op_id = flow->op && flow->is_op_stored ? flow->op->id : flow->id; /* persist has written it down */
+  if (orr__draft_rescue(flow->core, op_id, draft->name, draft->providerCode, flow->request, why)) {
+    flow->request = 0;
+    orr__flow_keep_name(flow);
+    orr__flow_end(flow);
+    return;
+  }
   orr_error err = ORR_ERROR_INIT;
   orr__error_set(&err, ORR_E_ATTENTION,
                  "createBackup may have made '%s' outside before it stopped (%s); see whether it is there, then: "
@@ -31,6 +39,10 @@ static void left_uncertain(orr__flow *flow, const char *why) {
 static void persisted(orr__flow *flow) {
   orr__core *core = flow->core;
   orr_backup *backup = flow->graph.backup;
+  if (flow->code && flow->rescue) {
+    orr__rescue_again(flow);
+    return;
+  }
   bool may_be_made = flow->hook == ORR_HOOK_createBackup && (flow->sent_ms || flow->attempt > 1);
   if (flow->code && may_be_made) {
     left_uncertain(flow, orr__error_message(&flow->error));
@@ -58,7 +70,9 @@ static void persist(orr__flow *flow) {
   orr__set_int(&backup->head, ORR_F_backup_updatedDate, now);
   orr__schedule_begin(flow, tx, backup, NULL);
   orr__draft_guard(flow, tx);
+  if (flow->rescue) orr__tx_guard_str(tx, ORR_M_op, flow->op->id, ORR_F_op_state, "sent");
   orr__tx_insert(tx, &backup->head);
+  flow->id = flow->op ? flow->op->id : 0;
   if (flow->op) {
     orr__set_int(&flow->op->head, ORR_F_op_backupId, backup->id);
     orr__flow_settle(flow, tx);
@@ -71,6 +85,8 @@ static void persist(orr__flow *flow) {
 static const orr__draft_kind creation = {
   .trigger = "manual", .last = ORR_HOOK_createBackup, .persist = persist, .uncertain = left_uncertain
 };
+
+const orr__draft_kind *orr__creation(void) { return &creation; }
 
 /* ---- the draft ---------------------------------------------------------------------------------------------- */
 

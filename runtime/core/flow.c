@@ -78,6 +78,7 @@ void orr__flow_end(orr__flow *flow) {
   free(flow->spare);
   orr__batch_free(flow);
   orr__start_free(flow->start);
+  orr__rescue_free(flow->rescue);
   orr__sweep_free(flow);
   orr__history_free(flow);
   orr__update_free(flow->update);

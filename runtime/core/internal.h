@@ -98,6 +98,7 @@ struct orr__flow {
   size_t id_count, id_at;
   struct orr__batch *batch;          /* refresh.c */
   struct orr__start *start;          /* start.c */
+  struct orr__rescue *rescue;        /* draft_recover.c */
   struct orr__sweep *sweep;          /* retention_pass.c */
   struct orr__history *history;      /* history.c */
   struct orr__trial_run *trial;      /* trial.c: nothing of it is stored; NULL: it is no trial */
@@ -328,6 +329,21 @@ int orr__resolve_check(orr__flow *flow, const char *const *names, size_t count, 
 /* Reads the op rows of drafts that createBackup may have made outside, whole of one name, or (NULL) what is listed of all; their slot. */
 int orr__drafts_read(orr__tx *tx, const char *name);
 bool orr__draft_is_at_work(const orr__core *core, const orr_op *op); /* its creation has not ended yet: it waits for nobody */
+
+/* The Backup as the journal has it, owned; NULL: flow->code and flow->error (CORRUPT where it is not whole). */
+orr_backup *orr__draft_restore(orr__flow *flow, const orr_op *op);
+/* Reads what it refers to, in slots 0 to 2 (connection, server, cloud), and in slot 3 the ids of the rows of the hooks before. */
+void orr__draft_read_context(orr__tx *tx, const orr_backup *backup, const orr_op *op);
+
+/* ---- draft_recover.c ---------------------------------------------------------------------------------------- */
+
+/* Finds out what became of a draft whose row is `sent` and nobody's: goes on by itself, and answers the request (0: none). False: its provider
+ * can neither repeat createBackup nor look it up, or is not there; nothing was begun. The draft's name is reserved, and the rescue's from then on. */
+bool orr__draft_rescue(orr__core *core, int64_t op_id, const char *name, const char *provider, uint64_t request, const char *why);
+void orr__rescue_again(orr__flow *flow); /* what a rescue came to could not be written: flow->error says why */
+bool orr__draft_is_rescued(const orr__core *core, const orr_op *op);
+void orr__rescue_free(struct orr__rescue *rescue);
+const struct orr__draft_kind *orr__creation(void); /* create.c */
 
 /* ---- schedule.c, schedule_fire.c (schedule.h is for these files only) --------------------------------------- */
 

@@ -48,7 +48,7 @@ static void count_provider(void *arg, const char *code, const char *path, const 
 }
 
 static void put_draft(const orr__core *core, orr__json *list, const orr_op *op) {
-  orr__json *map = orr__draft_is_at_work(core, op) ? NULL : orr__json_map();
+  orr__json *map = orr__draft_is_at_work(core, op) || orr__draft_is_rescued(core, op) ? NULL : orr__json_map();
   if (!map) return;
   orr__json_put_str(map, "name", op->subjectName);
   orr__json_put_str(map, "providerCode", op->providerCode);

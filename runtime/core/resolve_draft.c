@@ -174,13 +174,11 @@ static void context_read(orr__flow *flow) {
     discard(flow);
 }
 
-static void read_context(orr__flow *flow) {
-  const orr_backup *backup = flow->graph.backup;
-  const orr__where earlier[4] = { { .field = ORR_F_op_id, .compare = ORR_LT, .number = flow->op->id },
-                                  { .field = ORR_F_op_id, .compare = ORR_GE, .number = flow->op->id - EARLIER_MAX },
+void orr__draft_read_context(orr__tx *tx, const orr_backup *backup, const orr_op *op) {
+  const orr__where earlier[4] = { { .field = ORR_F_op_id, .compare = ORR_LT, .number = op->id },
+                                  { .field = ORR_F_op_id, .compare = ORR_GE, .number = op->id - EARLIER_MAX },
                                   { .field = ORR_F_op_backupId, .compare = ORR_IS_UNSET },
-                                  { .field = ORR_F_op_subjectUuid, .compare = ORR_EQ, .text = flow->op->subjectUuid } };
-  orr__tx *tx = orr__flow_tx(flow);
+                                  { .field = ORR_F_op_subjectUuid, .compare = ORR_EQ, .text = op->subjectUuid } };
   orr__tx_get(tx, ORR_M_connection, backup->backupProviderId);
   orr__tx_get(tx, ORR_M_server, backup->computeServerId);
   orr__tx_get(tx, ORR_M_cloud, backup->cloudId);
@@ -188,23 +186,41 @@ static void read_context(orr__flow *flow) {
       tx,
       &(orr__query){
           .model = ORR_M_op, .where = earlier, .where_count = 4, .order_field = -1, .limit = DRAFTS_MAX, .fields = 1 });
+}
+
+static void read_context(orr__flow *flow) {
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__draft_read_context(tx, flow->graph.backup, flow->op);
   orr__flow_submit(flow, tx, context_read);
 }
 
-/* The Backup as the journal has it; without its name and uuid it is none. */
-static int restore(orr__flow *flow) {
+/* Without its name and uuid it is none. */
+orr_backup *orr__draft_restore(orr__flow *flow, const orr_op *op) {
   orr_backup *backup = orr__backup_new();
-  orr__json *draft = backup ? orr__object_map(&flow->op->head, ORR_F_op_draft) : NULL;
-  flow->graph.backup = backup;
-  if (!draft) return flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+  orr__json *draft = backup ? orr__object_map(&op->head, ORR_F_op_draft) : NULL;
+  if (!draft) {
+    orr__object_free((orr__object *)backup);
+    flow->code = orr__error_set(&flow->error, ORR_E_NOMEM, "out of memory");
+    return NULL;
+  }
   flow->code = orr__object_from_json(&backup->head, draft, ~UINT64_C(0), &flow->error);
   orr__json_free(draft);
-  if (!flow->code && backup->name && backup->uuid && backup->providerCode) return 0;
+  if (!flow->code && backup->name && backup->uuid && backup->providerCode) return backup;
+  orr__object_free((orr__object *)backup);
   orr__error_clear(&flow->error);
-  orr__set_str(&backup->head, ORR_F_backup_name, flow->op->subjectName);
-  return flow->code =
-             orr__error_set(&flow->error, ORR_E_CORRUPT,
-                            "the journal has no whole draft of '%s': it can be discarded only", flow->op->subjectName);
+  flow->code =
+      orr__error_set(&flow->error, ORR_E_CORRUPT, "the journal has no whole draft of '%s': it can be discarded only", op->subjectName);
+  return NULL;
+}
+
+/* It can be discarded all the same where it is not whole: by its name. */
+static int restore(orr__flow *flow) {
+  flow->graph.backup = orr__draft_restore(flow, flow->op);
+  if (flow->graph.backup) return 0;
+  if (flow->code != ORR_E_CORRUPT) return flow->code;
+  flow->graph.backup = orr__backup_new();
+  if (flow->graph.backup) orr__set_str(&flow->graph.backup->head, ORR_F_backup_name, flow->op->subjectName);
+  return flow->code;
 }
 
 static void draft_read(orr__flow *flow) {

@@ -51,6 +51,9 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
     if (is_draft && orr__streq(op->state, "sent") && op->subjectName) {
       char message[300];
       orr__name_reserve(flow->core, op->subjectName);
+      bool is_serve = flow->core->config.role == ORR_ROLE_SERVE;
+      if (is_serve && orr__draft_rescue(flow->core, op->id, op->subjectName, op->providerCode, 0, "the runtime ended"))
+        continue;
       snprintf(message, sizeof message,
                "createBackup of '%.100s' may have made it outside before the runtime ended; see, then: orrery backup "
                "resolve",
