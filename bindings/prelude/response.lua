@@ -56,7 +56,7 @@ function ServiceResponse.retry(msg, opts)
 end
 
 ---Out of refreshBackupResult: the external job is not there any more, and nobody knows how it ended. Said twice, visibilityDelay
----apart, somebody has to look (attention lost_external); said once, it may only have been a glimpse.
+---apart, somebody has to look (attention lost_external), and at the deadline it is asked once more and FAILED; said once, it may only have been a glimpse.
 ---@param msg? string
 ---@return ServiceResponse
 function ServiceResponse.gone(msg)

@@ -167,18 +167,12 @@ local function note(result, word)
   result.status = "DigitalOcean: " .. word -- which is no status, whatever the word
 end
 
--- It is over time, and there is nobody to end it.
-local function isOverdue(result)
-  return result.deadlineDate and time.now() >= result.deadlineDate
-end
-
 function provider.refreshBackupResult(backupResult)
   local id = backupResult.externalId
   local reply = call(backupResult.backup.connection, "GET", { "actions", id })
   if reply.status == 404 then
     local snapshot = findSnapshot(backupResult) -- which outlives the word of the action
     if snapshot then return finish(backupResult, snapshot) end
-    if isOverdue(backupResult) then return false, "DigitalOcean has no action " .. id .. " any more" end
     return ServiceResponse.gone("DigitalOcean has no action " .. id)
   end
   local action = content(reply).action
@@ -192,15 +186,13 @@ function provider.refreshBackupResult(backupResult)
   elseif status == "errored" then
     backupResult.errorMessage = tostring(action.message or action.error or "DigitalOcean says no more than that the action " .. id .. " errored")
     backupResult.status = "FAILED"
-  elseif isOverdue(backupResult) then
-    return false, "not at its end in time, and DigitalOcean cannot cancel: the action " .. id .. " is " .. status
   elseif status ~= "in-progress" then
     note(backupResult, status)
   end
 end
 
 function provider.cancelBackup()
-  return false, "DigitalOcean cannot cancel a snapshot; it goes on"
+  return false, "DigitalOcean cannot cancel a snapshot"
 end
 
 -- What there is to delete: the id of the snapshot; nil: nothing; or false and the answer to give.

@@ -184,13 +184,11 @@ end
 
 function provider.refreshBackupResult(backupResult)
   local connection, id = backupResult.backup.connection, backupResult.externalId
-  local isOverdue = backupResult.deadlineDate and time.now() >= backupResult.deadlineDate
   local task, failed = readTask(connection, id)
   if not task and failed.status ~= 404 then return ServiceResponse.retry(reason(failed)) end
   if not task then
     local snapshot = findSnapshot(backupResult) -- which outlives the word of the task
     if snapshot then return finish(backupResult, { snapshot = snapshot }) end
-    if isOverdue then return false, "Prism has no task " .. id .. " any more" end
     return ServiceResponse.gone("Prism has no task " .. id)
   end
   backupResult.startDate = past(task.startDate) or backupResult.startDate
@@ -201,8 +199,6 @@ function provider.refreshBackupResult(backupResult)
     backupResult.status = "FAILED"
   elseif task.status == "ABORTED" then
     backupResult.statusMessage, backupResult.status = "the task " .. id .. " was aborted in Prism", "CANCELLED"
-  elseif isOverdue then
-    return false, "not at its end in time, and it cannot be cancelled: the task " .. id .. " is " .. task.word
   elseif task.status == "QUEUED" or task.status == "RUNNING" then
     backupResult.progress = task.progress
   else
@@ -211,7 +207,7 @@ function provider.refreshBackupResult(backupResult)
 end
 
 function provider.cancelBackup()
-  return false, "Prism cannot cancel a snapshot; it goes on"
+  return false, "Prism cannot cancel a snapshot"
 end
 
 -- What there is to delete: the id of the snapshot; nil: nothing; or false and the answer to give.

@@ -224,14 +224,14 @@ function provider.refreshBackupResult(backupResult)
     if size > 0 then backupResult.sizeInBytes = size * GIGABYTE end
     backupResult.statusMessage, backupResult.snapshotId, backupResult.status = nil, parts[1].backup, "SUCCEEDED"
   elseif backupResult.deadlineDate and time.now() >= backupResult.deadlineDate then
-    return abandon(backupResult, string.format("not at its end in time, and UpCloud cannot cancel: %d of %d backups are made", done, #parts))
+    return abandon(backupResult, string.format("not at its end by its deadline, and UpCloud cannot cancel: %d of %d backups are made", done, #parts))
   elseif #parts > 1 then
     backupResult.progress, backupResult.statusMessage = math.floor(100 * done / #parts), string.format("%d of %d disks", done, #parts)
   end
 end
 
 function provider.cancelBackup()
-  return false, "UpCloud cannot cancel a backup; it goes on"
+  return false, "UpCloud cannot cancel a backup"
 end
 
 -- Deletes what there is of a result. How many backups that were; or nil and the answer to give.

@@ -4,7 +4,8 @@
  *               executeBackup that has sent nothing yet
  *           --> when the result is free: never sent: CANCELLED. Else cancelBackup:
  *                 success   the status stays CANCEL_REQUESTED until a refresh reports how it really ended
- *                 halt      the status before it returns, msg goes to whoever asked, refreshing goes on
+ *                 halt      the status before it returns, msg goes to whoever asked, refreshing goes on; past its deadline, when the
+ *                           runtime itself has asked, it ends (overdue.c)
  *                 error     asked again, ORR_CANCEL_ATTEMPTS times, then as halt
  *
  * The request is answered when that is known; the end itself is the refresh loop's to find. */
@@ -38,7 +39,10 @@ static void cancel_committed(orr__flow *flow) {
 
 static void commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  if (orr__status_is_terminal(result->status)) orr__flow_ended_event(flow, tx, "info", "%s", result->status);
+  bool has_failed = orr__streq(result->status, "FAILED");
+  if (orr__status_is_terminal(result->status))
+    orr__flow_ended_event(flow, tx, has_failed ? "error" : "info", "%s%s%s", result->status, has_failed ? ": " : "",
+                          has_failed ? result->statusMessage : "");
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, cancel_committed);
 }
@@ -80,6 +84,7 @@ static void cancelled(orr__flow *flow) {
                        outcome == ORR_OUTCOME_SUCCESS ? flow->answer.msg : orr__answer_text(&flow->answer));
   } else if (outcome == ORR_OUTCOME_SUCCESS) {
     if (!result->attention && !is_looked_up) orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
+    if (orr__is_overdue(flow)) orr__overdue_grace(flow);
   } else if (outcome != ORR_OUTCOME_HALT && flow->attempt < ORR_CANCEL_ATTEMPTS) {
     flow->attempt++;
     orr__flow_event(flow, tx, "result.cancel", "warning", "cancelBackup: %s; asking again",
@@ -91,7 +96,10 @@ static void cancelled(orr__flow *flow) {
     return;
   } else {
     orr__answer_error(&flow->answer, ORR_HOOK_cancelBackup, &flow->findings);
-    not_cancelled(flow, tx, orr__answer_text(&flow->answer));
+    if (orr__is_overdue(flow) && !result->attention)
+      orr__overdue_end(flow, tx, orr__answer_text(&flow->answer));
+    else
+      not_cancelled(flow, tx, orr__answer_text(&flow->answer));
   }
   commit(flow, tx);
 }

@@ -263,6 +263,12 @@ void orr__result_next(orr__flow *flow, enum orr__hook hook, double in_seconds);
 /* Commits the result's dirty fields and what tx holds, tells watchers, arms the wheel, ends the flow. */
 void orr__result_commit(orr__flow *flow, orr__tx *tx);
 void orr__flow_arm(orr__flow *flow); /* puts flow->graph.result into the wheel, or out where nothing is due */
+/* overdue.c */
+bool orr__is_overdue(const orr__flow *flow); /* is it past its deadline? */
+void orr__overdue(orr__flow *flow, orr__tx *tx); /* a refresh past it that brought no end: what comes next, into the result's fields */
+void orr__overdue_grace(orr__flow *flow);        /* a cancel was accepted: its deadline moves */
+void orr__overdue_end(orr__flow *flow, orr__tx *tx, const char *why); /* FAILED, and listed as an orphan */
+bool orr__result_is_parked(const orr_result *result); /* in need of attention, and nothing of it is due by itself */
 double orr__refresh_interval(orr__flow *flow);
 
 void orr__refresh_due(void *core);   /* the wheel's timer */

@@ -7,9 +7,10 @@
  *   success        status terminal: it has ended. Else again after the interval; errors in a row are forgotten
  *   halt           FAILED with msg, and an event that the external job may still run
  *   retry, error   again with back-off, ORR_ERROR_BUDGET times in a row, then attention refresh_failing
- *   gone           the external job is not there: again after visibilityDelay; still gone: attention lost_external
+ *   gone           the external job is not there: again after visibilityDelay; still gone: attention lost_external, and one look more at
+ *                  the deadline, which ends it FAILED
  *   no progress    for the declared time, where progress is told: attention no_progress
- *   past deadline  attention overdue
+ *   past deadline  it is asked to end (overdue.c)
  *
  * In a batch, failure is per result, by status; `false` or an error is transient for all of them. */
 #include "core/internal.h"
@@ -44,8 +45,7 @@ static void back_off(orr__flow *flow) {
   int64_t errors = result->errorCount + 1;
   orr__set_int(&result->head, ORR_F_result_errorCount, errors);
   orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
-  bool is_overdue =
-      orr__object_has(&result->head, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate;
+  bool is_overdue = orr__is_overdue(flow);
   if (errors >= ORR_ERROR_BUDGET || is_overdue) {
     orr__result_attention(flow, is_overdue ? "overdue" : "refresh_failing");
     return;
@@ -72,8 +72,23 @@ static void seen_gone(orr__flow *flow, orr__tx *tx) {
   int64_t left = result->goneDate + (int64_t)(delay * 1000) - now;
   if (left > 0)
     orr__result_next(flow, ORR_HOOK_refreshBackupResult, (double)left / 1000);
+  else if (orr__is_overdue(flow))
+    orr__overdue_end(flow, tx, orr__answer_text(&flow->answer));
   else
     orr__result_attention(flow, "lost_external");
+  if (!result->attention || !orr__object_has(&result->head, ORR_F_result_deadlineDate)) return;
+  orr__result_next(flow, ORR_HOOK_refreshBackupResult, (double)(result->deadlineDate - now) / 1000);
+}
+
+/* It was lost, and is there again: it goes on as if nothing had been. */
+static void found_again(orr__flow *flow, orr__tx *tx) {
+  orr_result *result = flow->graph.result;
+  orr__unset(&result->head, ORR_F_result_goneDate);
+  if (!result->attention) return;
+  orr__unset(&result->head, ORR_F_result_attention);
+  orr__flow_event(flow, tx, "result.found", "info", "the external job %s is there again",
+                  result->externalId ? result->externalId : "");
+  orr__admit_hold(flow);
 }
 
 /* Has progress been told once, and has it stood still for longer than the provider says it may? */
@@ -101,11 +116,13 @@ static void succeeded(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
   orr__object *o = &result->head;
   orr__result_well(result);
-  if (orr__object_has(o, ORR_F_result_goneDate)) orr__unset(o, ORR_F_result_goneDate);
-  if (orr__status_is_terminal(result->status)) {
+  bool is_over = orr__status_is_terminal(result->status);
+  if (orr__object_has(o, ORR_F_result_goneDate) && !is_over) found_again(flow, tx);
+  if (is_over) {
+    orr__unset(o, ORR_F_result_goneDate);
     orr__result_finish(flow, result->status, flow->answer.msg);
-  } else if (orr__object_has(o, ORR_F_result_deadlineDate) && orr__now(flow->core) >= result->deadlineDate) {
-    orr__result_attention(flow, "overdue");
+  } else if (orr__is_overdue(flow)) {
+    orr__overdue(flow, tx);
   } else if (is_stuck(flow)) {
     orr__result_attention(flow, "no_progress");
   } else {
@@ -305,7 +322,7 @@ static void due_loaded(orr__flow *flow) {
     uint64_t id = (uint64_t)flow->ids[i];
     orr__graph graph = { 0 };
     if (!groups || !orr__tx_take_graph(flow->tx, (int)i, &graph) ||
-        ((orr__result_is_over(graph.result) || graph.result->attention) && !orr__result_leaves(graph.result))) {
+        ((orr__result_is_over(graph.result) || orr__result_is_parked(graph.result)) && !orr__result_leaves(graph.result))) {
       if (!groups)
         orr__wheel_set(core->due, id, orr__loop_mono_ms(core->loop) + 10000); /* the store is not well: later */
       else

@@ -182,7 +182,7 @@ static void committed(orr__flow *flow) {
 }
 
 static void arm(orr__core *core, const orr_result *result) {
-  bool rests = (orr__result_is_over(result) || result->attention) && !orr__result_leaves(result);
+  bool rests = (orr__result_is_over(result) || orr__result_is_parked(result)) && !orr__result_leaves(result);
   if (!orr__object_has(&result->head, ORR_F_result_nextActionDate) || rests) {
     orr__wheel_remove(core->due, (uint64_t)result->id);
     return;

@@ -8,6 +8,7 @@ class Case:
     has_name = True  # what is started carries the uuid
     has_size = True
     cancels = False
+    cancel_is_asked = False  # although it cannot: the vendor is asked, and says no
     removes_failed = True
     overdue_status = "FAILED"
     unauthorized_setup = {}
@@ -17,12 +18,12 @@ class Case:
     def expire(self, s):
         s.fault("status", "GET", self.poll, status=401)
 
-    def check_sessions(self, s):
+    def check_sessions(self, s, logins):
         pass  # there is no login
 
     def overdue(self, s, result):
         """Nobody can cancel there: FAILED, with the reason, and listed as an orphan."""
-        check("in time" in result["errorMessage"], "it says why", result)
+        check("by its deadline" in result["errorMessage"], "it says why", result)
         check([e for e in s.events() if e["kind"] == "result.orphan"], "the job that may still run is told", s.events())
 
     def nothing_left(self, s):
@@ -183,4 +184,111 @@ class PrismElement(PrismCentral):
     poll = r"/v2.0/tasks/"
 
 
-CASES = [DigitalOcean(), UpCloud(), PrismCentral(), PrismElement()]
+class Rubrik(Case):
+    code, sim = "rubrik-vmware", "rubrik"
+    base = ""
+    seed = {"username": "admin", "password": "Rubrik!23", "vms": {"vm-123": "VirtualMachine:::7d2b-vm-123", "vm-9": "VirtualMachine:::7d2b-vm-9"}}
+    credentials = ["--username", "admin", "--set", "password=Rubrik!23"]
+    options = ["vm=vm-123"]
+    has_name = False  # a request carries none
+    has_size = False
+    cancels = True
+    overdue_status = "CANCELLED"
+    start = r"/vmware/vm/[^/]+/snapshot$"
+    poll = r"/vmware/vm/request/"
+    delete = r"/vmware/vm/snapshot/"
+    failure_text = "The snapshot failed: no space left on the datastore"
+    no = ({"errorType": "user_error", "message": "{\"message\":\"no licence\",\"cause\":{\"reason\":\"it has expired\"}}"}, "no licence: it has expired")
+    retained = (422, {"message": "the snapshot is under legal hold"}, "the snapshot is under legal hold")
+
+    def warning(self, s):
+        """A request has no such end. But where it does not link to what it made, and there are several candidates, the snapshot cannot be deleted by us."""
+        s.sim("seed", {"job": {"ends": "warning"}})
+        s.must("backup", "create", "other", "--provider", self.code, "--connection", "vendor", "--set", "vm=vm-123")
+        s.children.append(s.background("backup", "run", "other"))
+        s.run()
+        s.until(lambda: [r["status"] for r in s.results()] == ["SUCCEEDED_WARNING"] * 2, "both succeed with a warning")
+        check(all("does not say which snapshot" in r["statusMessage"] for r in s.results()), "it says why", s.results())
+
+    def never_arrived(self, s):
+        """Neither events nor snapshots tell that it was not begun: never a second start, and in the end a person."""
+        s.until(lambda: "does not tell" in (s.result().get("statusMessage") or ""), "it is looked for")
+        check(s.jobs() == [] and len(s.requests("POST", self.start)) == 1, "and not started anew", s.requests("POST"))
+        check(s.result()["status"] not in ("FAILED", "SUCCEEDED"), "nor judged", s.result())
+
+    def expire(self, s):
+        s.fault("session_expire")
+
+    def check_sessions(self, s, logins):
+        opened = [r for r in s.requests("POST", "/session$") if r["status"] == 200]
+        check(len(opened) == logins + 1, "there was one login more", s.requests("POST", "/session"))
+        check(s.sim("sessions")["most"] == 1, "never more than one was open", s.sim("sessions"))
+        s.stop()
+        check(s.sim("sessions")["open"] == 0, "and none is left", s.sim("sessions"))
+
+    def overdue(self, s, result):
+        check(s.requests("DELETE", self.poll), "it was asked to be cancelled", s.requests("DELETE"))
+
+    def nothing_left(self, s):
+        check(s.sim("objects")["snapshots"] == [], "no snapshot is left", s.sim("objects"))
+
+    def paging(self, scenario):
+        s = scenario("pages", seed={"other_snapshots": 1, "has_links": False}).serve()
+        s.fault("pages", n=1)
+        s.run()
+        s.ended("SUCCEEDED")
+        pages = [r for r in s.requests("GET", "/snapshot$")]
+        check(sorted({r["query"].get("offset", "0") for r in pages}) == ["0", "1", "2"], "three pages were read", pages)
+        s = scenario("no-next", seed={"other_snapshots": 1, "has_links": False}).serve()
+        s.fault("pages", n=1, no_next=True)
+        s.run()
+        s.until(lambda: "not where" in (s.result().get("statusMessage") or ""), "more without a next link is an error")
+        check(len(s.requests("GET", "/snapshot$")) < 20, "and not a loop", s.requests("GET", "/snapshot$"))
+        self.assignment(scenario)
+        self.lost_without_events(scenario)
+
+    def assignment(self, scenario):
+        """The SLA domain comes and goes with the Backup, also where the VM appears only after its vCenter was looked at."""
+        s = scenario("sla", seed={"hidden_until_refresh": True}, options=["vm=vm-9", "slaDomain=Gold"]).serve()
+        check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "sla-gold", "it is assigned", s.sim("objects"))
+        s.must("backup", "update", "work", "--set", "slaDomain=sla-silver")
+        check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "sla-silver", "changed", s.sim("objects"))
+        done = s.o("backup", "update", "work", "--set", "slaDomain=Platinum")
+        check(done.returncode == 1 and "no SLA domain 'Platinum'" in done.stderr, "one that is unknown is refused", done.stderr)
+        s.must("backup", "rm", "work", "--yes")
+        check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "INHERIT", "and taken away again", s.sim("objects"))
+
+    def lost_without_events(self, scenario):
+        """Without events, the one new on-demand snapshot can only be ours."""
+        s = scenario("no-events", seed={"has_events": False}).serve()
+        s.fault("timeout_after_processing", "POST", self.start, hold_s=0.1)
+        s.run()
+        result = s.ended("SUCCEEDED")
+        check(result["snapshotId"] in s.sim("objects")["snapshots"] and len(s.jobs()) == 1, "it is adopted", result)
+
+
+class RubrikWithToken(Rubrik):
+    """An API token in place of a login, and an older CDM, which cannot cancel."""
+    name = "rubrik-token"
+    base = "/api/v1/"
+    seed = dict(Rubrik.seed, token="eyJ.service.token", cancels=False)
+    credentials = ["--set", "serviceToken=eyJ.service.token"]
+    cancels = False
+    overdue_status = "FAILED"
+    refusal = "this Rubrik does not cancel"
+    cancel_is_asked = True
+
+    def expire(self, s):
+        s.fault("status", "GET", self.poll, status=401)
+
+    def check_sessions(self, s, logins):
+        check(s.requests("POST", "/session") == [], "nobody logs in", s.requests("POST", "/session"))
+
+    def overdue(self, s, result):
+        Case.overdue(self, s, result)
+
+    def paging(self, scenario):
+        pass
+
+
+CASES = [DigitalOcean(), UpCloud(), PrismCentral(), PrismElement(), Rubrik(), RubrikWithToken()]

@@ -103,6 +103,7 @@ def unauthorized_midrun(case, scenario):
     frozen(s)
     s.run()
     s.started()
+    logins = len(s.requests("POST", "/session$"))
     case.expire(s)
     count = len(s.requests("GET", case.poll))
     s.until(lambda: len(s.requests("GET", case.poll)) > count + 3, "it is polled on")
@@ -111,7 +112,7 @@ def unauthorized_midrun(case, scenario):
     finish(s)
     s.ended("SUCCEEDED")
     once(s, case)
-    case.check_sessions(s)
+    case.check_sessions(s, logins)
 
 
 @row
@@ -192,6 +193,8 @@ def vanished(case, scenario):
     s.fault("vanish")
     s.attention("lost_external")
     check(s.result()["status"] == "IN_PROGRESS", "which is no end yet", s.result())
+    result = s.ended("FAILED")
+    check("by its deadline" in result["errorMessage"] and not result["attention"], "at the deadline it says why", result)
     once(s, case)
 
 
@@ -214,8 +217,8 @@ def cancelled_at(case, scenario, phase):
     done = s.o("result", "cancel", result["uuid"])
     if not case.cancels:
         check(done.returncode == 1 and case.refusal in done.stderr, "the refusal is honest", done.stderr, done.stdout)
-        s.until(lambda: s.result()["status"] == "IN_PROGRESS", "and the status returns")
-        check(not s.requests("DELETE"), "nothing was asked for", s.requests("DELETE"))
+        s.until(lambda: s.result()["status"] in ("IN_PROGRESS", "START_REQUESTED"), "and the status returns")
+        check(bool(s.requests("DELETE")) == case.cancel_is_asked, "nothing that does not exist was asked for", s.requests("DELETE"))
         finish(s)
         s.ended("SUCCEEDED")
     elif phase == "finishing":
