@@ -138,8 +138,10 @@ class Scenario:
 
     def run(self, *args):
         """Asks for an execution without waiting for what becomes of it."""
-        self.children.append(subprocess.Popen(self.argv("backup", "run", "work", *args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                              stdin=subprocess.DEVNULL))
+        self.children.append(self.background("backup", "run", "work", *args))
+
+    def background(self, *args):
+        return subprocess.Popen(self.argv(*args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
     def results(self):
         found = self.json("result", "ls")
@@ -195,7 +197,7 @@ class Scenario:
         return self.until(lambda: (lambda r: r if r.get("attention") == word else None)(self.result()), "attention " + word)
 
     def started(self):
-        return self.until(lambda: (lambda r: r if r.get("status") == "IN_PROGRESS" and r.get("externalId") else None)(self.result()), "it is in progress")
+        return self.until(lambda: (lambda r: r if r.get("externalId") and r["status"] not in TERMINAL else None)(self.result()), "it is in progress")
 
     def clean(self):
         self.stop()

@@ -11,8 +11,8 @@ from harness import check
 ROWS = []
 
 
-def row(function):
-    ROWS.append((function.__name__.replace("_", "-"), function))
+def row(function, applies=lambda case: True):
+    ROWS.append((function.__name__.replace("_", "-"), function, applies))
     return function
 
 
@@ -279,9 +279,11 @@ def refused_start(case, scenario):
     s.must("result", "rm", result["uuid"], "--yes")
 
 
-@row
 def paging(case, scenario):
     case.paging(scenario)
+
+
+row(paging, lambda case: case.paging)
 
 
 @row
@@ -321,11 +323,8 @@ def self_signed(case, scenario):
     check(done.returncode == 1 and "certificate" in done.stderr, "another certificate is not accepted", done.stderr)
 
 
-@row
 def partial_failure(case, scenario):
     """One disk of several is refused, or ends in error: what was made of the others is removed, and of that result nothing stays."""
-    if case.parts == 1:
-        return
     s = scenario("partial").serve()
     second = case.second_start
     s.fault("status", "POST", second, status=402, body=case.no[0])
@@ -351,3 +350,6 @@ def partial_failure(case, scenario):
     s.ended("FAILED")
     finish(s)
     s.until(lambda: s.sim("objects")["backups"] == [], "both are removed as soon as that is possible")
+
+
+row(partial_failure, lambda case: case.parts > 1)

@@ -2,6 +2,7 @@
 objects() -> what is there, remove(id)."""
 from .digitalocean import DigitalOcean
 from .nutanix import Nutanix
+from .rubrik import Rubrik
 from .upcloud import UpCloud
 
-VENDORS = {"digitalocean": DigitalOcean, "nutanix": Nutanix, "upcloud": UpCloud}
+VENDORS = {"digitalocean": DigitalOcean, "nutanix": Nutanix, "rubrik": Rubrik, "upcloud": UpCloud}
