@@ -55,6 +55,77 @@ static void forget_connection(void *self, int64_t connection_id) {
   orr__sessions_forget(self, connection_id);
 }
 
+static void remember(void *self, const orr__kept *kept) {
+  orr__provider_remember(self, kept);
+}
+
+static void tell(const orr__provider *p, enum orr__reload *ret, const char **ret_why) {
+  *ret = p->last;
+  *ret_why = p->error.code ? orr__error_message(&p->error) : NULL;
+}
+
+static int reload(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
+  orr__bindings *b = self;
+  orr__provider *p = orr__provider_known(b, code);
+  if (!p || !p->is_tried) {
+    int rc = orr__provider_get(b, code, &p, reterr);
+    if (!(p = orr__provider_known(b, code))) return rc;
+    orr__error_clear(reterr);
+    tell(p, ret, ret_why);
+    return 0;
+  }
+  if (!p->path && !p->granted) return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' is no file: the program that gave it gives a new one", code);
+  bool was_live = p->last == ORR_RELOAD_LIVE;
+  char before[65];
+  memcpy(before, p->seen_sha256, sizeof before);
+  if (!was_live && p->last != ORR_RELOAD_WAITING && p->last != ORR_RELOAD_ASKING) *p->seen_sha256 = '\0'; /* tried again, and told again */
+  orr__provider_refresh(p, NULL);
+  tell(p, ret, ret_why);
+  if (was_live && *ret == ORR_RELOAD_LIVE && strcmp(before, p->seen_sha256) == 0) *ret = ORR_RELOAD_SAME;
+  return 0;
+}
+
+static int outcome(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
+  const orr__provider *p = orr__provider_known(self, code);
+  if (!p) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s'", code);
+  tell(p, ret, ret_why);
+  return 0;
+}
+
+static int trust(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
+  orr__provider *p;
+  int rc = orr__provider_get(self, code, &p, reterr);
+  if (!rc) rc = orr__provider_trust(p, reterr);
+  if (!rc) tell(p, ret, ret_why);
+  return rc;
+}
+
+static int roll_back(void *self, const orr__kept *to, orr_error *reterr) {
+  orr__provider *p = orr__provider_known(self, to->code);
+  if (!p) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s'", to->code);
+  return orr__provider_roll_back(p, to, reterr);
+}
+
+static void add_up(const orr__version *v, orr__provider_state *ret) {
+  ret->in_flight += v->calls;
+  ret->memory += v->used;
+  if (!v->is_current) ret->old_versions++;
+}
+
+static int state(void *self, const char *code, orr__provider_state *ret) {
+  const orr__provider *p = orr__provider_known(self, code);
+  if (!p) return ORR_E_NOT_FOUND;
+  *ret = (orr__provider_state){ .last = p->last, .is_kept = p->is_kept, .is_rolled_back = *p->held_sha256 != '\0', .is_watched = p->is_watched,
+                                .file_sha256 = p->seen_sha256, .granted = p->granted, .waiting_needs = p->waiting_needs, .calls = p->calls,
+                                .errors = p->errors, .last_error = p->last_error, .last_error_ms = p->last_error_ms };
+  if (p->current) {
+    add_up(p->current, ret);
+    ret->memory_limit = p->current->limit;
+  }
+  for (const orr__version *v = p->old; v; v = v->next) add_up(v, ret);
+  return 0;
+}
+
 static size_t backlog(void *self) {
   return ((const orr__bindings *)self)->queued;
 }
@@ -75,6 +146,7 @@ static int copy_dirs(orr__bindings *b, const char *const *dirs) {
 static void free_bindings(orr__bindings *b) {
   for (size_t i = 0; b->dirs && b->dirs[i]; i++) free(b->dirs[i]);
   free(b->dirs);
+  free(b->trusted_dir);
   orr__map_clear(&b->calls);
   orr__origins_clear(b);
   free(b);
@@ -85,7 +157,8 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
   if (!b) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   b->config = *config;
   orr__map_init(&b->calls);
-  if (copy_dirs(b, config->dirs) != 0) {
+  b->trusted_dir = orr__strdup(config->trusted_dir);
+  if (copy_dirs(b, config->dirs) != 0 || (config->trusted_dir && !b->trusted_dir)) {
     free_bindings(b);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
@@ -96,7 +169,20 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
     return rc;
   }
   b->may_jit = orr__slice_probe();
-  b->ops = (orr__provider_ops){ b, describe, list, call, interrupt, check, forget_connection, backlog };
+  b->ops = (orr__provider_ops){ .self = b,
+                               .describe = describe,
+                               .list = list,
+                               .call = call,
+                               .interrupt = interrupt,
+                               .remember = remember,
+                               .reload = reload,
+                               .outcome = outcome,
+                               .trust = trust,
+                               .roll_back = roll_back,
+                               .state = state,
+                               .check = check,
+                               .forget_connection = forget_connection,
+                               .backlog = backlog };
   *ret = b;
   return 0;
 }
@@ -124,6 +210,7 @@ void orr__bindings_close(orr__bindings *b) {
     orr__call_abandon(hc, ORR_OUTCOME_INTERRUPTED, ORR_E_CANCELLED, "the runtime is closing");
   orr__timer_stop(b->config.loop, &b->reap_timer);
   orr__waits_orphan(b);
+  orr__questions_orphan(b);
   orr__providers_free(b);
   orr__reload_close(b);
   free_bindings(b);

@@ -26,6 +26,8 @@ typedef struct orr__bindings_config {
   const char *const *dirs;       /* folders with NAME.lua or NAME/init.lua, NULL-terminated; two of one name are an error */
   orr__provider_host host;
   int64_t settle_ms;             /* files of a provider are read when they have been left alone so long; 0: at once */
+  const char *trusted_dir;       /* one of dirs: what is in there is granted what it needs. NULL: none. Copied */
+  bool asks_trust;               /* what needs more than was granted waits for ops->trust; else it is granted */
   size_t memory_limit;           /* bytes per state; 0: 64 MiB */
 } orr__bindings_config;
 

@@ -13,6 +13,7 @@
 
 #define NAME_MAX_LEN 200
 #define NEEDS_MAX 200
+#define STATE_VERSION_MAX 1000000
 #define MAX_SECONDS (366.0 * 86400)
 
 static const char *const keys[] = {
@@ -159,6 +160,31 @@ static void check_needs(const orr__json *needs, orr__buf *findings) {
   }
 }
 
+static int take_state_version(const orr__json *value, const char *key, orr__buf *findings) {
+  int64_t number;
+  if (orr__json_exact_int(value, &number) && !orr__json_text(value) && number >= 1 && number <= STATE_VERSION_MAX) return (int)number;
+  orr__finding(findings, "Provider: %s must be %s from 1 to %d", key, strcmp(key, "stateVersion") == 0 ? "a whole number" : "an array of whole numbers",
+               STATE_VERSION_MAX);
+  return 1;
+}
+
+/* What it writes it can read; what else, it says. */
+static void take_state(orr__declaration *d, const orr__json *map, orr__buf *findings) {
+  const orr__json *own = orr__json_get(map, "stateVersion"), *more = orr__json_get(map, "readsState");
+  d->state_version = own ? take_state_version(own, "stateVersion", findings) : 1;
+  d->reads_state[d->reads_count++] = d->state_version;
+  bool is_empty_map = orr__json_is_map(more) && orr__json_count(more) == 0;
+  if (!more || is_empty_map) return;
+  if (!orr__json_is_list(more) || orr__json_count(more) >= ORR_READS_MAX) {
+    orr__finding(findings, "Provider: readsState must be an array of at most %d whole numbers", ORR_READS_MAX - 1);
+    return;
+  }
+  for (const orr__json *m = orr__json_first(more); m; m = orr__json_next(m)) {
+    int number = take_state_version(m, "readsState", findings);
+    if (number != d->state_version) d->reads_state[d->reads_count++] = number;
+  }
+}
+
 static void take_needs(orr__declaration *d, const orr__json *map, orr__buf *findings) {
   const orr__json *needs = orr__json_get(map, "needs");
   if (needs) check_needs(needs, findings);
@@ -190,6 +216,7 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   if (orr__json_get(map, "maxRunning") && d->max_running == 0)
     orr__finding(findings, "Provider: maxRunning must be a whole number from 1 to 1000000");
   take_needs(d, map, findings);
+  take_state(d, map, findings);
   orr__declare_options(orr__json_get(map, "optionTypes"), "optionTypes", &d->options, &d->option_count, findings);
   orr__declare_options(orr__json_get(map, "connectionOptionTypes"), "connectionOptionTypes", &d->connection_options,
                        &d->connection_option_count, findings);

@@ -142,6 +142,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   orr__buf_clear(&hc->warnings);
   free(hc->stop_why);
   free(hc);
+  if (!orr__call_is_own(call)) orr__provider_count(v, answer);
   orr__version_unpin(v);
   orr__sessions_look(b);
   if (orr__call_is_own(call)) orr__session_closed(b, call, answer);
@@ -204,6 +205,7 @@ int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr) {
   hc->call = call;
   hc->version = v;
   hc->id = call->id;
+  call->state_version = v->declaration.state_version;
   orr__buf_init(&hc->warnings, WARNINGS_MAX);
   int rc = orr__call_secrets(hc) ? orr__error_set(reterr, ORR_E_NOMEM, "out of memory") : 0;
   if (!rc) hc->main = orr__task_pooled(hc);

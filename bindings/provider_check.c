@@ -38,7 +38,7 @@ int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, o
   } else {
     code = orr__strndup(base, len > 4 && strcmp(base + len - 4, ".lua") == 0 ? len - 4 : len);
   }
-  p = code ? orr__provider_new(b, code) : NULL;
+  p = code ? orr__provider_make(b, code) : NULL;
   if (!copy || !p) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (!rc) rc = orr__sources_read(code, copy, folder, &sources, &stamps, reterr);
   orr__buf_init(&fields, FINDINGS_MAX);

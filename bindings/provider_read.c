@@ -148,7 +148,7 @@ static int add_folder(const char *code, const char *folder, const char *relative
   return rc;
 }
 
-static int hash_sources(orr__sources *sources, orr_error *reterr) {
+int orr__sources_hash(orr__sources *sources, orr_error *reterr) {
   orr__buf list;
   orr__buf_init(&list, ORR_SOURCES_MAX * 1024);
   char *hex = orr__sha256_hex(sources->items[0].text, sources->items[0].len);
@@ -174,7 +174,7 @@ int orr__sources_read(const char *code, const char *path, const char *folder, or
   int rc = add_stamp(ret_stamps, path, reterr);
   if (!rc) rc = add_source(&sources, path, NULL, folder ? orr__strf("%s/init.lua", code) : orr__strf("%s.lua", code), reterr);
   if (!rc && folder) rc = add_folder(code, folder, "", 0, &sources, ret_stamps, reterr);
-  if (!rc) rc = hash_sources(&sources, reterr);
+  if (!rc) rc = orr__sources_hash(&sources, reterr);
   if (rc) orr__sources_clear(&sources);
   else *ret = sources;
   return rc;
@@ -188,7 +188,7 @@ int orr__sources_from_text(const char *code, const char *text, size_t len, orr__
   orr__source *source = &sources.items[0];
   *source = (orr__source){ NULL, orr__strf("%s.lua", code), NULL, calloc(1, len + 1), len };
   if (source->text) memcpy(source->text, text, len);
-  int rc = source->text && source->chunk ? hash_sources(&sources, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = source->text && source->chunk ? orr__sources_hash(&sources, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (rc) orr__sources_clear(&sources);
   else *ret = sources;
   return rc;

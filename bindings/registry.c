@@ -18,7 +18,7 @@ orr__provider *orr__provider_known(const orr__bindings *b, const char *code) {
   return NULL;
 }
 
-orr__provider *orr__provider_new(orr__bindings *b, const char *code) {
+orr__provider *orr__provider_make(orr__bindings *b, const char *code) {
   orr__provider *p = calloc(1, sizeof *p);
   if (!p) return NULL;
   p->bindings = b;
@@ -34,6 +34,7 @@ void orr__provider_free(orr__provider *p) {
   if (!p) return;
   orr__reload_unwatch(p);
   orr__timer_stop(p->bindings->config.loop, &p->settle_timer);
+  orr__provider_drop_pending(p);
   orr__version_free(p->current);
   while (p->old) {
     orr__version *next = p->old->next;
@@ -47,6 +48,9 @@ void orr__provider_free(orr__provider *p) {
   free(p->code);
   free(p->path);
   free(p->folder);
+  free(p->granted);
+  free(p->kept_sources);
+  free(p->last_error);
   free(p);
 }
 
@@ -119,7 +123,8 @@ int orr__provider_get(orr__bindings *b, const char *code, orr__provider **ret, o
     orr__provider_look(p);
     if (!p->current) {
       rc = p->error.code ? p->error.code : ORR_E_PROVIDER;
-      if (reterr) orr__error_copy(reterr, &p->error);
+      if (!p->error.code) orr__error_set(reterr, rc, "provider '%s' has no version that works", code);
+      else if (reterr) orr__error_copy(reterr, &p->error);
     }
     if (!rc) *ret = p;
     return rc;
@@ -127,7 +132,7 @@ int orr__provider_get(orr__bindings *b, const char *code, orr__provider **ret, o
   char *path = NULL, *folder = NULL;
   rc = orr__provider_find(b, code, &path, &folder, reterr);
   if (rc) return rc;
-  p = orr__provider_new(b, code);
+  p = orr__provider_make(b, code);
   if (!p) {
     free(path);
     free(folder);
@@ -151,12 +156,14 @@ int orr__provider_from_text(orr__bindings *b, const char *code, const char *text
     orr__sources_clear(&sources);
     return orr__error_set(reterr, ORR_E_EXISTS, "provider '%s' is a file: %s", code, p->path);
   }
-  if (!p) p = orr__provider_new(b, code);
+  if (!p) p = orr__provider_make(b, code);
   if (!p) {
     orr__sources_clear(&sources);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   }
-  rc = orr__provider_load(p, &sources, &err);
+  orr__version *v = orr__provider_load(p, &sources, &err);
+  rc = v ? 0 : err.code;
+  if (v) orr__version_swap_in(p, v);
   if (!rc && !known) orr__provider_put(p);
   if (!rc || known) orr__provider_announce(p, rc ? &err : NULL);
   else orr__provider_free(p);
@@ -165,23 +172,23 @@ int orr__provider_from_text(orr__bindings *b, const char *code, const char *text
   return rc;
 }
 
-int orr__provider_version(orr__provider *p, orr__version **ret, orr_error *reterr) {
-  if (p->current->is_tainted) {
-    orr__sources copy;
-    char *warning = orr__strdup(p->current->declaration.warning);
-    int rc = orr__sources_copy(&copy, &p->current->sources);
-    if (rc) {
-      free(warning);
-      return orr__error_set(reterr, rc, "out of memory");
-    }
-    rc = orr__provider_load(p, &copy, reterr);
-    if (rc) {
-      free(warning);
-      return rc;
-    }
-    p->current->declaration.warning = warning;
-  }
-  *ret = p->current;
+/* The same version in a fresh state: for people nothing has changed. */
+static int renew(orr__provider *p, orr_error *reterr) {
+  const orr__declaration *before = &p->current->declaration;
+  orr__sources copy;
+  int rc = orr__sources_copy(&copy, &p->current->sources);
+  if (rc) return orr__error_set(reterr, rc, "out of memory");
+  orr_error err = ORR_ERROR_INIT;
+  orr__version *v = orr__provider_load(p, &copy, &err);
+  if (!v) return orr__error_move(reterr, &err);
+  v->declaration.warning = orr__strdup(before->warning);
+  v->declaration.loaded_ms = before->loaded_ms;
+  orr__version_swap_in(p, v);
   return 0;
 }
 
+int orr__provider_version(orr__provider *p, orr__version **ret, orr_error *reterr) {
+  int rc = p->current->is_tainted ? renew(p, reterr) : 0;
+  if (!rc) *ret = p->current;
+  return rc;
+}

@@ -37,6 +37,23 @@ typedef struct orr__provider {
   orr_error error;               /* why the newest sources are not current */
   orr__secrets secrets;          /* for the rest of its life */
   orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
+  /* live.c */
+  enum orr__reload last;         /* what became of the files as they were read last */
+  char *granted;                 /* needs of what is live, or was when the runtime ended: JSON text. NULL: none was */
+  int reads[ORR_READS_MAX];      /* stateVersions that it can read: nothing else is stored */
+  size_t reads_count;            /* 0: nothing is */
+  char *kept_sources;            /* of what was live when the runtime ended, until something is */
+  char kept_sha256[65];          /* what the core keeps as live; "": nothing */
+  char held_sha256[65];          /* rolled back: what the files were then ("-": there were none); "": not */
+  bool is_kept;                  /* current is what was kept */
+  bool is_tried;                 /* its files were read, or could not be */
+  orr__sources waiting;          /* of files that need more than is granted; count 0: none */
+  char *waiting_needs;           /* what more, for people */
+  orr__version *candidate;       /* the core is asked whether it can read what is stored */
+  uint64_t question;             /* the id of that; 0: none */
+  uint64_t calls, errors;        /* of current, over all its states */
+  char *last_error;
+  int64_t last_error_ms;
   /* reload.c */
   orr__stamps stamps;            /* of the last reading, whether that worked or not */
   char seen_sha256[65];          /* of the last reading */
@@ -68,6 +85,9 @@ struct orr__bindings {
   orr__provider *providers;
   orr__folders *folders;         /* NULL: files are looked at whenever somebody asks (virtual clocks) */
   orr__folder **dir_folders;     /* of dirs, in their order */
+  char *trusted_dir;
+  struct orr__question *questions; /* live.c: asked, and not answered */
+  uint64_t last_question;
   orr__map calls;                /* orr__hookcall by call id */
   orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
   size_t queued;                 /* in both */
@@ -106,6 +126,7 @@ int orr__provider_codes(const orr__bindings *b, char ***ret_codes, orr_error *re
 void orr__codes_free(char **codes);
 /* provider_read.c */
 int orr__sources_read(const char *code, const char *path, const char *folder, orr__sources *ret, orr__stamps *ret_stamps, orr_error *reterr);
+int orr__sources_hash(orr__sources *sources, orr_error *reterr); /* fills sha256 in */
 int orr__sources_from_text(const char *code, const char *text, size_t len, orr__sources *ret, orr_error *reterr);
 /* Might the files differ from what the stamps say? */
 bool orr__stamps_changed(const orr__stamps *stamps);
@@ -124,7 +145,7 @@ int orr__provider_from_text(orr__bindings *b, const char *code, const char *text
 /* The current version of it, afresh if it is tainted. */
 int orr__provider_version(orr__provider *provider, orr__version **ret, orr_error *reterr);
 orr__provider *orr__provider_known(const orr__bindings *b, const char *code);
-orr__provider *orr__provider_new(orr__bindings *b, const char *code); /* not known yet; NULL: no memory */
+orr__provider *orr__provider_make(orr__bindings *b, const char *code); /* not known yet; NULL: no memory */
 void orr__provider_free(orr__provider *p);
 void orr__provider_forget(orr__provider *p); /* a known one that never loaded: frees it */
 void orr__provider_put(orr__provider *p);    /* it is known from now on */
@@ -132,9 +153,28 @@ void orr__providers_free(orr__bindings *b);
 /* A call of it has ended: an old version without calls goes, in a later turn. */
 void orr__version_unpin(orr__version *v);
 void orr__version_swap_in(orr__provider *p, orr__version *v);
+/* live.c */
+/* A version of the sources (taken) that has passed every check, or NULL. */
+orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr);
+/* What was read (taken) becomes live, or p->last says what else. *ret_is_news: somebody is to be told. 0, or why it is not live. */
+int orr__provider_judge(orr__provider *p, orr__sources *sources, bool *ret_is_news, orr_error *reterr);
+/* Nothing is live: what was kept is used, where it loads. */
+void orr__provider_use_kept(orr__provider *p);
+int orr__provider_trust(orr__provider *p, orr_error *reterr);
+int orr__provider_roll_back(orr__provider *p, const orr__kept *to, orr_error *reterr);
+void orr__provider_drop_pending(orr__provider *p); /* what waits or is asked about is not wanted any more */
+void orr__provider_count(const orr__version *v, const orr__answer *answer); /* a call of it has ended */
+void orr__questions_orphan(orr__bindings *b);      /* the bindings close */
+/* kept.c */
+void orr__provider_remember(orr__bindings *b, const orr__kept *kept);
+char *orr__sources_pack(const orr__sources *sources); /* owned; NULL: no memory, or too much to keep */
+/* CORRUPT: they are not what the hash says. */
+int orr__sources_unpack(const char *code, const char *text, const char *sha256, orr__sources *ret, orr_error *reterr);
+/* needs_widen.c */
+/* Does `wanted` reach further than `granted`? Then *ret_more says by what, a need each: "http https://a.example.com, exec tar". JSON
+ * texts of needs; NOMEM counts as further. */
+bool orr__needs_widen(const char *granted, const char *wanted, orr__buf *ret_more);
 /* reload.c */
-/* Takes the sources. 0: they are the current version. */
-int orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr);
 /* Tells the core of a new version, or (err) why there is none, and remembers that. */
 void orr__provider_announce(orr__provider *p, const orr_error *err);
 /* Somebody asks for it: looks at its files where nobody tells of them, and on a virtual clock has them read. */

@@ -31,7 +31,7 @@ static void touch_all(orr__bindings *b) {
 
 /* It may be a new provider: it is known from now on, and read when it has settled. */
 static void expect(orr__bindings *b, const char *code) {
-  orr__provider *p = orr__provider_new(b, code);
+  orr__provider *p = orr__provider_make(b, code);
   if (!p) return;
   orr__provider_put(p);
   orr__provider_touch(p);

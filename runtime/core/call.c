@@ -339,6 +339,13 @@ static void take_back_mark(orr__flow *flow, const orr__call *call) {
   orr__unset(&result->head, ORR_F_result_sentDate);                         /* so that unsetting it is a change */
 }
 
+static void stamp(orr__call *call) {
+  if (call->graph.result) orr__state_stamp(&call->graph.result->head, call->state_version);
+  if (call->graph.backup) orr__state_stamp(&call->graph.backup->head, call->state_version);
+  for (size_t i = 0; i < call->batch_count; i++)
+    if (call->batch[i].result) orr__state_stamp(&call->batch[i].result->head, call->state_version);
+}
+
 static void answered(void *self, orr__call *call, orr__answer *answer) {
   orr__core *core = self;
   orr__flow *flow = orr__map_remove(&core->calls, call->id);
@@ -355,6 +362,7 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
     core->config.sink.log(core->config.sink.self, ORR_LOG_DEBUG, &(orr__log_about){ .provider = call->provider },
                           flow->answer.traceback);
   keep_opts(flow, call);
+  stamp(call);
   call_back(flow, call);
   flow->code = 0;
   if (core->is_draining && !flow->batch && flow->answer.outcome == ORR_OUTCOME_INTERRUPTED) {
@@ -510,6 +518,7 @@ static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__r
   }
   orr__tx *tx = orr__tx_new();
   a->object = object;
+  if (flow->call) orr__state_stamp(object, flow->call->state_version);
   if (tx) a->mask = orr__checkpoint_write(flow, object, tx);
   asked_submit(a, tx);
 }
@@ -566,7 +575,9 @@ static void log_line(void *self, uint64_t call_id, const char *provider, enum or
 
 static void provider_changed(void *self, const char *code, const orr_error *err, bool works) {
   orr__core *core = self;
-  const char *what = works ? "new version refused, the last good one stays" : "refused";
+  const char *what = err && err->code == ORR_E_DENIED ? "new version waits, the last one goes on"
+                     : works                          ? "new version refused, the last good one stays"
+                                                      : "refused";
   char *text = err ? orr__strf("%s: %s", what, orr__error_message(err)) : orr__strdup("loaded");
   if (text) log_line(core, 0, code, err ? ORR_LOG_ERROR : ORR_LOG_INFO, text);
   free(text);

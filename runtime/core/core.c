@@ -24,6 +24,7 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   orr__map_init(&core->firing);
   orr__map_init(&core->ends);
   orr__call_install(core);
+  orr__kept_install(core);
   bool has_timers =
       !orr__timer_reserve(core->loop, &core->due_timer) && !orr__timer_reserve(core->loop, &core->fire_timer) &&
       !orr__timer_reserve(core->loop, &core->slot_timer) && !orr__timer_reserve(core->loop, &core->sweep_timer) &&
@@ -117,6 +118,7 @@ void orr__core_free(orr__core *core) {
   orr__zones_free(core->zones);
   for (size_t i = 0; i < core->name_count; i++) free(core->names[i]);
   free(core->names);
+  orr__kept_free(core);
   free(core->data_dir);
   free(core);
 }

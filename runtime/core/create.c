@@ -97,6 +97,7 @@ static int draft_fields(orr__flow *flow, orr_backup *backup, const orr__declarat
   orr__set_str(o, ORR_F_backup_uuid, uuid);
   orr__set_str(o, ORR_F_backup_name, orr__json_str(flow->args, "name"));
   orr__set_str(o, ORR_F_backup_providerCode, declaration->code);
+  orr__state_stamp(o, declaration->state_version);
   if (flow->graph.connection) orr__set_int(o, ORR_F_backup_backupProviderId, flow->graph.connection->id);
   if (flow->graph.server) orr__set_int(o, ORR_F_backup_computeServerId, flow->graph.server->id);
   bool has_own_cloud = flow->graph.cloud && !(flow->graph.server && flow->graph.server->cloudId);

@@ -72,6 +72,7 @@ void orr__flow_end(orr__flow *flow) {
   orr__json_free(flow->extra);
   orr__json_free(flow->out);
   orr__trial_free(flow->trial);
+  orr__object_free(flow->keeps);
   free(flow->ids);
   free(flow->find_ref);
   free(flow->call_name);

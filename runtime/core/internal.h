@@ -33,9 +33,11 @@
 #define ORR_DUE_BEHIND 2048          /* results that are being loaded, whose hooks wait for the processor or whose outcome waits
                                       * for the disk: with so many no more are loaded */
 #define ORR_WAITING_MAX 100000       /* flows alive at a time */
+#define ORR_VERSIONS_KEPT 10         /* of each provider, to roll back to */
 
 typedef struct orr__flow orr__flow;
 typedef struct orr__update orr__update;
+typedef struct orr__kept_entry orr__kept_entry;
 typedef void (*orr__step)(orr__flow *flow);
 
 struct orr__flow {
@@ -84,6 +86,7 @@ struct orr__flow {
   orr__update *update;               /* update.c */
   char *reserved;                    /* a name nobody else may take while the flow lives */
   orr__json *out;                    /* the reply being built */
+  orr__object *keeps;                /* request_version.c: the version that is rolled back to */
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
   int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
   bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
@@ -116,6 +119,8 @@ typedef struct orr__subject {
 static inline uint64_t orr__result_key(int64_t id) { return (uint64_t)id * 2; }
 static inline uint64_t orr__backup_key(int64_t id) { return (uint64_t)id * 2 + 1; }
 /* Who deletes what a Backup keeps no longer: one at a time, and the Backup itself is free meanwhile. */
+/* Held by the start until the backend knows what is kept of its providers; requests stand in line for it. */
+#define ORR_START_KEY UINT64_MAX
 static inline uint64_t orr__sweep_key(int64_t id) { return UINT64_C(1) << 63 | ((uint64_t)id * 2 + 1); }
 
 typedef struct orr__watcher {
@@ -153,6 +158,7 @@ struct orr__core {
   orr__watcher *watchers;
   char **names;                      /* of drafts: reserved */
   size_t name_count;
+  orr__kept_entry *kept;             /* kept.c */
   uint64_t next_call, next_request;
   int64_t started_ms;
   int64_t last_commit_ms;
@@ -433,6 +439,20 @@ void orr__retention_due(void *core);        /* the wheel's timer */
 void orr__sweep_free(orr__flow *flow);
 /* Puts what retention says of flow->graph.backup into the map flow->extra, as "retention", then step. */
 void orr__retention_look(orr__flow *flow, orr__step step);
+
+/* ---- kept.c ------------------------------------------------------------------------------------------------- */
+
+void orr__kept_install(orr__core *core);          /* into core->host */
+int orr__kept_read(orr__tx *tx);                  /* its first slot */
+void orr__kept_take(orr__core *core, const orr__tx *tx, int slot); /* and the backend is told */
+void orr__kept_free(orr__core *core);
+/* Numbers parted by blanks; how many. */
+size_t orr__reads_parse(const char *text, int reads[ORR_READS_MAX]);
+/* As host->can_read. What counts: results that have not ended, or have clean-ups before them, and Backups, of this provider. 0 or
+ * NOMEM: ready does not come then. */
+int orr__kept_can_read(orr__core *core, const char *code, const int *reads_state, size_t count, orr__ready ready, void *arg);
+/* A result or Backup that a version has written to: of what stateVersion it is now. */
+void orr__state_stamp(orr__object *object, int state_version);
 
 /* ---- history.c ---------------------------------------------------------------------------------------------- */
 

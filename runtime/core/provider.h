@@ -28,6 +28,7 @@
 
 #define ORR_BATCH_MAX 500    /* results in one refreshBackupResults */
 #define ORR_GRACE_MS 3000
+#define ORR_READS_MAX 33     /* stateVersions that a version can read: its own, and 32 more */
 
 enum orr__hook {
 #define HOOK(name, args, flags, timeout, opts, doc) ORR_HOOK_##name,
@@ -86,6 +87,8 @@ typedef struct orr__declaration {
   double timeout;            /* seconds until a result's deadline; 0: the default, 24 h */
   uint32_t hooks;            /* a bit per hook that it has */
   double hook_timeouts[ORR_HOOK_COUNT]; /* seconds; 0: the table's */
+  int state_version;         /* of what its hooks store in results and Backups; 1 unless declared */
+  int reads_state[ORR_READS_MAX]; size_t reads_count; /* all that they can read: state_version itself, and what readsState adds */
   char *needs;               /* JSON text: { http: [], exec: [], read: [], write: [] } */
   char *warning;             /* why the file on disk is not what is loaded (it fails its checks), or NULL */
   int64_t loaded_ms;         /* wall */
@@ -114,6 +117,7 @@ typedef struct orr__call {
   enum orr__trial trial;
   char *eval;                /* a line of Lua that is run instead of the hook, or NULL: only with trial */
   int64_t deadline_mono_ms;
+  int state_version;         /* of the version that runs it; set by ops->call */
   bool is_marked_sent;       /* an earlier attempt's mark, or this one's: mark_sent is then not asked again */
 } orr__call;
 orr__call *orr__call_new(uint64_t id, enum orr__hook hook, const char *provider); /* owned; NULL: no memory */
@@ -148,6 +152,48 @@ typedef struct orr__answer {
 } orr__answer;
 void orr__answer_clear(orr__answer *answer);
 
+/* ---- versions that are kept -------------------------------------------------------------------------------- */
+
+/* A version of a provider as the backend hands it to the core to be kept, and gets it back after a restart. The core knows nothing of
+ * what sources are. All of it is borrowed for the call. */
+typedef struct orr__kept {
+  const char *code, *version;  /* as declared */
+  const char *sha256;
+  const char *sources;       /* JSON text of a map */
+  const char *needs;         /* JSON text: what it declares, which is what it is granted */
+  int state_version;
+  const int *reads_state; size_t reads_count;
+  const char *held_sha256;   /* somebody rolled back to this version: while the files are that, they are not live. NULL: nobody did */
+} orr__kept;
+
+/* What became of the newest files of a provider. */
+enum orr__reload {
+  ORR_RELOAD_SAME,           /* they are what was read before; nothing has changed by that */
+  ORR_RELOAD_LIVE,           /* they are the current version */
+  ORR_RELOAD_REFUSED,        /* unreadable, or a check found something */
+  ORR_RELOAD_ASKING,         /* not known yet: host->can_read has not answered */
+  ORR_RELOAD_UNREADABLE,     /* it cannot read what is stored */
+  ORR_RELOAD_WAITING,        /* they need more than is granted: they wait for ops->trust */
+  ORR_RELOAD_HELD            /* rolled back: they wait for a change */
+};
+
+/* How a provider is, for people. Text is borrowed until the loop's next turn. */
+typedef struct orr__provider_state {
+  enum orr__reload last;     /* of its files as they were read last */
+  bool is_kept;              /* what runs came from the store: the files are not it */
+  bool is_rolled_back;
+  bool is_watched;           /* else its files are looked at when somebody asks for it */
+  const char *file_sha256;   /* of the files as they were read last; "" */
+  const char *granted;       /* JSON text; NULL: it was never loaded, or comes from memory */
+  const char *waiting_needs; /* what more the files need, for people, where last is WAITING */
+  uint64_t calls, errors;    /* of the current version, since it was loaded: hooks that ended, and of them raised or timed out */
+  const char *last_error;    /* NULL: none */
+  int64_t last_error_ms;     /* wall */
+  size_t in_flight;          /* hooks running, in all versions */
+  size_t old_versions;       /* replaced ones whose last hook has not ended */
+  size_t memory, memory_limit; /* bytes of all its states, and the limit of each */
+} orr__provider_state;
+
 /* ---- the two structs --------------------------------------------------------------------------------------- */
 
 typedef void (*orr__ready)(void *arg, int code, const orr_error *err); /* err borrowed */
@@ -170,6 +216,11 @@ typedef struct orr__provider_host {
   void (*log)(void *core, uint64_t call_id, const char *provider, enum orr__log_level level, const char *message);
   /* A provider was loaded, replaced or refused (err not NULL); works: there is a version that runs, be it an older one. */
   void (*provider_changed)(void *core, const char *code, const orr_error *err, bool works);
+  /* A version from files has become live that is not what the core keeps as live. is_back: it was rolled back to. NULL: nothing is kept. */
+  void (*keep)(void *core, const orr__kept *kept, bool is_back);
+  /* Can a version that reads these stateVersions read what is stored for results that have not ended and for Backups? ready comes
+   * once, later: 0, or REFUSED with what it could not read. 0, or NOMEM and ready does not come. NULL: everything can be read. */
+  int (*can_read)(void *core, const char *code, const int *reads_state, size_t count, orr__ready ready, void *arg);
 } orr__provider_host;
 
 typedef struct orr__provider_ops {
@@ -183,6 +234,19 @@ typedef struct orr__provider_ops {
   /* Takes the call if it returns 0. Otherwise (provider gone, hook absent: REFUSED) nothing ran and call stays. */
   int (*call)(void *self, orr__call *call, orr_error *reterr);
   void (*interrupt)(void *self, uint64_t call_id, const char *why); /* unknown id: nothing happens */
+  /* What the core keeps of a provider, before anything is asked of it: its version is used where the files do not load, and what it
+   * needs is granted. */
+  void (*remember)(void *self, const orr__kept *kept);
+  /* Reads the files of a provider now, without waiting for them to settle. 0 and what became of them, or of those that were read
+   * before (SAME); NOT_FOUND. Where that is a refusal, the text of *ret_why (borrowed until the next turn) says why, else it is NULL. */
+  int (*reload)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr);
+  int (*outcome)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr); /* without reading */
+  /* The files that wait for it are granted what they need. As reload; REFUSED where nothing waits. */
+  int (*trust)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr);
+  /* Makes a kept version live until the files change; the caller has seen that it can read what is stored. PROVIDER: its checks
+   * fail; CORRUPT: what was kept is not what the hash says. */
+  int (*roll_back)(void *self, const orr__kept *to, orr_error *reterr);
+  int (*state)(void *self, const char *code, orr__provider_state *ret); /* 0 or NOT_FOUND: nobody has asked for it yet */
   /* Checks a file, or a folder's init.lua, without making it live: all findings, a line each, in *ret_report (owned, "" if clean). */
   int (*check)(void *self, const char *path, char **ret_report, orr_error *reterr);
   /* Shared sessions of a connection that was changed or removed are dropped. */

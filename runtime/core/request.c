@@ -118,6 +118,15 @@ static int check_args(const char *request, const char *text, orr__json *args, or
 
 /* ---- submitting --------------------------------------------------------------------------------------------- */
 
+/* The start has told the backend what is kept of its providers. */
+static void begin(orr__flow *flow) {
+  orr__step handler = flow->inner;
+  flow->inner = NULL;
+  flow->code = 0;
+  orr__flow_release(flow);
+  handler(flow);
+}
+
 int orr__core_submit(orr__core *core, const char *request, const char *args_text, uint64_t *ret_request,
                      orr_error *reterr) {
   int i = find(request);
@@ -140,7 +149,12 @@ int orr__core_submit(orr__core *core, const char *request, const char *args_text
   flow->args = args;
   flow->request = ++core->next_request;
   *ret_request = flow->request;
-  orr__flow_sleep(flow, 0, requests[i].handler);
+  if (orr__subject_of(core, ORR_START_KEY)) {
+    flow->inner = requests[i].handler;
+    orr__flow_acquire(flow, ORR_START_KEY, false, begin);
+  } else {
+    orr__flow_sleep(flow, 0, requests[i].handler);
+  }
   return 0;
 }
 

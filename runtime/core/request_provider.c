@@ -35,6 +35,12 @@ static orr__json *view_hooks(const orr__declaration *d) {
   return list;
 }
 
+static orr__json *view_reads(const orr__declaration *d) {
+  orr__json *list = orr__json_list();
+  for (size_t i = 0; list && i < d->reads_count; i++) orr__json_append(list, orr__json_new_int(d->reads_state[i]));
+  return list;
+}
+
 static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
   orr__json *map = orr__json_map();
   if (!map) return NULL;
@@ -57,20 +63,66 @@ static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
   orr__json_put_num(map, "refreshInterval", d->refresh_interval > 0 ? d->refresh_interval : ORR_DEFAULT_REFRESH_S);
   orr__json_put_num(map, "timeout", d->timeout > 0 ? d->timeout : ORR_DEFAULT_TIMEOUT_S);
   orr__json_put_num(map, "visibilityDelay", d->visibility_delay);
+  orr__json_put_int(map, "stateVersion", d->state_version > 0 ? d->state_version : 1);
+  orr__json_put(map, "readsState", view_reads(d));
   return map;
+}
+
+/* How it does, and what there is to know beside what it declares. */
+static void put_state(const orr__core *core, orr__json *map, const char *code, bool is_whole) {
+  orr__provider_state s = { 0 };
+  const orr__provider_ops *ops = core->ops;
+  if (!ops->state || ops->state(ops->self, code, &s) != 0) return;
+  orr__json_put_int(map, "calls", (int64_t)s.calls);
+  orr__json_put_int(map, "errors", (int64_t)s.errors);
+  orr__json_put_int(map, "inFlight", (int64_t)s.in_flight);
+  orr__json_put_int(map, "memoryInBytes", (int64_t)s.memory);
+  orr__json_put_bool(map, "rolledBack", s.is_rolled_back);
+  orr__json_put_str(map, "waiting", s.waiting_needs);
+  const char *note = s.is_rolled_back ? "rolled back, until its files change" : s.is_kept ? "its files are not what runs" : NULL;
+  if (s.waiting_needs) note = "its files wait for trust";
+  if (s.last == ORR_RELOAD_ASKING) note = "its files are being looked over";
+  orr__json_put_str(map, "note", note);
+  if (!is_whole) return;
+  orr__json_put_str(map, "lastError", s.last_error);
+  if (s.last_error) orr__json_put_int(map, "lastErrorDate", s.last_error_ms);
+  orr__json_put_int(map, "oldVersions", (int64_t)s.old_versions);
+  orr__json_put_int(map, "memoryLimitInBytes", (int64_t)s.memory_limit);
+  orr__json_put_bool(map, "watched", s.is_watched);
+  if (s.file_sha256 && *s.file_sha256) orr__json_put_str(map, "fileSha256", s.file_sha256);
+  orr__json_put(map, "granted", parsed(s.granted));
+}
+
+struct listing {
+  const orr__core *core;
+  orr__json *list;
+  bool is_asking;            /* of one it is not known yet what becomes of it */
+};
+
+static bool is_asking(const orr__core *core, const char *code) {
+  orr__provider_state s = { 0 };
+  return core->ops->state && core->ops->state(core->ops->self, code, &s) == 0 && s.last == ORR_RELOAD_ASKING;
+}
+
+/* The store has an answer soon. */
+static void once_more(orr__flow *flow, orr__step step) {
+  orr__flow_sleep(flow, orr__loop_is_virtual(flow->core->loop) ? 0 : 0.005, step);
 }
 
 static void each(void *arg, const char *code, const char *path, const orr__declaration *declaration,
                  const orr_error *err) {
+  struct listing *listing = arg;
   orr__json *map = declaration ? view_declaration(declaration, false) : orr__json_map();
   if (!map) return;
+  listing->is_asking = listing->is_asking || is_asking(listing->core, code);
+  if (declaration) put_state(listing->core, map, code, false);
   if (!declaration) {
     orr__json_put_str(map, "code", code);
     orr__json_put_str(map, "path", path);
     orr__json_put_str(map, "error", orr__error_message(err));
     orr__json_put_str(map, "problem", orr__error_message(err));
   }
-  orr__json_append(arg, map);
+  orr__json_append(listing->list, map);
 }
 
 static void finish(orr__flow *flow, orr__json *out) {
@@ -83,14 +135,57 @@ static void finish(orr__flow *flow, orr__json *out) {
 }
 
 void orr__request_provider_ls(orr__flow *flow) {
+  struct listing listing = { flow->core, orr__json_list(), false };
+  if (listing.list) flow->code = flow->core->ops->list(flow->core->ops->self, each, &listing, &flow->error);
+  if (!flow->code && listing.is_asking && !flow->core->is_draining) {
+    orr__json_free(listing.list);
+    once_more(flow, orr__request_provider_ls);
+    return;
+  }
+  finish(flow, listing.list);
+}
+
+/* The versions that are kept, newest first. */
+static orr__json *view_versions(const orr__flow *flow, const char *sha256) {
   orr__json *list = orr__json_list();
-  if (list) flow->code = flow->core->ops->list(flow->core->ops->self, each, list, &flow->error);
-  finish(flow, list);
+  for (size_t i = 0; list && i < orr__tx_rows(flow->tx, flow->slot); i++) {
+    const orr_provider_version_row *row = (const orr_provider_version_row *)orr__tx_row(flow->tx, flow->slot, i);
+    orr__json *map = orr__json_map();
+    if (!map) break;
+    orr__json_put_str(map, "sha256", row->sha256);
+    orr__json_put_str(map, "version", row->version);
+    orr__json_put_int(map, "liveDate", row->liveDate);
+    orr__json_put_bool(map, "live", orr__streq(row->sha256, sha256));
+    orr__json_append(list, map);
+  }
+  return list;
+}
+
+static void show(orr__flow *flow) {
+  const char *code = orr__json_str(flow->args, "provider");
+  const orr__declaration *d = flow->code ? NULL : orr__flow_declare(flow, code);
+  orr__json *out = d ? view_declaration(d, true) : NULL;
+  if (out) {
+    put_state(flow->core, out, code, true);
+    orr__json_put(out, "versions", view_versions(flow, d->sha256));
+  }
+  finish(flow, out);
 }
 
 void orr__request_provider_show(orr__flow *flow) {
-  const orr__declaration *d = orr__flow_declare(flow, orr__json_str(flow->args, "provider"));
-  finish(flow, d ? view_declaration(d, true) : NULL);
+  const uint64_t fields = ORR_BIT(ORR_F_providerVersion_sha256) | ORR_BIT(ORR_F_providerVersion_version) | ORR_BIT(ORR_F_providerVersion_liveDate);
+  orr__where where = { .field = ORR_F_providerVersion_code, .compare = ORR_EQ, .text = orr__json_str(flow->args, "provider") };
+  if (!orr__flow_declare(flow, where.text)) { /* a first look keeps it; what is shown then has that in it */
+    finish(flow, NULL);
+    return;
+  }
+  if (is_asking(flow->core, where.text) && !flow->core->is_draining) {
+    once_more(flow, orr__request_provider_show);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_providerVersion, .where = &where, .where_count = 1, .order_field = -1, .is_descending = true, .fields = fields });
+  orr__flow_submit(flow, tx, show);
 }
 
 void orr__request_provider_check(orr__flow *flow) {

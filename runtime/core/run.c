@@ -249,6 +249,7 @@ int orr__run_prepare(orr__flow *flow, const char *trigger, const char *requested
   orr__set_int(o, ORR_F_result_backupId, backup->id);
   orr__set_str(o, ORR_F_result_backupName, backup->name);
   orr__set_str(o, ORR_F_result_providerCode, backup->providerCode);
+  orr__state_stamp(o, declaration->state_version);
   if (flow->graph.connection) orr__set_int(o, ORR_F_result_connectionId, flow->graph.connection->id);
   if (flow->graph.server) orr__set_int(o, ORR_F_result_computeServerId, flow->graph.server->id);
   orr__set_str(o, ORR_F_result_status, "START_REQUESTED");

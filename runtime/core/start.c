@@ -38,7 +38,7 @@ static void log_line(orr__core *core, enum orr__log_level level, const char *mes
 /* ---- the journal -------------------------------------------------------------------------------------------- */
 
 /* What is read at first, slot by slot. */
-enum { INTENT, SENT, CANCELLED, LIMITED, SWEPT, DELETED };
+enum { INTENT, SENT, CANCELLED, LIMITED, SWEPT, DELETED, KEPT };
 
 static bool is_hook(const orr_op *op, enum orr__hook hook) { return orr__streq(op->hook, orr__hooks[hook].name); }
 
@@ -184,8 +184,17 @@ static void take_up_deletion(orr__core *core, const orr_backup *backup) {
 
 static void start_read(orr__flow *flow);
 
+/* The backend knows what is kept of its providers, or will not learn it: requests may go on. */
+static void let_in(orr__flow *flow) {
+  orr__core *core = flow->core;
+  if (!flow->is_holding) return;
+  if (!flow->code) orr__kept_take(core, flow->tx, KEPT);
+  orr__flow_release(flow);
+}
+
 static void start_loaded(orr__flow *flow) {
   orr__core *core = flow->core;
+  let_in(flow);
   if (flow->code) {
     log_line(core, ORR_LOG_ERROR, orr__error_message(&flow->error));
     orr__flow_sleep(flow, orr__backoff_s(1, flow->attempt++), start_read);
@@ -236,6 +245,7 @@ static void start_read(orr__flow *flow) {
     query.order_field = -1;
     orr__tx_query(tx, &query);
   }
+  if (flow->is_holding) orr__kept_read(tx);
   orr__flow_submit(flow, tx, start_loaded);
 }
 
@@ -261,6 +271,7 @@ int orr__core_start(orr__core *core, orr_error *reterr) {
     log_line(core, ORR_LOG_ERROR, orr__error_message(&err));
   orr__error_clear(&err);
   core->is_started = true;
+  if (core->ops->remember) orr__flow_try(flow, ORR_START_KEY);
   start_read(flow);
   orr__history_start(core);
   return 0;

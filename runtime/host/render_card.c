@@ -12,6 +12,7 @@ enum { CARD_DEPTH = 6, KEY_WIDTH_MAX = 32, GAP = 2 };
 static const struct { const char *key, *view; } LISTS[] = {
     {"ops", "HOOK=hook STATE=state OUTCOME=outcome TRY=attempt STARTED=startDate:ago +ENDED=endDate:ago +SENT=sentDate:ago +ACT=act MESSAGE=message"},
     {"events", "DATE=date:date LEVEL=level KIND=kind MESSAGE=message"},
+    {"versions", "SHA256=sha256:id VERSION=version LIVE=live:flag SINCE=liveDate:date"},
     {"options", "OPTION=fieldName TYPE=inputType REQUIRED=required:flag DEFAULT=defaultValue LABEL=fieldLabel +HELP=helpText"},
     {"connectionOptions", "OPTION=fieldName TYPE=inputType REQUIRED=required:flag DEFAULT=defaultValue LABEL=fieldLabel +HELP=helpText"},
 };

@@ -49,6 +49,12 @@ static const orr__field op_fields[] = {
 static const orr__field event_fields[] = {
 #include "model/fields/event.def"
 };
+static const orr__field provider_fields[] = {
+#include "model/fields/provider.def"
+};
+static const orr__field providerVersion_fields[] = {
+#include "model/fields/provider_version.def"
+};
 static const orr__field orphan_fields[] = {
 #include "model/fields/orphan.def"
 };

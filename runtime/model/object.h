@@ -113,6 +113,12 @@ typedef struct orr_op { orr__object head;
 typedef struct orr_event_row { orr__object head;
 #include "model/fields/event.def"
 } orr_event_row;
+typedef struct orr_provider_row { orr__object head;
+#include "model/fields/provider.def"
+} orr_provider_row;
+typedef struct orr_provider_version_row { orr__object head;
+#include "model/fields/provider_version.def"
+} orr_provider_version_row;
 typedef struct orr_orphan { orr__object head;
 #include "model/fields/orphan.def"
 } orr_orphan;
@@ -144,6 +150,12 @@ enum {
 #include "model/fields/event.def"
 };
 enum {
+#include "model/fields/provider.def"
+};
+enum {
+#include "model/fields/provider_version.def"
+};
+enum {
 #include "model/fields/orphan.def"
 };
 #undef FIELD
@@ -162,7 +174,8 @@ int orr__object_spread(orr__object *object);
 void orr__object_free(orr__object *object);
 orr__object *orr__object_copy(const orr__object *object); /* owned; masks too */
 #define MODEL_TYPES(X) X(cloud, orr_cloud) X(server, orr_server) X(connection, orr_connection) \
-  X(backup, orr_backup) X(result, orr_result) X(op, orr_op) X(event, orr_event_row) X(orphan, orr_orphan)
+  X(backup, orr_backup) X(result, orr_result) X(op, orr_op) X(event, orr_event_row) X(provider, orr_provider_row) \
+  X(providerVersion, orr_provider_version_row) X(orphan, orr_orphan)
 #define X(model, type) \
   static inline type *orr__##model##_new(void) { return (type *)(void *)orr__object_new(ORR_M_##model); }
 MODEL_TYPES(X)

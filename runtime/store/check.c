@@ -51,8 +51,9 @@ static int find_missing_columns(const orr__sqlite *self, orr__buf *sql, orr__buf
   for (int m = 0; m < ORR_M_COUNT; m++) {
     const orr__model *model = &orr__models[m];
     for (size_t i = 0; i < model->field_count; i++) {
-      /* What came later and may be unset is added when the database is opened the next time. */
-      bool is_later = model->fields[i].since > 1 && !(model->fields[i].flags & ORR_FIELD_REQUIRED);
+      /* What came later and may be unset is added when the database is opened the next time, as are whole tables. */
+      bool is_required = model->fields[i].flags & ORR_FIELD_REQUIRED && model->fields[0].since == 1;
+      bool is_later = model->fields[i].since > 1 && !is_required;
       if (!orr__field_is_stored(&model->fields[i]) || is_later) continue;
       orr__buf_addf(sql,
                     "SELECT 'table %s has no column %s' WHERE NOT EXISTS"

@@ -23,8 +23,10 @@
 #include "store/sqlite.h"
 
 /* Number 1 is the descriptors themselves. */
-const orr__sqlite_migration orr__sqlite_migrations[] = {{1, NULL, NULL}, {2, NULL, "orphan"}};
-const size_t orr__sqlite_migration_count = 2;
+const orr__sqlite_migration orr__sqlite_migrations[] = {
+  {1, NULL, NULL}, {2, NULL, "orphan"}, {3, NULL, "provider"}, {4, NULL, "providerVersion"},
+};
+const size_t orr__sqlite_migration_count = sizeof orr__sqlite_migrations / sizeof *orr__sqlite_migrations;
 
 /* ---- building statements ------------------------------------------------------------------------------------- */
 

@@ -134,18 +134,26 @@ run doctor
 ok "a provider that nothing uses is a warning" finds warning providers "odd.lua:2"
 ok "with how to check it" todo odd.lua "orrery provider check"
 echo "broken(" >providers/nap.lua
+sleep 0.2 # what is younger than reload_settle_ms may not be all of it: nobody is told yet
 run doctor
-ok "one that is used is a problem" finds problem providers "nap.lua:2.*which 1 Backup uses"
-rm providers/odd.lua
+ok "one that is used goes on as it was" finds warning providers "nap goes on with its last good version.*nap.lua:2"
+# One whose last version does not load either: by the virtual clock it is long ago.
+sed 's/"nap"/"fussy"/; s/^return provider/function provider.selfTest() return os.time() > 1780000000, "too early" end\nreturn provider/' good >providers/fussy.lua
+run backup create picky --provider fussy --set seconds:=1
+sleep 0.2
+run --setting clock=virtual doctor
+ok "one that is used and does not load is a problem" finds problem providers "fussy.lua.*too early.*which 1 Backup uses"
+run backup rm picky --yes
+rm providers/odd.lua providers/fussy.lua
 sed 's/needs = {/needs = { exec = { "no-such-tool", "pg_dumpall" },/' good >providers/nap.lua
-out=$(PATH=$PWD o doctor)
+out=$(PATH=$PWD o --setting provider_trust=always doctor)
 ok "a program that is not on the PATH" finds problem programs "no-such-tool is not on the PATH"
 ok "with its package" todo pg_dumpall "apt install postgresql-client"
 mkdir -p "$PWD/opt/1/bin" "$PWD/opt/2/bin"
 printf '#!/bin/sh\n' >opt/2/bin/versioned
 chmod +x opt/2/bin/versioned
 sed "s^needs = {^needs = { exec = { \"versioned\", \"\${connection.host}/versioned\", \"$PWD/opt/*/bin/versioned\" },^" good >providers/nap.lua
-run doctor
+run --setting provider_trust=always doctor
 ok "a program that is found at one of its places is found" finds ok programs "found: 1, of 1"
 ok "and nothing else is wrong" exits 0
 rm -r opt

@@ -130,6 +130,8 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                                     .dirs = dirs,
                                     .host = *orr__core_host(rt->core),
                                     .settle_ms = limit_of(settings, ORR_S_RELOAD_SETTLE),
+                                    .trusted_dir = shipped,
+                                    .asks_trust = strcmp(orr__setting(settings, ORR_S_TRUST), "ask") == 0,
                                     .memory_limit = strtoull(orr__setting(settings, ORR_S_MEMORY), NULL, 10) };
   code = orr__bindings_open(&bindings, &rt->bindings, reterr);
   free(own);
