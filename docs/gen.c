@@ -1,5 +1,5 @@
 /* Prints one of the tables of the documentation, made from the definitions that the code is made from:
- * gen hooks | declaration | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
+ * gen hooks | hook-pages | declaration | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
  *
  * Knows the .def files and Markdown, nothing else; links with nothing of ours. */
 #include <stdio.h>
@@ -72,6 +72,79 @@ static void print_hooks(void) {
     if (i == 0 || i == CONTRACT) printf("| hook | when and what | seconds | keys of `opts` |\n| --- | --- | --- | --- |\n");
     print_hook(hooks[i].name, hooks[i].args, hooks[i].flags, hooks[i].timeout, hooks[i].opts, hooks[i].doc);
   }
+}
+
+/* ---- a section for each hook -------------------------------------------------------------------------------- */
+
+static const struct { const char *word, *type, *what; } arg_docs[] = {
+  { "BACKUP", "[Backup](providers.md#backup)", "what is backed up; what is written to it is kept where the hook succeeds" },
+  { "RESULT", "[BackupResult](providers.md#backupresult)", "the execution; what is written to it is kept whatever the hook answers" },
+  { "CONFIG", "table", "the configuration as it was given from outside (`--set`), before defaults; a copy of this hook's own" },
+  { "OPTS", "table", "the keys below, and the caller's own (`--opt`)" },
+  { "EXECUTION_CONFIG", "table", "what the caller gave for this execution (`backup run --set`); `{}` if nothing, the same after a crash" },
+  { "CLOUD", "[Cloud](providers.md#cloud) or nil", "the server's cloud, else the Backup's own" },
+  { "SERVER", "[ComputeServer](providers.md#computeserver) or nil", "the server it is for" },
+  { "RESULTS", "array of [BackupResult](providers.md#backupresult)", "those of one connection that are due, 500 at most" },
+  { "PREVIOUS", "[Backup](providers.md#backup), read-only", "the Backup as it was" },
+  { "CONNECTION", "[BackupProvider](providers.md#backupprovider)", "the external system that is meant" },
+  { "NAME", "string", "which one: the name that was declared or registered" },
+  { "ARGS", "table", "what was registered with the name" }
+};
+
+static const struct { const char *key, *what; } opt_docs[] = {
+  { "trigger", "what began it: `manual`, `schedule`, `retry`, `update`, `retention` or `history` (which makes room)" },
+  { "attempt", "from 1: which try of this hook it is" },
+  { "requestedBy", "who asked, where that is known" },
+  { "deadline", "milliseconds since 1970: then the hook is ended" },
+  { "force", "the record goes even if the hook answers false" },
+  { "errors", "the findings up to now, by field: required, type and choices are checked first" },
+  { "destination", "the file or folder to write to, absolute" },
+  { "sentDate", "milliseconds since 1970: when the first mutating act was about to leave" }
+};
+
+static const struct { const char *flag, *sentence; } flag_docs[] = {
+  { "NEEDED", "Every provider has it." },
+  { "EXECUTION", "Besides the usual answers it may return a `BackupExecutionResponse`; writing to the result is enough." },
+  { "ANSWER", "It must answer: returning nothing is an error, so that a forgotten `return` is no success." },
+  { "FINDINGS", "An `errors` table in the answer, even an empty one, replaces the findings of `opts.errors`; any error halts." },
+  { "MODEL", "The Backup itself may be returned as `data`; without that what was written to it is kept all the same." },
+  { "VALUE", "Success needs a table as `data`." },
+  { "QUIET", "The journal has a row of it only where it changed the status, failed, or did something mutating." },
+  { "UNREPEATABLE", "After a crash past its first mutating act it is not simply run again: see [repeatable starts](repeatable-starts.md)." }
+};
+
+static void print_hook_page(const char *name, const char *arg_words, const char *flag_words, int timeout, const char *opts, const char *doc, int is_first) {
+  const char *gap = "";
+  printf("%s## %s\n\n`provider.%s(", is_first ? "" : "\n", name, name);
+  EACH_WORD(arg_words, signature_text) {
+    for (size_t i = 0; i < COUNT(args); i++)
+      if (strcmp(args[i].word, word) == 0) printf("%s%s", gap, args[i].shown), gap = ", ";
+  }
+  printf(")`\n\n%c%s%s It has %d seconds, unless `timeouts` says otherwise.", doc[0] - (doc[0] >= 'a' && doc[0] <= 'z' ? 32 : 0), doc + 1,
+         strchr(".?!", doc[strlen(doc) - 1]) ? "" : ".", timeout);
+  EACH_WORD(flag_words, flag_text) {
+    for (size_t i = 0; i < COUNT(flag_docs); i++)
+      if (strcmp(flag_docs[i].flag, word) == 0) printf(" %s", flag_docs[i].sentence);
+  }
+  printf("\n\n");
+  EACH_WORD(arg_words, arg_text) {
+    for (size_t i = 0; i < COUNT(args); i++)
+      for (size_t k = 0; strcmp(args[i].word, word) == 0 && k < COUNT(arg_docs); k++)
+        if (strcmp(arg_docs[k].word, word) == 0) printf("- `%s`, %s: %s\n", args[i].shown, arg_docs[k].type, arg_docs[k].what);
+  }
+  EACH_WORD(opts, opts_text) {
+    for (size_t i = 0; i < COUNT(opt_docs); i++)
+      if (strcmp(opt_docs[i].key, word) == 0) printf("- `opts.%s`: %s\n", word, opt_docs[i].what);
+  }
+}
+
+static void print_hook_pages(void) {
+  int count = 0;
+#define ARGS(...) #__VA_ARGS__
+#define HOOK(name, hook_args, flags, timeout, opts, doc) print_hook_page(#name, hook_args, #flags, timeout, opts, doc, count++ == 0);
+#include "core/ops.def"
+#undef HOOK
+#undef ARGS
 }
 
 /* ---- fields ------------------------------------------------------------------------------------------------- */
@@ -172,6 +245,7 @@ static void print_checks(void) {
 int main(int argc, char **argv) {
   const char *what = argc == 2 ? argv[1] : "";
   if (strcmp(what, "hooks") == 0) print_hooks();
+  else if (strcmp(what, "hook-pages") == 0) print_hook_pages();
   else if (strcmp(what, "declaration") == 0) print_declaration();
   else if (strcmp(what, "fields") == 0) print_fields();
   else if (strcmp(what, "errors") == 0) print_errors();

@@ -111,7 +111,7 @@ static void print_hooks(void) {
 #undef HOOK
 #undef ARGS
   printf("\n---Keys of the runtime's, which of them depends on the hook, and the caller's own (--opt).\n---@class HookOpts\n"
-         "---@field trigger? \"manual\"|\"schedule\"|\"retry\"|\"create\"|\"update\"|\"retention\"\n---@field attempt? integer from 1\n"
+         "---@field trigger? \"manual\"|\"schedule\"|\"retry\"|\"update\"|\"retention\"|\"history\"\n---@field attempt? integer from 1\n"
          "---@field requestedBy? string\n---@field deadline? number (ms since 1970) then the hook is ended\n---@field force? boolean\n"
          "---@field errors? table<string, string> the findings up to now\n---@field destination? string of extractBackup\n"
          "---@field sentDate? number (ms since 1970) of the recover hooks\n---@field [string] any\n");

@@ -1,4 +1,4 @@
--- What @NAME@ does, tried against a mock of its API. Run by `orrery provider test`: time is virtual, six hours pass in no time.
+-- What @NAME@ does, tried against a mock of its API. Run by `orrery provider test`: time is virtual, an hour passes in no time.
 local test = require "orrery.test"
 local mock, run, everyCrash = test.mock, test.run, test.everyCrash
 local fault = mock.fault
@@ -9,7 +9,7 @@ describe("@CODE@", function()
   -- The system outside, made anew for each test.
   local function outside(fails)
     api = mock.http "https://@CODE@.test"
-    jobs = mock.jobs { lasts = 6 * 3600, sizeInBytes = 5e9, fails = fails }
+    jobs = mock.jobs { lasts = 3600, sizeInBytes = 5e9, fails = fails }
     api:on("GET /status", { json = { version = 1 } })
     api:on("POST /jobs", function(request) return { status = 201, json = { id = jobs:start(request.json.key).id } } end)
     api:on("GET /jobs/:id", function(request)
