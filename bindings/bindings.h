@@ -12,6 +12,7 @@
 #include "port/job.h"
 #include "port/loop.h"
 #include "port/process.h"
+#include "port/record.h"
 
 typedef struct orr__bindings orr__bindings;
 
@@ -21,6 +22,7 @@ typedef struct orr__bindings_config {
   orr__http *http;
   orr__processes *processes;
   orr__jobs *jobs;
+  orr__records *records;         /* what results say over HTTP; NULL: not kept */
   orr__hostcalls *calls;         /* NULL: there is no host to call */
   orr__random *random;
   const char *const *dirs;       /* folders with NAME.lua or NAME/init.lua, NULL-terminated; two of one name are an error */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "lib_session.h"
 #include "task.h"
+#include "recording.h"
 #include "trial.h"
 #include "value.h"
 
@@ -138,6 +139,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   redact_error(hc, &answer->errors);
   redact_error(hc, &answer->error);
   orr__trial_end(hc, answer);
+  orr__record_end(hc, answer);
   orr__call *call = hc->call;
   orr__buf_clear(&hc->warnings);
   free(hc->stop_why);

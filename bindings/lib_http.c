@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "lib_session.h"
 #include "libraries.h"
+#include "recording.h"
 #include "registry.h"
 #include "trial.h"
 #include "wait.h"
@@ -36,6 +37,7 @@ typedef struct http_wait {
   char *reply_body;
   size_t reply_len;
   size_t noted;                /* trial.h */
+  int64_t started_ms;          /* wall */
 } http_wait;
 
 /* ---- headers ----------------------------------------------------------------------------------------------- */
@@ -64,7 +66,7 @@ static orr__header *copy_headers(const orr__header *from, size_t count) {
   return copy;
 }
 
-static bool carries_credentials(const char *name) {
+bool orr__header_carries_credentials(const char *name) {
   static const char *const names[] = { "authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token", "x-api-key",
                                        "authtoken", "x-restsvcsessionid", "x-session-token", NULL };
   for (const char *const *known = names; *known; known++) {
@@ -75,7 +77,7 @@ static bool carries_credentials(const char *name) {
 
 /* The value, and what is behind its scheme ("Bearer", "Basic") or behind a cookie's name. */
 static void mark_secret(lua_State *L, const char *name, const char *value) {
-  if (!carries_credentials(name)) return;
+  if (!orr__header_carries_credentials(name)) return;
   orr__secret_add(L, value, strlen(value));
   const char *inner = strchr(value, strcasestr(name, "cookie") ? '=' : ' ');
   if (!inner) return;
@@ -168,6 +170,7 @@ static void done(void *arg, const orr__http_reply *reply) {
 
 static int start(orr__wait *wait, orr_error *reterr) {
   http_wait *w = (http_wait *)wait;
+  w->started_ms = orr__loop_wall_ms(wait->bindings->config.loop);
   return orr__http_start(w->http, &w->request, done, w, &w->id, reterr);
 }
 
@@ -195,9 +198,18 @@ static void push_headers(lua_State *L, const http_wait *w) {
   }
 }
 
+static void record(const http_wait *w) {
+  if (!orr__record_is_on(&w->wait)) return;
+  orr__exchange exchange = { .request = &w->request, .started_ms = w->started_ms, .code = w->code, .message = w->message, .was_sent = w->was_sent,
+                             .status = w->status, .headers = w->reply_headers, .header_count = w->reply_header_count, .body = w->reply_body,
+                             .body_len = w->reply_len };
+  orr__record_note(&w->wait, &exchange);
+}
+
 static int push(orr__wait *wait, lua_State *L) {
   http_wait *w = (http_wait *)wait;
   luaL_checkstack(L, 10, "an HTTP answer");
+  record(w);
   if (w->code) {
     orr__push_failure(L, w->code, w->message);
     lua_pushboolean(L, w->was_sent);

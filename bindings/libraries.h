@@ -24,6 +24,7 @@ void orr__lib_job(lua_State *L);
 void orr__lib_session(lua_State *L);
 void orr__lib_http(lua_State *L);
 void orr__lib_host(lua_State *L);
+bool orr__header_carries_credentials(const char *name); /* lib_http.c: authorization, cookie ... */
 int orr__host_run(lua_State *L); /* computeServer:run{ ... } */
 
 #endif

@@ -60,6 +60,7 @@ typedef struct orr__hookcall {
   unsigned acts, acts_unsent;    /* mutating acts begun, and those that are known never to have left */
   bool is_out_of_memory;
   orr__json *noted;              /* trial.c: what it did outside, or NULL */
+  orr__json *recorded;           /* recording.c: what it said over HTTP, or NULL */
   bool is_dry_end;               /* and a mutating act ended it */
   orr__task *main, *tasks;
   orr__wait *waits;              /* not lingering */

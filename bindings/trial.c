@@ -15,10 +15,10 @@
 
 enum { ACTS_MAX = 1000, TEXT_MAX = 4096 };
 
-static orr__json *redacted(const orr__secrets *secrets, const orr__json *json) {
+orr__json *orr__json_redacted(const orr__secrets *secrets, const orr__json *json, size_t most) {
   const char *text = orr__json_text(json);
   if (text) {
-    char *safe = orr__secrets_redact(secrets, text, strlen(text), TEXT_MAX);
+    char *safe = orr__secrets_redact(secrets, text, strlen(text), most);
     orr__json *value = orr__json_new_str(safe ? safe : "");
     free(safe);
     return value;
@@ -27,7 +27,7 @@ static orr__json *redacted(const orr__secrets *secrets, const orr__json *json) {
   if (!is_map && !orr__json_is_list(json)) return orr__json_copy(json);
   orr__json *out = is_map ? orr__json_map() : orr__json_list();
   for (const orr__json *m = orr__json_first(json); out && m; m = orr__json_next(m)) {
-    orr__json *value = redacted(secrets, m);
+    orr__json *value = orr__json_redacted(secrets, m, most);
     if (is_map) orr__json_put(out, orr__json_key(m), value);
     else orr__json_append(out, value);
   }
@@ -47,7 +47,7 @@ bool orr__trial_act(lua_State *L, orr__json *(*describe)(const void *what), cons
   if (is_over) return !is_held;
   if (!hc->noted) hc->noted = orr__json_list();
   orr__json *map = hc->noted && orr__json_count(hc->noted) < ACTS_MAX ? describe(what) : NULL;
-  orr__json *safe = map ? redacted(&hc->version->provider->secrets, map) : NULL;
+  orr__json *safe = map ? orr__json_redacted(&hc->version->provider->secrets, map, TEXT_MAX) : NULL;
   orr__json_free(map);
   if (safe) {
     orr__json_put_bool(safe, "mutating", is_mutating);
@@ -110,7 +110,7 @@ bool orr__trial_may(lua_State *L, const char *act, const char *about) {
 void orr__trial_end(orr__hookcall *hc, orr__answer *answer) {
   answer->is_dry_end = hc->is_dry_end;
   if (hc->noted) {
-    orr__json *safe = redacted(&hc->version->provider->secrets, hc->noted);
+    orr__json *safe = orr__json_redacted(&hc->version->provider->secrets, hc->noted, TEXT_MAX);
     answer->acts = safe ? orr__json_print(safe) : NULL;
     orr__json_free(safe);
     orr__json_free(hc->noted);

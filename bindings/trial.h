@@ -9,6 +9,10 @@
 #include "wait.h"
 
 struct orr__hookcall;
+struct orr__secrets;
+
+/* A copy with every known secret in its texts replaced, each text cut to `most` bytes. Owned; NULL or less where memory has run out. */
+orr__json *orr__json_redacted(const struct orr__secrets *secrets, const orr__json *json, size_t most);
 
 /* The call of L is one of them: notes what `describe` says (a map, taken; NULL: no memory) and whether it is mutating. If it is, and the
  * call is dry, the call is stopped: what follows in orr__wait_start fails by itself, and what is done at once must look at the

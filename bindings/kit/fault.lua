@@ -15,6 +15,11 @@ end
 
 function fault.is(value) return getmetatable(value) == Break end
 
+--- What a recording has instead of an answer: final, as the runtime's own retries have had their turn.
+function fault.recorded(code, message, sent)
+  return setmetatable({ code = code, message = message, sent = sent, isProcessed = true, isFinal = true, name = "recorded" }, Break)
+end
+
 --- Nobody listens there: certainly never sent.
 function fault.refused() return broken("refused", "unreachable", "Connection refused", nil, false) end
 

@@ -121,6 +121,7 @@ end
 
 --- The world outside does what it does with a request: a reply or a break.
 local function process(self, world, request)
+  if self.answer then return self:answer(world, request) end
   local broken = takeFault(self, request)
   for _, route in ipairs(self.routes) do
     request.params = match(route.compiled, request)
@@ -143,7 +144,7 @@ end
 local function normal(reply)
   if type(reply) == "number" then return { status = reply, headers = {}, body = "" } end
   if type(reply) ~= "table" then blame.raise("a reply is a table, a status, a function or a fault, not %s", type(reply)) end
-  local out = { status = reply.status or 200, headers = {}, body = reply.body or "", delay = reply.delay }
+  local out = { status = reply.status or 200, headers = {}, body = reply.body or "", delay = reply.delay, isFinal = reply.isFinal }
   for name, value in pairs(reply.headers or {}) do out.headers[name:lower()] = tostring(value) end
   if reply.json ~= nil then
     out.body = json.encode(reply.json)
@@ -186,13 +187,13 @@ local function deliver(state, reply)
   local world, call = state.world, state.call
   if fault.is(reply) then
     if reply.isSilent then return world:hold(call) end -- its time runs out by itself
-    if reply.code == "unreachable" and state.args.safe and backOff(state, 0) then return end
+    if reply.code == "unreachable" and state.args.safe and not reply.isFinal and backOff(state, 0) then return end
     local peer = url.short(url.origin(state.args.url))
     return world:answer(call, nil, { code = reply.code, message = peer .. ": " .. reply.message, details = { sent = reply.sent } })
   end
   local retry = tonumber(reply.headers["retry-after"])
-  local isWaited = retry and (reply.status == 429 or reply.status == 503 and state.args.safe)
-  if isWaited and backOff(state, retry * 1000) or redirected(state, reply) then return end
+  local isWaited = not reply.isFinal and retry and (reply.status == 429 or reply.status == 503 and state.args.safe)
+  if isWaited and backOff(state, retry * 1000) or not reply.isFinal and redirected(state, reply) then return end
   local answer = { status = reply.status, headers = json.object(reply.headers) }
   url.put(answer, "body", reply.body)
   world:answer(call, answer, nil, reply.delay)

@@ -31,11 +31,11 @@ local function ask(world, name, args, look)
 end
 
 local function must(data, err, what)
-  if err then
+  if err and not data then
     local fields = {}
     for field, message in pairs(err.fields or {}) do table.insert(fields, ("%s: %s"):format(field, message)) end
     table.sort(fields)
-    blame.raise("%s: %s%s", what, err.message, #fields > 0 and " (" .. table.concat(fields, "; ") .. ")" or "")
+    blame.raise("%s: %s%s", what or "the runtime", err.message, #fields > 0 and " (" .. table.concat(fields, "; ") .. ")" or "")
   end
   return data
 end
@@ -50,8 +50,13 @@ end
 local function inventory(world, noun, name, args)
   local found = named(world, noun .. ".ls", name)
   if found then return found.name end
-  args.name = name
-  must(ask(world, noun .. ".add", args, function() return named(world, noun .. ".ls", name) end), nil)
+  local config = {}
+  for key, value in pairs(args.config) do
+    if key ~= "name" then config[key] = value end
+  end
+  args.name, args.config = name, map(config)
+  local added, err = ask(world, noun .. ".add", args, function() return named(world, noun .. ".ls", name) end)
+  must(added, err, ("the %s was not added"):format(noun))
   return name
 end
 

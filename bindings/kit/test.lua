@@ -9,6 +9,7 @@ local test = { run = require "orrery.run", everyCrash = require "orrery.crash", 
 
 test.mock = {
   http = require("orrery.mock_http").new, process = require("orrery.mock_process").new, jobs = require("orrery.jobs").new,
+  cassette = require("orrery.cassette").new,
   fault = require "orrery.fault", null = json.null,
   --- An empty table as a JSON object; without it an empty one is a list.
   object = json.object,

@@ -18,6 +18,7 @@ local World = {}
 World.__index = World
 
 local SECOND = 1000
+local REAL_WAIT = 100 -- ms
 local TURNS = 2000000 -- of one settle(): a runtime that never comes to rest is a fault
 
 local function settingsFor(settings, provider)
@@ -49,6 +50,7 @@ function World.new(settings, provider)
     rt = rt, provider = provider, services = {}, timers = {}, calls = 0, wrong = {}, ledgers = {}, origins = {}, programs = {}, jobs = process.jobs(),
     acts = {}, saw = {}, seen = {}, commitCalls = {}, died = 0, sequence = 0,
   }, World)
+  self.isReal = wanted.clock == "real"
   for service, serve in pairs(served) do
     if not real[service] then self.services[service] = serve end
   end
@@ -171,8 +173,19 @@ function World:settle()
   error("the runtime does not come to rest", 0)
 end
 
+--- The same where time goes by itself.
+local function driveReal(self, untilMs, done)
+  while true do
+    turn(self, REAL_WAIT)
+    local is = done and done()
+    if is then return is end
+    if self:now() >= untilMs then return false end
+  end
+end
+
 --- Lets time go on until done() or that instant. Returns what done() answered, or false.
 function World:drive(untilMs, done)
+  if self.isReal then return driveReal(self, untilMs, done) end
   while true do
     self:settle()
     local is = done and done()
@@ -251,6 +264,7 @@ function World:finish()
     http.check(self)
     process.check(self)
   end
+  if self.recording then self.recording(self) end
   self:close()
   return #self.wrong > 0 and table.concat(self.wrong, "\n") or nil
 end

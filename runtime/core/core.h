@@ -14,6 +14,7 @@
 #include "port/job.h"
 #include "port/keyring.h"
 #include "port/loop.h"
+#include "port/record.h"
 #include "store/store.h"
 
 typedef struct orr__core orr__core;
@@ -42,6 +43,7 @@ typedef struct orr__core_config {
   orr__loop *loop;
   orr__store *store;
   orr__jobs *jobs;           /* NULL: none (tests of the core alone) */
+  orr__records *records;     /* likewise */
   orr__random *random;
   const char *zoneinfo;      /* folder of TZif files; NULL: /usr/share/zoneinfo */
   const char *data_dir;      /* for status; copied */

@@ -186,6 +186,9 @@ static void result_gone(orr__flow *flow) {
   if (core->config.jobs && orr__job_remove(core->config.jobs, flow->graph.result->uuid, &err))
     core->config.sink.log(core->config.sink.self, ORR_LOG_WARNING, NULL, orr__error_message(&err));
   orr__error_clear(&err);
+  if (core->config.records && orr__record_remove(core->config.records, flow->graph.result->uuid, &err))
+    core->config.sink.log(core->config.sink.self, ORR_LOG_WARNING, NULL, orr__error_message(&err));
+  orr__error_clear(&err);
   flow->is_armed = true;
   orr__wheel_remove(core->due, (uint64_t)flow->graph.result->id);
   orr__result_removed(core, flow->graph.result->id);

@@ -106,6 +106,7 @@ int orr__cli_main(int argc, char **argv);
 int orr__cli_ask(orr__cli *cli);
 int orr__cli_check(orr__cli *cli);
 int orr__cli_test(orr__cli *cli);
+int orr__cli_export(orr__cli *cli);
 int orr__cli_change(orr__cli *cli);
 int orr__cli_run(orr__cli *cli);
 int orr__cli_dry_run(orr__cli *cli); /* of `backup run` */

@@ -19,6 +19,7 @@
 #include "port/keyring.h"
 #include "port/loop.h"
 #include "port/process.h"
+#include "port/record.h"
 #include "store/store.h"
 
 #define ORR_PROVIDER_DIRS_MAX 64
@@ -78,6 +79,7 @@ struct orr_runtime {
   orr__http *http;
   orr__processes *processes;
   orr__jobs *jobs;
+  orr__records *records;
   orr__core *core;
   orr__bindings *bindings;
   orr__random random;

@@ -62,6 +62,16 @@ void orr__job_ended(void *runtime, const char *key, const char *name) {
   if (rt->core) orr__core_job_ended(rt->core, key, name);
 }
 
+static int open_records(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
+  const char *mode = orr__setting(settings, ORR_S_RECORD);
+  char *dir = orr__strf("%s/recordings", rt->data_dir);
+  if (!dir) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int code = orr__records_new(dir, orr__streq(mode, "all") ? ORR_RECORD_ALL : orr__streq(mode, "failures") ? ORR_RECORD_FAILURES : ORR_RECORD_OFF,
+                              (size_t)strtoull(orr__setting(settings, ORR_S_RECORD_LIMIT), NULL, 10), &rt->records, reterr);
+  free(dir);
+  return code;
+}
+
 static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *reterr) {
   const char *seed = orr__setting(settings, ORR_S_SEED);
   bool is_virtual = strcmp(orr__setting(settings, ORR_S_CLOCK), "virtual") == 0;
@@ -81,6 +91,7 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
   if (!code) code = orr__http_new(rt->loop, 0, &rt->http, reterr);
   if (!code) code = orr__processes_new(rt->loop, runner, &rt->processes, reterr);
   if (!code) code = orr__jobs_new(rt->loop, jobs, runner, orr__job_ended, rt, &rt->jobs, reterr);
+  if (!code && rt->data_dir) code = open_records(rt, settings, reterr);
   free(jobs);
   rt->runner = runner;
   return code;
@@ -97,6 +108,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
   orr__core_config config = { .loop = rt->loop,
                               .store = rt->store,
                               .jobs = rt->jobs,
+                              .records = rt->records,
                               .random = &rt->random,
                               .zoneinfo = orr__setting(settings, ORR_S_ZONEINFO),
                               .data_dir = rt->data_dir,
@@ -125,6 +137,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                                     .http = rt->http,
                                     .processes = rt->processes,
                                     .jobs = rt->jobs,
+                                    .records = rt->records,
                                     .calls = rt->calls,
                                     .random = &rt->random,
                                     .dirs = dirs,
@@ -153,6 +166,7 @@ static void take_apart(orr_runtime *rt) {
   orr__http_free(rt->http);
   orr__processes_free(rt->processes);
   orr__jobs_free(rt->jobs);
+  orr__records_free(rt->records);
   orr__kept_jobs_free(rt);
   orr__json_free(rt->programs);
   if (rt->waker) orr__waker_free(rt->waker);

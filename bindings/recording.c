@@ -1,0 +1,184 @@
+/* Recording of HTTP exchanges; see recording.h. A line of a recording:
+ *
+ *   { "hook", "at" (wall ms), "request": { method, url, headers, body | bodyBase64, bodyCut },
+ *     "reply": { status, headers, body | bodyBase64, bodyCut }  or  "error": { code, message, sent } }
+ *
+ * Kept out: the values of headers that carry credentials, every secret the provider's calls know (raw, base64, URL-encoded), and in JSON
+ * bodies the texts whose key sounds like a credential, which nobody may have marked. Bodies are cut at BODY_MAX. A recording that cannot
+ * be written is a warning in the log and keeps nobody up. */
+#include "recording.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "libraries.h"
+#include "port/record.h"
+#include "trial.h"
+
+enum { BODY_MAX = 65536, NOTED_MAX = 1000, TEXT_MAX_SHOWN = 1 << 20 };
+
+static bool is_recorded(const orr__hookcall *hc) {
+  const orr__call *call = hc->call;
+  return orr__records_mode(hc->version->bindings->config.records) != ORR_RECORD_OFF && !call->trial && call->hook != ORR_HOOK_deleteBackupResult &&
+         !orr__call_is_own(call) && (call->graph.result || call->batch_count > 0);
+}
+
+bool orr__record_is_on(const orr__wait *wait) { return wait->task && is_recorded(wait->task->hc); }
+
+/* ---- what a line has ---------------------------------------------------------------------------------------- */
+
+/* "access_token", "Password", "client-secret", "apiKey": what is called like that is not written down. */
+static bool sounds_secret(const char *key) {
+  static const char *const words[] = { "password", "passwd", "secret", "token", "authorization", "credential", "apikey", "api_key", "api-key",
+                                       "private_key", "privatekey", "sessionid", "session_id", NULL };
+  for (const char *const *word = words; *word; word++)
+    if (strcasestr(key, *word)) return true;
+  return false;
+}
+
+/* A copy with such texts blotted out. */
+static orr__json *without_credentials(const orr__json *json, const char *key) {
+  if (orr__json_text(json)) return orr__json_new_str(key && sounds_secret(key) ? "***" : orr__json_text(json));
+  bool is_map = orr__json_is_map(json);
+  if (!is_map && !orr__json_is_list(json)) return orr__json_copy(json);
+  orr__json *out = is_map ? orr__json_map() : orr__json_list();
+  for (const orr__json *m = orr__json_first(json); out && m; m = orr__json_next(m)) {
+    orr__json *value = without_credentials(m, is_map ? orr__json_key(m) : key);
+    if (is_map) orr__json_put(out, orr__json_key(m), value);
+    else orr__json_append(out, value);
+  }
+  return out;
+}
+
+/* Owned; NULL: it is no JSON, or nothing in it had to go. */
+static char *clean_json(const char *body, size_t len) {
+  if (len == 0 || (*body != '{' && *body != '[')) return NULL;
+  orr__json *json = orr__json_parse(body, len, NULL);
+  orr__json *safe = json ? without_credentials(json, NULL) : NULL;
+  char *before = json ? orr__json_print(json) : NULL, *after = safe ? orr__json_print(safe) : NULL;
+  bool is_same = before && after && strcmp(before, after) == 0;
+  orr__json_free(json);
+  orr__json_free(safe);
+  free(before);
+  if (!is_same) return after;
+  free(after);
+  return NULL;
+}
+
+static void put_body(orr__json *map, const char *body, size_t len) {
+  char *clean = clean_json(body, len);
+  const char *text = clean ? clean : body;
+  if (clean) len = strlen(clean);
+  if (len > BODY_MAX) {
+    orr__json_put_bool(map, "bodyCut", true);
+    for (len = BODY_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--) {
+    }
+  }
+  bool is_text = orr__utf8_valid(text, len);
+  char *copy = is_text ? orr__strndup(text, len) : orr__base64(text, len, false, NULL);
+  if (copy) orr__json_put_str(map, is_text ? "body" : "bodyBase64", copy);
+  free(copy);
+  free(clean);
+}
+
+/* Without user and password. */
+static void put_url(orr__json *map, const char *url) {
+  const char *host = strstr(url, "://"), *at;
+  host = host ? host + 3 : url;
+  at = memchr(host, '@', strcspn(host, "/?#"));
+  char *plain = at ? orr__strf("%.*s%s", (int)(host - url), url, at + 1) : orr__strdup(url);
+  if (plain) orr__json_put_str(map, "url", plain);
+  free(plain);
+}
+
+static void put_headers(orr__json *map, const orr__header *headers, size_t count) {
+  orr__json *out = orr__json_map();
+  for (size_t i = 0; out && i < count; i++) {
+    char *name = orr__strdup(headers[i].name);
+    for (char *c = name; c && *c; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    bool is_secret = orr__header_carries_credentials(headers[i].name) || sounds_secret(headers[i].name);
+    if (name) orr__json_put_str(out, name, is_secret ? "***" : headers[i].value);
+    free(name);
+  }
+  if (out) orr__json_put(map, "headers", out);
+}
+
+static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
+  orr__json *line = orr__json_map(), *request = orr__json_map(), *reply = orr__json_map();
+  if (!line || !request || !reply) {
+    orr__json_free(line);
+    orr__json_free(request);
+    orr__json_free(reply);
+    return NULL;
+  }
+  orr__json_put_str(line, "hook", orr__hooks[hc->call->hook].name);
+  orr__json_put_int(line, "at", e->started_ms);
+  orr__json_put_str(request, "method", e->request->method);
+  put_url(request, e->request->url);
+  put_headers(request, e->request->headers, e->request->header_count);
+  if (e->request->body) put_body(request, e->request->body, e->request->body_len);
+  orr__json_put(line, "request", request);
+  if (e->code) {
+    orr__json_put_str(reply, "code", orr__code_word(e->code));
+    orr__json_put_str(reply, "message", e->message);
+    orr__json_put_bool(reply, "sent", e->was_sent);
+  } else {
+    orr__json_put_int(reply, "status", e->status);
+    put_headers(reply, e->headers, e->header_count);
+    put_body(reply, e->body, e->body_len);
+  }
+  orr__json_put(line, e->code ? "error" : "reply", reply);
+  return line;
+}
+
+void orr__record_note(const orr__wait *wait, const orr__exchange *exchange) {
+  orr__hookcall *hc = wait->task->hc;
+  if (!hc->recorded) hc->recorded = orr__json_list();
+  if (!hc->recorded || orr__json_count(hc->recorded) >= NOTED_MAX) return;
+  orr__json *line = describe(hc, exchange);
+  if (line) orr__json_append(hc->recorded, line);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------ */
+
+static void warn(const orr__hookcall *hc, const orr_error *err) {
+  const orr__bindings_config *config = &hc->version->bindings->config;
+  char *text = orr__strf("the recording is not kept: %s", orr__error_message(err));
+  if (text) config->host.log(config->host.core, hc->call->id, hc->version->provider->code, ORR_LOG_WARNING, text);
+  free(text);
+}
+
+static void keep(const orr__hookcall *hc, const char *uuid) {
+  const orr__records *records = hc->version->bindings->config.records;
+  const orr__secrets *secrets = &hc->version->provider->secrets;
+  orr_error err = ORR_ERROR_INIT;
+  int code = 0;
+  for (const orr__json *m = orr__json_first(hc->recorded); m && !code; m = orr__json_next(m)) {
+    orr__json *safe = orr__json_redacted(secrets, m, TEXT_MAX_SHOWN);
+    char *text = safe ? orr__json_print(safe) : NULL;
+    if (text) code = orr__record_append(records, uuid, text, &err);
+    orr__json_free(safe);
+    free(text);
+  }
+  if (code) warn(hc, &err);
+  orr__error_clear(&err);
+}
+
+static void end_of(const orr__hookcall *hc, const orr_result *result, const orr__answer *answer) {
+  const orr__records *records = hc->version->bindings->config.records;
+  bool is_good = orr__streq(result->status, "SUCCEEDED") && answer->outcome == ORR_OUTCOME_SUCCESS;
+  if (is_good && orr__records_mode(records) == ORR_RECORD_FAILURES) orr__record_remove(records, result->uuid, NULL);
+  else if (hc->recorded) keep(hc, result->uuid);
+}
+
+void orr__record_end(orr__hookcall *hc, const orr__answer *answer) {
+  if (is_recorded(hc)) {
+    if (hc->call->graph.result) end_of(hc, hc->call->graph.result, answer);
+    for (size_t i = 0; i < hc->call->batch_count; i++)
+      if (hc->call->batch[i].result) end_of(hc, hc->call->batch[i].result, answer);
+  }
+  orr__json_free(hc->recorded);
+  hc->recorded = NULL;
+}
