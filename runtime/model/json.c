@@ -95,6 +95,13 @@ int orr__json_put(orr__json *map, const char *key, orr__json *value) {
   return ORR_E_NOMEM;
 }
 
+int orr__json_add(orr__json *map, const char *key, orr__json *value) {
+  if (!value) return ORR_E_NOMEM;
+  if (cJSON_AddItemToObjectCS(map, key, value)) return 0;
+  cJSON_Delete(value);
+  return ORR_E_NOMEM;
+}
+
 int orr__json_put_str(orr__json *map, const char *key, const char *value) {
   if (value) return orr__json_put(map, key, orr__json_new_str(value));
   orr__json_remove(map, key);

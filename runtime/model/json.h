@@ -39,6 +39,8 @@ orr__json *orr__json_new_int(int64_t value);    /* beyond 2^53: a string */
 orr__json *orr__json_new_bool(bool value);
 /* Put into a map (replacing); a NULL string unsets. The value of _put is taken, also when it fails. 0 or NOMEM. */
 int orr__json_put(orr__json *map, const char *key, orr__json *value);
+/* The same where the map has no such key yet, and the key lives as long as the program: nothing is looked for or copied. */
+int orr__json_add(orr__json *map, const char *key, orr__json *value);
 int orr__json_put_str(orr__json *map, const char *key, const char *value);
 int orr__json_put_num(orr__json *map, const char *key, double value);
 int orr__json_put_int(orr__json *map, const char *key, int64_t value); /* beyond 2^53: a string */

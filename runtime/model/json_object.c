@@ -33,7 +33,7 @@ orr__json *orr__object_to_json(const orr__object *object, unsigned flags) {
     const orr__field *field = &object->model->fields[i];
     if ((field->flags & ORR_FIELD_SECRET) && !(flags & ORR_JSON_SECRETS)) continue;
     if (!orr__object_has(object, i) && !(flags & ORR_JSON_NULLS)) continue;
-    if (orr__json_put(map, field->name, field_value(object, i)) < 0) {
+    if (orr__json_add(map, field->name, field_value(object, i)) < 0) {
       orr__json_free(map);
       map = NULL;
     }
