@@ -58,6 +58,7 @@ static void easy_release(orr__exchange *exchange) {
 
 static void exchange_free(orr__exchange *exchange) {
   easy_release(exchange);
+  orr__purse_give(exchange->ask.purse, exchange->body.len);
   orr__buf_clear(&exchange->body);
   orr__ask_clear(&exchange->ask);
   free(exchange);
@@ -87,6 +88,8 @@ static void host_leave(orr__http *http, orr__host *host) {
 /* From FLYING to nowhere: the state is the caller's to set, the loop stays busy. */
 static void leave_flight(orr__exchange *exchange) {
   assert(exchange->state == ORR_X_FLYING);
+  if (exchange->is_paused) list_remove(&exchange->http->paused, exchange);
+  exchange->is_paused = false;
   orr__shard_remove(exchange->shard, exchange->easy);
   host_leave(exchange->http, exchange->host);
   exchange->http->in_flight--;
@@ -156,6 +159,7 @@ static orr__shard *shard_of(orr__http *http, orr__host *host) {
 }
 
 static void attempt_reset(orr__exchange *exchange) {
+  orr__purse_give(exchange->ask.purse, exchange->body.len);
   orr__buf_reset(&exchange->body);
   exchange->is_attempt_sent = false;
   exchange->fault = ORR_FAULT_NONE;
@@ -305,6 +309,33 @@ void orr__exchange_landed(orr__exchange *exchange, CURLcode result) {
   pump(http);
 }
 
+/* ---- large answers share the loop's turns ------------------------------------------------------------------- */
+
+bool orr__http_is_turn_over(const orr__http *http) {
+  return orr__loop_turn_ms(http->loop) > ORR_HTTP_TURN_MS;
+}
+
+void orr__exchange_pause(orr__exchange *exchange) {
+  exchange->is_paused = true;
+  list_append(&exchange->http->paused, exchange);
+  orr__loop_wake(exchange->http->resumer);
+}
+
+static void resumer_called(void *arg) {
+  orr__http *http = arg;
+  orr__exchange *last = http->paused.last;
+  for (bool is_last = last == NULL; !is_last && http->paused.first != NULL && !orr__http_is_turn_over(http);) {
+    orr__exchange *exchange = http->paused.first;
+    is_last = exchange == last;
+    list_remove(&http->paused, exchange);
+    exchange->is_paused = false;
+    /* It hands over what it held back at once, and may be paused again from inside. */
+    CURLcode result = curl_easy_pause(exchange->easy, CURLPAUSE_CONT);
+    if (result != CURLE_OK) orr__exchange_landed(exchange, result);
+  }
+  if (http->paused.first != NULL) orr__loop_wake(http->resumer);
+}
+
 /* Each transfer in flight may have a connection of its own. */
 static size_t default_in_flight(void) {
   struct rlimit files;
@@ -325,12 +356,15 @@ int orr__http_new(orr__loop *loop, size_t max_in_flight, orr__http **ret_http, o
   orr__map_init(&http->exchanges);
   orr__map_init(&http->hosts);
   int rc = orr__waker_new(loop, waker_called, http, &http->waker);
+  if (rc == 0) rc = orr__waker_new(loop, resumer_called, http, &http->resumer);
   if (rc < 0) {
+    orr__waker_free(http->waker);
     free(http);
     return orr__error_set(reterr, rc, "HTTP client: no waker");
   }
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     orr__waker_free(http->waker);
+    orr__waker_free(http->resumer);
     free(http);
     return orr__error_set(reterr, ORR_E_IO, "HTTP client: libcurl does not start");
   }
@@ -354,6 +388,7 @@ void orr__http_free(orr__http *http) {
   orr__map_clear(&http->exchanges);
   orr__map_clear(&http->hosts);
   orr__waker_free(http->waker);
+  orr__waker_free(http->resumer);
   for (size_t i = 0; i < ORR_HTTP_SHARDS; i++) orr__shard_free(http->shards[i]);
   free(http);
   curl_global_cleanup();

@@ -7,12 +7,15 @@
  * was not processed, when the server asks for it if that is inside the timeout; otherwise the 429 or 503 is
  * the answer. Nothing here knows which requests are granted or journalled: that is the bindings'.
  *
+ * Answers that come faster than the loop can take them share ORR_HTTP_TURN_MS of each turn: what is large goes on in the next.
+ *
  * One request started is one completion, on the loop thread, never from inside orr__http_start or _abort. */
 #ifndef ORR_PORT_HTTP_H
 #define ORR_PORT_HTTP_H
 
 #include "base/error.h"
 #include "port/loop.h"
+#include "port/purse.h"
 
 typedef struct orr__http orr__http;
 
@@ -40,6 +43,7 @@ typedef struct orr__http_request {
                                      certificate is accepted if and only if it is this one */
   const char *proxy;
   bool is_safe;                   /* may be repeated without effect (GET, HEAD, OPTIONS, or marked so) */
+  orr__purse *purse;              /* what the answers of several requests may hold together; past it: LIMIT */
 } orr__http_request;
 
 typedef struct orr__http_reply {

@@ -45,6 +45,9 @@ static void fail_fault(orr__exchange *exchange) {
     snprintf(reason, sizeof reason, "the answer is larger than %zu bytes", exchange->ask.max_body);
     orr__answer_fail(exchange, ORR_E_LIMIT, reason);
     break;
+  case ORR_FAULT_PURSE:
+    orr__answer_fail(exchange, ORR_E_LIMIT, "the answers under way hold as much memory as they may together");
+    break;
   case ORR_FAULT_HEADERS:
     snprintf(reason, sizeof reason, "the answer has more than %d header lines or %d bytes of them", ORR_HTTP_HEADERS,
              ORR_HTTP_HEADER_BYTES);

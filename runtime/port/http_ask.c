@@ -241,6 +241,7 @@ int orr__ask_init(orr__ask *ask, const orr__http_request *request, orr_error *re
   }
   if (rc < 0) goto done;
   ask->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
+  ask->purse = orr__purse_ref(request->purse);
   ask->max_body = request->max_body > 0 ? request->max_body : DEFAULT_MAX_BODY;
   ask->is_safe = request->is_safe;
   rc = copy_text(&ask->method, request->method) ? 0 : no_memory(reterr);
@@ -262,6 +263,7 @@ void orr__ask_clear(orr__ask *ask) {
   curl_slist_free_all(ask->headers);
   free(ask->method);
   free(ask->peer);
+  orr__purse_unref(ask->purse);
   free(ask->body);
   free(ask->ca_cert);
   wipe_free(ask->username);

@@ -19,8 +19,17 @@
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
   orr__exchange *exchange = arg;
+  if (exchange->body.len >= ORR_HTTP_SMALL && orr__http_is_turn_over(exchange->http)) {
+    orr__exchange_pause(exchange);
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (!orr__purse_take(exchange->ask.purse, size * count)) {
+    exchange->fault = ORR_FAULT_PURSE;
+    return 0;
+  }
   orr__buf_add(&exchange->body, bytes, size * count);
   if (orr__buf_error(&exchange->body) == 0) return size * count;
+  orr__purse_give(exchange->ask.purse, size * count);
   exchange->fault = orr__buf_error(&exchange->body) == ORR_E_LIMIT ? ORR_FAULT_BODY : ORR_FAULT_NOMEM;
   return 0;
 }

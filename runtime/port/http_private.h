@@ -28,6 +28,8 @@ enum {
   ORR_HTTP_HEADERS = 1000,      /* lines of an answer, and their bytes */
   ORR_HTTP_HEADER_BYTES = 262144,
   ORR_HTTP_PIN = 32,
+  ORR_HTTP_TURN_MS = 10,        /* of a turn of the loop go to large answers */
+  ORR_HTTP_SMALL = 65536,       /* bytes of an answer that is never put off */
 };
 
 /* One certificate's SHA-256. */
@@ -52,12 +54,13 @@ typedef struct orr__ask {
   int64_t timeout_ms;
   size_t max_body;
   bool is_safe;
+  orr__purse *purse;            /* or NULL */
 } orr__ask;
 
 enum orr__exchange_state { ORR_X_QUEUED, ORR_X_FLYING, ORR_X_WAITING, ORR_X_ENDING };
 
 /* Why one of our own callbacks made libcurl stop a transfer. */
-enum orr__fault { ORR_FAULT_NONE, ORR_FAULT_PIN, ORR_FAULT_RESEND, ORR_FAULT_BODY, ORR_FAULT_HEADERS, ORR_FAULT_NOMEM };
+enum orr__fault { ORR_FAULT_NONE, ORR_FAULT_PIN, ORR_FAULT_RESEND, ORR_FAULT_BODY, ORR_FAULT_PURSE, ORR_FAULT_HEADERS, ORR_FAULT_NOMEM };
 
 typedef struct orr__shard orr__shard;
 
@@ -69,7 +72,7 @@ typedef struct orr__host {
 } orr__host;
 
 typedef struct orr__exchange {
-  struct orr__exchange *prev, *next; /* in the queue or among the ending */
+  struct orr__exchange *prev, *next; /* in the queue, among the paused or the ending */
   uint64_t id;
   orr__http *http;
   orr__http_done done;
@@ -88,6 +91,7 @@ typedef struct orr__exchange {
   orr__shard *shard;
   orr__host *host;
   bool is_attempt_sent;
+  bool is_paused;               /* among the paused of its client */
   bool needs_fresh;             /* a new connection, because the pooled one had another certificate */
   enum orr__fault fault;
   orr__buf body;
@@ -111,7 +115,9 @@ struct orr__http {
   orr__map hosts;               /* by hash of the name: those with transfers in flight */
   orr__exchange_list queue;
   orr__exchange_list ending;
+  orr__exchange_list paused;    /* FLYING, with a large answer that came faster than the others' work allows */
   orr__waker *waker;            /* completes what is ending; waking cannot run out of memory */
+  orr__waker *resumer;          /* lets the paused go on */
   orr__shard *shards[ORR_HTTP_SHARDS]; /* made when first used */
 };
 
@@ -145,6 +151,11 @@ void orr__shard_remove(orr__shard *shard, CURL *easy);
 bool orr__pin_parse(const char *text, orr__pin *ret_pin);
 /* Is the certificate of the connection in use this one? *ret_seen: the one it has, zero if it has none. */
 bool orr__pin_matches(CURL *easy, const orr__pin *pin, orr__pin *ret_seen);
+
+/* http.c, for http_easy.c: has this turn of the loop had enough of large answers? */
+bool orr__http_is_turn_over(const orr__http *http);
+/* From inside libcurl, which is told CURL_WRITEFUNC_PAUSE: it goes on in another turn. */
+void orr__exchange_pause(orr__exchange *exchange);
 
 /* http.c, for http_shard.c: the transfer is over; called outside of libcurl, on the loop thread. */
 void orr__exchange_landed(orr__exchange *exchange, CURLcode result);

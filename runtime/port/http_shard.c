@@ -23,6 +23,7 @@ struct orr__shard {
   int64_t timer_ms;          /* when it fires; INT64_MAX: it is not running */
   int64_t due_ms;            /* when libcurl wants to be called; INT64_MAX: not at all */
   orr__map watches;          /* by descriptor */
+  bool is_in_timer;          /* timer_called is on the stack */
 };
 
 struct socket_watch {
@@ -135,17 +136,19 @@ static int64_t real_ms(void) {
   return (int64_t)(uv_hrtime() / 1000000);
 }
 
+/* libuv runs timers until none is due by its clock. libcurl asks for 0 ms again and again where an answer comes faster than it is read:
+ * inside a timer that clock stands still and the next one is a millisecond away, or nothing else would ever have its turn. */
 static void timer_set(orr__shard *shard, long timeout_ms) {
   int64_t now_ms = real_ms();
+  if (shard->is_in_timer && timeout_ms == 0) timeout_ms = 1;
   shard->due_ms = timeout_ms < 0 ? INT64_MAX : now_ms + timeout_ms;
   if (shard->due_ms >= shard->timer_ms) return;
   shard->timer_ms = shard->due_ms;
-  uv_update_time(orr__loop_uv(shard->http->loop));
+  if (!shard->is_in_timer) uv_update_time(orr__loop_uv(shard->http->loop));
   uv_timer_start(shard->timer, timer_called, (uint64_t)(shard->due_ms - now_ms), 0);
 }
 
-static void timer_called(uv_timer_t *timer) {
-  orr__shard *shard = timer->data;
+static void act_on_timeout(orr__shard *shard) {
   int64_t left_ms = shard->due_ms == INT64_MAX ? -1 : shard->due_ms - real_ms();
   shard->timer_ms = INT64_MAX;
   if (left_ms < 0 && shard->due_ms == INT64_MAX) return;
@@ -161,6 +164,13 @@ static void timer_called(uv_timer_t *timer) {
   long timeout_ms = -1;
   if (curl_multi_timeout(shard->multi, &timeout_ms) == CURLM_OK) timer_set(shard, timeout_ms);
   collect(shard);
+}
+
+static void timer_called(uv_timer_t *timer) {
+  orr__shard *shard = timer->data;
+  shard->is_in_timer = true;
+  act_on_timeout(shard);
+  shard->is_in_timer = false;
 }
 
 static int timer_wanted(CURLM *multi, long timeout_ms, void *arg) {

@@ -43,6 +43,8 @@ bool orr__loop_is_virtual(const orr__loop *loop);
 int64_t orr__loop_wall_ms(const orr__loop *loop);
 int64_t orr__loop_mono_ms(const orr__loop *loop);
 void orr__loop_update(orr__loop *loop);
+/* Real milliseconds since the first callback of this turn, on a virtual loop, too: for work that is put off when a turn grows long. */
+int64_t orr__loop_turn_ms(const orr__loop *loop);
 /* Virtual loops only: moves both clocks by delta_ms; wall alone by orr__loop_step_wall (a clock step). */
 void orr__loop_advance(orr__loop *loop, int64_t delta_ms);
 void orr__loop_step_wall(orr__loop *loop, int64_t delta_ms);

@@ -38,6 +38,7 @@ struct orr__loop {
   bool is_running;               /* inside orr__loop_step */
   bool is_polling;               /* inside uv_run */
   bool has_run;                  /* a callback ran in this turn, and the clocks were read for it */
+  int64_t turn_ms;               /* when that was, by the real clock on a virtual loop, too */
   int busy;
   int64_t wall_ms;
   int64_t mono_ms;
@@ -145,6 +146,10 @@ void orr__loop_update(orr__loop *loop) {
   loop->wall_ms = read_wall_ms();
 }
 
+int64_t orr__loop_turn_ms(const orr__loop *loop) {
+  return loop->has_run ? read_mono_ms() - loop->turn_ms : 0;
+}
+
 void orr__loop_advance(orr__loop *loop, int64_t delta_ms) {
   assert(loop->is_virtual && delta_ms >= 0);
   loop->mono_ms += delta_ms;
@@ -206,6 +211,7 @@ struct uv_loop_s *orr__loop_uv(orr__loop *loop) {
 void orr__loop_note(orr__loop *loop) {
   if (loop->has_run) return;
   loop->has_run = true;
+  loop->turn_ms = read_mono_ms();
   orr__loop_update(loop);
   /* libuv runs its timers before it waits for I/O; what they did may be all there was to wait for. */
   if (loop->is_polling) uv_stop(loop->uv);
