@@ -19,6 +19,7 @@
 #include "trial.h"
 #include "value.h"
 #include "version.h"
+#include "where.h"
 
 #define TEXT_SHOWN 60
 #define ERRORS_MAX 1000
@@ -356,9 +357,6 @@ static void read_main(lua_State *L, void *arg) {
     else read_returned(L, r);
     return;
   }
-  luaL_traceback(L, task->co, NULL, 0);
-  r->answer->traceback = orr__strdup(lua_tostring(L, -1));
-  lua_pop(L, 1);
   lua_xmove(task->co, L, 1);
   read_raised(L, r);
 }
@@ -385,6 +383,8 @@ static void override_stopped(orr__hookcall *hc, orr__answer *answer) {
 void orr__answer_read(orr__hookcall *hc, orr__answer *answer) {
   reading r = { hc, answer };
   orr_error err = ORR_ERROR_INIT;
+  char where[ORR_WHERE_MAX];
+  if (hc->main->lua_status != 0) answer->traceback = orr__where(hc->version, hc->main->co, 0, where);
   bool is_nothing = hc->main->lua_status == 0 && lua_gettop(hc->main->co) == 0 && hc->opts_ref <= 0 && !hc->call->eval;
   if (is_nothing) read_nothing(&r, hc->main->co); /* most refreshes: there is nothing to read that could raise */
   else if (orr__protect(hc->version, read_main, &r, &err) != 0) refuse(&r, "its answer could not be read: %s", orr__error_message(&err));

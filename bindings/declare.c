@@ -15,6 +15,7 @@
 #define NEEDS_MAX 200
 #define STATE_VERSION_MAX 1000000
 #define MAX_SECONDS (366.0 * 86400)
+enum { MEMORY_LEAST_MIB = 4, MEMORY_MOST_MIB = 1024 };
 
 static const char *const keys[] = {
 #define DECLARED(key, type, doc) #key,
@@ -66,6 +67,15 @@ static double take_seconds(const orr__json *map, const char *what, const char *k
   double seconds = orr__json_num(map, key, NAN);
   if (isfinite(seconds) && seconds >= least && seconds <= MAX_SECONDS) return seconds;
   orr__finding(findings, "%s: %s must be a number of seconds from %g to %g", what, key, least, MAX_SECONDS);
+  return 0;
+}
+
+/* A whole number from least to most; 0: not there. */
+static int64_t take_whole(const orr__json *map, const char *key, const char *unit, int64_t least, int64_t most, orr__buf *findings) {
+  if (!orr__json_get(map, key)) return 0;
+  double number = orr__json_num(map, key, NAN);
+  if (number >= (double)least && number <= (double)most && number == floor(number)) return (int64_t)number;
+  orr__finding(findings, "Provider: %s must be a whole number%s from %lld to %lld", key, unit, (long long)least, (long long)most);
   return 0;
 }
 
@@ -211,10 +221,8 @@ void orr__declare(orr__declaration *d, const orr__json *map, const char *code, o
   d->timeout = take_seconds(map, "Provider", "timeout", 1, findings);
   d->no_progress_timeout = take_seconds(map, "Provider", "noProgressTimeout", 1, findings);
   take_timeouts(d, map, findings);
-  double running = orr__json_num(map, "maxRunning", orr__json_get(map, "maxRunning") ? -1 : 0);
-  d->max_running = running >= 1 && running <= 1e6 && running == floor(running) ? (int64_t)running : 0;
-  if (orr__json_get(map, "maxRunning") && d->max_running == 0)
-    orr__finding(findings, "Provider: maxRunning must be a whole number from 1 to 1000000");
+  d->max_running = take_whole(map, "maxRunning", "", 1, 1000000, findings);
+  d->memory_limit = (size_t)take_whole(map, "memoryLimit", " of MiB", MEMORY_LEAST_MIB, MEMORY_MOST_MIB, findings) << 20;
   take_needs(d, map, findings);
   take_state(d, map, findings);
   orr__declare_options(orr__json_get(map, "optionTypes"), "optionTypes", &d->options, &d->option_count, findings);

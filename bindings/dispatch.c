@@ -13,6 +13,7 @@
 #include "recording.h"
 #include "trial.h"
 #include "value.h"
+#include "where.h"
 
 #define WARNINGS_MAX 16384
 #define SHOWN_MAX 65536
@@ -151,10 +152,20 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   else b->config.host.answered(b->config.host.core, call, answer);
 }
 
+/* Which of its tasks to blame: one that computes, else the main one. */
+static const orr__task *last_seen(const orr__hookcall *hc) {
+  for (const orr__task *task = hc->tasks; task; task = task->next)
+    if (task->taken_off) return task;
+  return hc->main;
+}
+
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message) {
   orr__answer answer = { .outcome = outcome, .retry_after = -1 };
   const orr__declaration *d = &hc->version->declaration;
-  orr__error_set(&answer.error, code, "%s %s: %s: %s", d->code, d->version, orr__call_what(hc->call), message);
+  const orr__task *task = last_seen(hc);
+  char where[ORR_WHERE_MAX] = "";
+  if (task) answer.traceback = orr__where(hc->version, task->taken_off ? task->taken_off : task->co, task->taken_off ? task->taken_line : 0, where);
+  orr__error_set(&answer.error, code, "%s %s: %s: %s%s", d->code, d->version, orr__call_what(hc->call), where, message);
   hc->version->is_tainted = true;
   orr__call_end(hc, &answer);
 }
@@ -182,9 +193,19 @@ void orr__call_stop(orr__hookcall *hc, int code, const char *why) {
   orr__tasks_stop(hc);
 }
 
+bool orr__call_overran(orr__hookcall *hc) {
+  if (hc->stop != ORR_E_DEADLINE) return false;
+  orr__call_abandon(hc, ORR_OUTCOME_TIMEOUT, hc->stop, hc->stop_why ? hc->stop_why : "stopped");
+  return true;
+}
+
 static void deadline_passed(void *arg) {
   orr__hookcall *hc = arg;
+  bool computes = false;
+  for (const orr__task *task = hc->tasks; task; task = task->next)
+    computes = computes || (task->state == ORR_TASK_READY && task->outcome == ORR_GO_SLICE);
   orr__call_stop(hc, ORR_E_DEADLINE, orr__call_is_own(hc->call) ? "the time to close it has passed" : "the deadline of the hook has passed");
+  if (computes) orr__call_overran(hc);
 }
 
 void orr__call_interrupt(orr__hookcall *hc, const char *why) {

@@ -131,6 +131,25 @@ static int keep(char **to, const char *text, orr_error *reterr) {
   return *to ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
 }
 
+/* What the request itself names as its proxy is reached, too: it must be granted, or be what the operator gave the connection. */
+static int granted_proxy(lua_State *L, const char *proxy, orr_error *reterr) {
+  const orr__call *call = orr__current_call(L);
+  const orr_connection *connection = call ? call->graph.connection : NULL;
+  const char *rest = strstr(proxy, "://");
+  int rc = ORR_E_INVALID;
+  if (connection && orr__streq(connection->proxy, proxy)) return 0;
+  for (int i = 0; i < 2 && rc; i++) { /* whatever its scheme: an origin of that host and port will do */
+    orr__url url = { 0 };
+    char *text = orr__strf("%s://%s", i ? "https" : "http", rest ? rest + 3 : proxy);
+    if (reterr) orr__error_clear(reterr);
+    rc = text ? orr__url_parse(text, &url, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+    if (!rc) rc = orr__granted_url(L, &url, reterr);
+    orr__url_clear(&url);
+    free(text);
+  }
+  return rc;
+}
+
 static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error *reterr) {
   const orr__call *call = orr__current_call(L);
   const orr_connection *connection = call ? call->graph.connection : NULL;
@@ -293,12 +312,14 @@ static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *ret
   bool is_safe = is_safe_method(w->method) || orr__args_bool(L, 1, "safe", false) || orr__session_is_safe(L);
   snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url->origin);
   if (!code) code = orr__granted_url(L, url, reterr);
+  const char *proxy = orr__args_text(L, 1, "proxy", NULL);
+  if (!code && proxy) code = granted_proxy(L, proxy, reterr);
   if (code) return code;
   int64_t timeout = orr__args_ms(L, 1, "timeout", TIMEOUT_DEFAULT_MS), remaining = orr__remaining_ms(L);
   w->http = orr__current_config(L)->http;
   w->request = (orr__http_request){
     .method = w->method, .url = w->url, .parsed = url, .headers = w->headers, .header_count = w->header_count, .body = w->body,
-    .body_len = w->request.body_len, .timeout_ms = timeout > 0 && timeout < remaining ? timeout : remaining,
+    .body_len = w->request.body_len, .purse = orr__version_of(L)->purse, .timeout_ms = timeout > 0 && timeout < remaining ? timeout : remaining,
     .username = w->username, .password = w->password, .ca_cert = w->ca_cert, .tls_fingerprint = w->tls_fingerprint,
     .proxy = w->proxy, .is_safe = is_safe
   };

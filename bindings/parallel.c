@@ -9,7 +9,11 @@
 #include "lib_session.h"
 #include "task.h"
 
-#define CHILDREN_MAX 100
+enum {
+  CHILDREN_MAX = 100,
+  TASKS_MAX = 10000,  /* of one call at a time: each waits for one thing at most */
+  DEPTH_MAX = 50,     /* of parallels in parallels: they are let go of one inside the other */
+};
 
 static int start(orr__wait *wait, orr_error *reterr) {
   (void)reterr;
@@ -78,8 +82,11 @@ int orr__parallel_raw(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_objlen(L, 1);
   if (count > CHILDREN_MAX) orr__raise(L, "parallel: %d functions at most, got %d", CHILDREN_MAX, (int)count);
+  const orr__task *outer = orr__version_of(L)->running;
+  if (outer && outer->depth >= DEPTH_MAX) orr__raise(L, "parallel: nested more than %d deep", DEPTH_MAX);
+  if (outer && outer->hc->task_count + count > TASKS_MAX) orr__raise(L, "parallel: a hook may have %d branches at a time at most", TASKS_MAX);
   orr__parallel *parallel = orr__wait_new(L, &orr__parallel_kind, sizeof *parallel);
-  orr__hookcall *hc = orr__version_of(L)->running->hc;
+  orr__hookcall *hc = outer->hc;
   if (count == 0) {
     orr__wait_drop(&parallel->wait);
     lua_pushboolean(L, 1);
@@ -97,6 +104,7 @@ int orr__parallel_raw(lua_State *L) {
     orr__task *child = orr__task_new(L, hc);
     child->parent = parallel;
     child->is_safe = is_safe;
+    child->depth = outer->depth + 1;
     parallel->children[parallel->count++] = child;
     lua_rawgeti(L, 1, (int)i + 1);
     lua_xmove(L, child->co, 1);

@@ -1,12 +1,13 @@
 /* Time slices: the count hook that takes a coroutine off when its slice is over, by yielding, never by raising.
  *
  * Every TICK instructions the hook looks at a clock (on a virtual loop it counts its ticks, so that runs can be
- * repeated). One instruction may be a C function that goes over megabytes: the allocator and the libraries report such
- * work (orr__slice_work), and the hook comes at the next instruction.
+ * repeated). A slice ends after ORR_SLICE_MS or at the deadline of its call, whichever is first. One instruction may go over
+ * megabytes: the allocator and the libraries report such work (orr__slice_work), and the hook comes at the next instruction. What
+ * reports nothing (a comparison of long texts, a look through an emptied table) shows in the clock, and the hook then comes more often.
  *
  * It also is where a passed memory limit is noticed: it collects, looks again, and if that did not help the
  * call is never resumed. Where a coroutine cannot yield, inside a function that C called back, it is let be
- * for a while and then ended by an error at every instruction.
+ * for a second slice and then ended by an error at every instruction.
  *
  * Does not know what becomes of a coroutine that was taken off; task.c does. The hook does not fire inside compiled
  * code unless LuaJIT was built for it, hence the probe. */
@@ -19,10 +20,11 @@
 
 #include "task.h"
 
-#define TICK 1000                 /* instructions */
-#define VIRTUAL_TICKS 100         /* a slice on a virtual loop */
-#define WORK_SHIFT 16             /* bytes that C functions went over, as ticks of a virtual loop */
-#define STUCK_SLICES 20           /* after so many, code that cannot yield is ended by an error */
+#define TICK 250                  /* instructions */
+#define VIRTUAL_TICKS 400         /* a slice on a virtual loop */
+#define WORK_SHIFT 14             /* bytes that C functions went over, as ticks of a virtual loop */
+#define LONG_TICK_NS 2000000      /* a tick that took longer had dear instructions in it: the next one has fewer */
+#define SHORT_TICK_NS 200000
 #define PROBE_TICK 1000
 #define PROBE_LOOPS "300000"
 #define PROBE_FIRES 300           /* interpreted, the loop has over 600 ticks; compiled and unchecked, a handful */
@@ -33,22 +35,26 @@ int64_t orr__clock_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void orr__slice_begin(orr__version *v) {
+static bool is_virtual(const orr__version *v) {
+  return orr__loop_is_virtual(v->bindings->config.loop);
+}
+
+void orr__slice_begin(orr__version *v, int64_t deadline_mono_ms) {
   if (v->is_stuck) orr__slice_install(v);
   v->is_stuck = false;
   v->work = 0;
   v->slice_ticks = 0;
-  v->slice_start_ns = orr__clock_ns();
+  v->stopped_at = NULL;
+  v->slice_start_ns = v->tick_ns = orr__clock_ns();
+  v->slice_ns = (v->is_loading ? ORR_LOAD_MS : ORR_SLICE_MS) * INT64_C(1000000);
+  if (deadline_mono_ms <= 0 || is_virtual(v)) return;
+  int64_t left = deadline_mono_ms * 1000000 - v->slice_start_ns;
+  if (left < v->slice_ns) v->slice_ns = left > 0 ? left : 0;
 }
 
-/* How many slices' time has gone by. */
-static int64_t slices_used(const orr__version *v) {
-  if (orr__loop_is_virtual(v->bindings->config.loop)) return v->slice_ticks / VIRTUAL_TICKS;
-  return (orr__clock_ns() - v->slice_start_ns) / ((int64_t)ORR_SLICE_MS * 1000000);
-}
-
-bool orr__slice_is_over(orr__version *v) {
-  return slices_used(v) >= (v->is_loading ? ORR_LOAD_MS / ORR_SLICE_MS : 1);
+static int64_t used_ns(const orr__version *v) {
+  if (is_virtual(v)) return (int64_t)v->slice_ticks * ORR_SLICE_MS * 1000000 / VIRTUAL_TICKS;
+  return v->tick_ns - v->slice_start_ns;
 }
 
 static void tick(lua_State *L, lua_Debug *info);
@@ -75,27 +81,51 @@ static bool is_out_of_memory(lua_State *L, orr__version *v) {
   return v->is_over;
 }
 
+static void set_count(lua_State *L, orr__version *v, int count) {
+  v->tick_count = count;
+  lua_sethook(L, tick, LUA_MASKCOUNT, count);
+}
+
+/* Looks at the clock, and sets the hook so that it comes again in good time: soon after dear instructions, else after TICK. */
+static void pace(lua_State *L, orr__version *v) {
+  int64_t now = is_virtual(v) ? v->tick_ns : orr__clock_ns(), took = now - v->tick_ns;
+  v->tick_ns = now;
+  if (took > LONG_TICK_NS && v->tick_count > 1) {
+    int fewer = (int)(v->tick_count * (int64_t)(LONG_TICK_NS / 2) / took);
+    set_count(L, v, fewer > 1 ? fewer : 1);
+  } else if (took < SHORT_TICK_NS && v->tick_count < TICK) {
+    set_count(L, v, v->tick_count * 2 < TICK ? v->tick_count * 2 : TICK);
+  }
+}
+
+static void take_off(lua_State *L, lua_Debug *info, orr__version *v) {
+  v->is_sliced = true;
+  v->stopped_at = L;
+  /* Exact only here: of a coroutine that was taken off LuaJIT says the line of the instruction before. */
+  v->stopped_line = lua_getinfo(L, "l", info) ? info->currentline : 0;
+  lua_yield(L, 0);
+}
+
 static void tick(lua_State *L, lua_Debug *info) {
-  (void)info;
   orr__version *v = orr__version_of(L);
   if (v->is_hurried) {
     v->is_hurried = false;
-    lua_sethook(L, tick, LUA_MASKCOUNT, TICK);
+    set_count(L, v, v->tick_count);
     collect_in_time(L, v);
   }
   v->slice_ticks += (unsigned)(v->work >> WORK_SHIFT);
   v->work = 0;
   if ((!v->running && !v->is_loading) || v->is_sliced) return;
   v->slice_ticks++;
+  if (!v->is_stuck) pace(L, v);
   bool is_exhausted = is_out_of_memory(L, v);
   if (is_exhausted && v->running) v->running->hc->is_out_of_memory = true;
-  if (!is_exhausted && !orr__slice_is_over(v)) return;
+  if (!is_exhausted && used_ns(v) < v->slice_ns) return;
   if (lua_isyieldable(L)) {
-    v->is_sliced = true;
-    lua_yield(L, 0);
+    take_off(L, info, v);
     return;
   }
-  if (!is_exhausted && slices_used(v) < STUCK_SLICES) return;
+  if (!is_exhausted && used_ns(v) < v->slice_ns + ORR_SLICE_MS * INT64_C(1000000)) return;
   /* At every instruction, or a pcall in a loop would swallow it for ever. */
   v->is_stuck = true;
   lua_sethook(L, tick, LUA_MASKCOUNT, 1);
@@ -103,7 +133,7 @@ static void tick(lua_State *L, lua_Debug *info) {
 }
 
 void orr__slice_install(orr__version *v) {
-  lua_sethook(v->L, tick, LUA_MASKCOUNT, TICK);
+  set_count(v->L, v, TICK);
 }
 
 /* ---- the probe --------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "bindings.h"
 #include "model/json.h"
+#include "port/purse.h"
 
 #define ORR_SLICE_MS 50            /* the longest a coroutine runs before others get their turn */
 #define ORR_HEAVY_WORK (256u << 10) /* bytes after which the slice is looked at */
@@ -58,13 +59,18 @@ typedef struct orr__version {
 
   /* memory */
   size_t used, limit;
+  orr__purse *purse;         /* as much again for answers under way */
   bool is_over;              /* the limit was passed since the hook last looked */
   bool may_refuse;           /* the JIT is off: the allocator may say no */
 
   /* slices */
   struct orr__task *running; /* whose coroutine runs just now, or NULL */
-  int64_t slice_start_ns;
+  int64_t slice_start_ns, slice_ns; /* when it began, and how long it may be */
+  int64_t tick_ns;           /* when the count hook came last */
+  int tick_count;            /* after how many instructions it comes again */
   unsigned slice_ticks;
+  lua_State *stopped_at;     /* the coroutine in which it took one off last: the author's innermost */
+  int stopped_line;          /* and the line it was at */
   bool is_sliced;            /* the count hook has just taken a coroutine off */
   size_t work;               /* bytes that C functions went over since the count hook came last */
   size_t collected;          /* what was in use after the last collection for heavy work */
@@ -97,8 +103,8 @@ bool orr__sandbox_has(lua_State *L, const char *name);
 
 /* slice.c */
 void orr__slice_install(orr__version *v);
-void orr__slice_begin(orr__version *v);
-bool orr__slice_is_over(orr__version *v);
+/* deadline_mono_ms: the slice ends there if it is near, and at once if it has passed; 0: there is none. */
+void orr__slice_begin(orr__version *v, int64_t deadline_mono_ms);
 /* A C function goes over so many bytes within one instruction. Never raises, and may be called by the allocator. */
 void orr__slice_work(orr__version *v, size_t bytes);
 bool orr__slice_probe(void);       /* does the count hook fire in compiled code here, and may the JIT be on? */

@@ -9,6 +9,7 @@
 #include "task.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void run_queue(void *arg);
@@ -29,6 +30,7 @@ static void enqueue(orr__task *task) {
   if (task->is_queued) return;
   task->is_queued = true;
   task->queue_next = NULL;
+  task->queue_prev = queue->tail;
   if (queue->tail) queue->tail->queue_next = task;
   else queue->head = task;
   queue->tail = task;
@@ -39,11 +41,10 @@ static void enqueue(orr__task *task) {
 static void dequeue(orr__task *task) {
   orr__queue *queue = queue_of(task);
   if (!task->is_queued) return;
-  orr__task *before = NULL;
-  for (orr__task *t = queue->head; t && t != task; t = t->queue_next) before = t;
-  if (before) before->queue_next = task->queue_next;
+  if (task->queue_prev) task->queue_prev->queue_next = task->queue_next;
   else queue->head = task->queue_next;
-  if (queue->tail == task) queue->tail = before;
+  if (task->queue_next) task->queue_next->queue_prev = task->queue_prev;
+  else queue->tail = task->queue_prev;
   task->is_queued = false;
   task->hc->version->bindings->queued--;
 }
@@ -53,7 +54,9 @@ static orr__task *join(orr__hookcall *hc, orr__task *task, lua_State *co, int re
   task->co = co;
   task->co_ref = ref;
   task->next = hc->tasks;
+  if (hc->tasks) hc->tasks->prev = task;
   hc->tasks = task;
+  hc->task_count++;
   return task;
 }
 
@@ -88,11 +91,10 @@ void orr__task_free(orr__task *task) {
     task->wait->task = NULL;
     orr__wait_detach(task->wait);
   }
-  for (orr__task **at = &hc->tasks; *at; at = &(*at)->next) {
-    if (*at != task) continue;
-    *at = task->next;
-    break;
-  }
+  if (task->prev) task->prev->next = task->next;
+  else hc->tasks = task->next;
+  if (task->next) task->next->prev = task->prev;
+  hc->task_count--;
   bool is_sound = task->state == ORR_TASK_ENDED && task->lua_status == 0 && lua_status(task->co) == 0;
   if (is_sound && v->pool_len < ORR_POOL_MAX) {
     lua_settop(task->co, 0);
@@ -210,6 +212,7 @@ static void slice_over(orr__task *task) {
   orr__bindings *b = task->hc->version->bindings;
   task->state = ORR_TASK_READY;
   task->outcome = ORR_GO_SLICE;
+  if (orr__call_overran(task->hc)) return;
   int64_t due = orr__loop_mono_ms(b->config.loop) + ORR_SLICE_MS;
   if (orr__loop_is_virtual(b->config.loop) &&
       orr__timer_start(b->config.loop, &task->slice_timer, due, slice_paid, task) == 0)
@@ -232,6 +235,12 @@ static void ended(orr__task *task, int status) {
   orr__call_end(hc, &answer);
 }
 
+static void out_of_memory(orr__hookcall *hc) {
+  char text[128];
+  snprintf(text, sizeof text, "the memory limit of the provider, %zu MiB, was reached", hc->version->limit >> 20);
+  orr__call_abandon(hc, ORR_OUTCOME_ERROR, ORR_E_LIMIT, text);
+}
+
 static void resume(orr__task *task) {
   orr__hookcall *hc = task->hc;
   orr__version *v = hc->version;
@@ -244,11 +253,14 @@ static void resume(orr__task *task) {
     return;
   }
   v->running = task;
-  orr__slice_begin(v);
+  task->taken_off = NULL;
+  orr__slice_begin(v, hc->stop ? 0 : hc->call->deadline_mono_ms);
   int status = lua_resume(task->co, count);
   v->running = NULL;
+  task->taken_off = v->stopped_at;
+  task->taken_line = v->stopped_line;
   if (hc->is_out_of_memory) {
-    orr__call_abandon(hc, ORR_OUTCOME_ERROR, ORR_E_LIMIT, "the provider's memory limit was reached");
+    out_of_memory(hc);
     return;
   }
   if (status != LUA_YIELD) {

@@ -14,7 +14,8 @@
  *
  * A call has one main task and those that parallel made. A stop (deadline, interrupt) is sticky: it ends every
  * wait of the call, and every further one at once. When ORR_GRACE_MS later the main task has not ended, the call
- * is answered and its coroutines are dropped: to kill is never to resume again.
+ * is answered and its coroutines are dropped: to kill is never to resume again. What computes at its deadline, or for a slice
+ * after it, is dropped at once, for there is nothing that it waits for and would hear of.
  *
  * Invariants: a call is answered exactly once, after which its objects are the core's and its boxes are dead; a wait
  * whose work still runs outlives its task in bindings->lingering. */
@@ -31,8 +32,8 @@ enum orr__wait_state { ORR_WAIT_NEW, ORR_WAIT_MARKING, ORR_WAIT_STARTED, ORR_WAI
 typedef struct orr__parallel orr__parallel;
 
 typedef struct orr__task {
-  struct orr__task *next;        /* of the call */
-  struct orr__task *queue_next;
+  struct orr__task *prev, *next; /* of the call */
+  struct orr__task *queue_prev, *queue_next;
   struct orr__hookcall *hc;
   lua_State *co;
   int co_ref;
@@ -45,7 +46,10 @@ typedef struct orr__task {
   bool is_safe;                  /* a branch of a parallel that opens a session: its acts are safe, like the opener's */
   int stop;                      /* 0, or CANCELLED: its siblings failed */
   int lua_status;                /* of lua_resume, once ENDED */
+  lua_State *taken_off;          /* READY after a slice: the coroutine that was taken off, its own or one of the author's inside it */
+  int taken_line;                /* and the line of that */
   orr__parallel *parent;         /* who joins it, or NULL: the main task */
+  unsigned depth;                /* of parallels around it */
 } orr__task;
 
 typedef struct orr__hookcall {
@@ -63,6 +67,7 @@ typedef struct orr__hookcall {
   orr__json *recorded;           /* recording.c: what it said over HTTP, or NULL */
   bool is_dry_end;               /* and a mutating act ended it */
   orr__task *main, *tasks;
+  size_t task_count;
   orr__wait *waits;              /* not lingering */
   orr__box *boxes;
   orr__owned *owned;             /* objects made for the hook alone */
@@ -85,7 +90,10 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer);
 void orr__call_interrupt(orr__hookcall *hc, const char *why);
 /* A sticky stop, once: every wait of the call ends with that code, now and from now on, and so does the call after a grace. */
 void orr__call_stop(orr__hookcall *hc, int code, const char *why);
+/* Ends a call whose coroutines are never resumed again: with an error that says where it was. */
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message);
+/* A task of it has used up a slice: past its deadline it is computing instead of cleaning up, and is abandoned. True if it was. */
+bool orr__call_overran(orr__hookcall *hc);
 /* Begins a call with that version, in the next turn: the core's or an own one. Takes the call if it returns 0. */
 int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr);
 /* How messages call what runs: the hook's name, or "session" for a call of our own that closes one. */

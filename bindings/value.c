@@ -84,7 +84,7 @@ static int refuse(const reader *r, const step *at, const char *what) {
 /* Counts a value whose text has len bytes. */
 static int count(reader *r, size_t len) {
   r->bytes += len + 1;
-  if (++r->values > ORR_JSON_VALUES) return orr__error_set(r->reterr, ORR_E_LIMIT, "holds more than 1,000,000 values");
+  if (++r->values > ORR_JSON_VALUES) return orr__error_set(r->reterr, ORR_E_LIMIT, "holds more than 300,000 values");
   if (r->bytes > ORR_JSON_MAX) return orr__error_set(r->reterr, ORR_E_LIMIT, "holds more than 16 MiB of text");
   return 0;
 }

@@ -9,12 +9,14 @@
 
 #include <lauxlib.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "registry.h"
 #include "value.h"
+#include "where.h"
 
 #define REG_MAIN "orrery.main"
 #define FINDING_MAX 2000
@@ -68,6 +70,7 @@ void orr__version_free(orr__version *v) {
   orr__sources_clear(&v->sources);
   orr__declaration_clear(&v->declaration);
   orr__json_free(v->needs);
+  orr__purse_unref(v->purse);
   free(v);
 }
 
@@ -94,6 +97,7 @@ struct run {
   lua_State *co;
   int ref;
   int status;
+  char where[ORR_WHERE_MAX]; /* it was taken off */
 };
 
 static void prepare_run(lua_State *L, void *arg) {
@@ -109,8 +113,9 @@ static void report_run(lua_State *L, void *arg) {
   orr__version *v = run->v;
   const char *chunk = v->sources.items[0].chunk;
   if (run->status == LUA_YIELD) {
-    if (v->is_over) orr__finding(v->findings, "%s: the memory limit was reached while it loaded", chunk);
-    else orr__finding(v->findings, "%s: ran longer than %d s while it loaded", chunk, ORR_LOAD_MS / 1000);
+    if (!*run->where) snprintf(run->where, sizeof run->where, "%s: ", chunk);
+    if (v->is_over) orr__finding(v->findings, "%sthe memory limit was reached while it loaded", run->where);
+    else orr__finding(v->findings, "%sran longer than %d s while it loaded", run->where, ORR_LOAD_MS / 1000);
   } else if (run->status != 0) {
     orr_error err = ORR_ERROR_INIT;
     lua_xmove(run->co, L, 1);
@@ -122,14 +127,15 @@ static void report_run(lua_State *L, void *arg) {
 
 /* Runs a function of the registry in a coroutine under the budget of loading; true if it returned. */
 static bool run_function(orr__version *v, const char *what, lua_State **ret_co) {
-  struct run run = { v, what, NULL, LUA_NOREF, 0 };
+  struct run run = { v, what, NULL, LUA_NOREF, 0, "" };
   if (orr__protect(v, prepare_run, &run, NULL) != 0) {
     orr__finding(v->findings, "%s: out of memory while it loaded", v->sources.items[0].chunk);
     return false;
   }
-  orr__slice_begin(v);
+  orr__slice_begin(v, 0);
   run.status = lua_resume(run.co, 0);
   v->is_sliced = false;
+  if (v->stopped_at) free(orr__where(v, v->stopped_at, v->stopped_line, run.where));
   orr__protect(v, report_run, &run, NULL);
   *ret_co = run.co;
   return run.status == 0;
@@ -214,7 +220,7 @@ static int look_over(orr__version *v, orr_error *reterr) {
   lua_State *co = NULL;
   int rc = orr__protect(v, compile_all, v, reterr);
   if (rc) return rc;
-  struct run run = { v, NULL, NULL, LUA_NOREF, 0 };
+  struct run run = { v, NULL, NULL, LUA_NOREF, 0, "" };
   if (v->findings->len > 0 && strstr(orr__buf_text(v->findings), "global '") == NULL) return 0;
   if (!run_function(v, REG_MAIN, &co)) return 0;
   run.co = co;
@@ -238,6 +244,9 @@ static int finish_declaration(orr__version *v, orr_error *reterr) {
   d->path = orr__strdup(main->path);
   memcpy(d->sha256, v->sources.sha256, sizeof d->sha256);
   d->loaded_ms = orr__loop_wall_ms(v->bindings->config.loop);
+  if (d->memory_limit) v->limit = d->memory_limit;
+  v->purse = orr__purse_new(v->limit);
+  if (!v->purse) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   v->needs = orr__json_parse_map(d->needs, reterr);
   if (!v->needs) return ORR_E_NOMEM;
   if (main->path && !d->path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");

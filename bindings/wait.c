@@ -18,7 +18,6 @@
 #include "task.h"
 
 #define FAILURE_MAX 1024
-#define WAITS_MAX 10000  /* of one call at a time: a parallel of parallels has an end */
 
 const char orr__wait_marker = 0;
 
@@ -65,9 +64,6 @@ void orr__wait_free(orr__wait *wait) {
 void *orr__wait_new(lua_State *L, const orr__wait_kind *kind, size_t size) {
   orr__hookcall *hc = current_hookcall(L);
   if (!hc) orr__raise(L, "%s cannot be used while the provider loads", kind->name);
-  size_t count = 0;
-  for (orr__wait *w = hc->waits; w; w = w->next) count++;
-  if (count >= WAITS_MAX) orr__raise(L, "%s: a hook may wait for %d things at a time at most", kind->name, WAITS_MAX);
   orr__wait *wait = calloc(1, size);
   if (!wait) {
     lua_pushliteral(L, "out of memory");

@@ -57,4 +57,24 @@ function table.sort(list, isLess)
   mergeSort(list, {}, 1, #list, isLess or lessThan)
 end
 
+local BLOCK = 4000 -- elements joined by one instruction, which nothing can interrupt
+local concat = raw.concat
+
+---Joins texts and numbers.
+---@param list (string|number)[]
+---@param separator? string
+---@param from? integer
+---@param to? integer
+---@return string
+function table.concat(list, separator, from, to)
+  if type(list) ~= "table" then return concat(list, separator, from, to) end -- which raises
+  local first, last = from or 1, to or #list
+  if type(first) ~= "number" or type(last) ~= "number" or last - first < BLOCK then return concat(list, separator, first, last) end
+  local blocks = {}
+  for at = first, last, BLOCK do
+    blocks[#blocks + 1] = concat(list, separator, at, at + BLOCK - 1 < last and at + BLOCK - 1 or last)
+  end
+  return table.concat(blocks, separator)
+end
+
 return table

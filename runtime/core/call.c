@@ -133,6 +133,7 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
     orr__set_int(o, ORR_F_op_endDate, orr__now(flow->core));
     orr__set_str(o, ORR_F_op_outcome, orr__outcome_word(answer->outcome));
     orr__set_str(o, ORR_F_op_message, answer->outcome == ORR_OUTCOME_SUCCESS ? answer->msg : orr__answer_text(answer));
+    if (answer->traceback) orr__set_str(o, ORR_F_op_traceback, answer->traceback);
     if (*answer->sha256) orr__set_str(o, ORR_F_op_providerSha256, answer->sha256);
     orr__unset(o, ORR_F_op_draft);
     if (flow->is_op_stored)

@@ -17,7 +17,8 @@
  *
  * ops->interrupt asks for an early end (cancel, shutdown): what the hook waits for is aborted, and it ends with an
  * answer all the same. The deadline is the backend's to keep: at call->deadline_mono_ms it does the same by itself,
- * gives the hook ORR_GRACE_MS to clean up, and answers TIMEOUT; a hook that does not stop is never resumed again.
+ * gives the hook ORR_GRACE_MS to clean up, and answers TIMEOUT; a hook that does not stop, or that computes instead of
+ * waiting when it passes, is never resumed again.
  *
  * Everything runs on the loop thread. Ids are never used again, so a late ready or interrupt finds nobody. */
 #ifndef ORR_CORE_PROVIDER_H
@@ -83,6 +84,7 @@ typedef struct orr__declaration {
   double visibility_delay;   /* seconds; 0: none declared */
   double refresh_interval;   /* seconds; 0: the default, 60 */
   int64_t max_running;       /* results of it at a time; 0: no limit */
+  size_t memory_limit;       /* bytes that the state of its hooks may use; 0: the runtime's, 64 MiB unless set */
   double no_progress_timeout; /* seconds that progress may stay as it is; 0: for ever */
   double timeout;            /* seconds until a result's deadline; 0: the default, 24 h */
   uint32_t hooks;            /* a bit per hook that it has */

@@ -2,7 +2,7 @@
  *
  * Between the layers, what is free (config, opts, data, requests) travels as JSON text and is parsed where it is
  * looked into. Integers beyond 2^53 become strings when they are parsed, never rounded. Depth is limited to 200,
- * texts to 16 MiB and 1,000,000 values, and they must be UTF-8. Key order is kept. */
+ * texts to 16 MiB and 300,000 values, and they must be UTF-8. Key order is kept. */
 #ifndef ORR_MODEL_JSON_H
 #define ORR_MODEL_JSON_H
 
@@ -18,7 +18,7 @@ typedef struct cJSON orr__json;
 #define ORR_JSON_DEPTH 200
 #define ORR_MAP_DEPTH 180
 #define ORR_JSON_MAX (16u << 20)
-#define ORR_JSON_VALUES 1000000u
+#define ORR_JSON_VALUES 300000u
 
 /* Owned tree, or NULL: INVALID with line and column, LIMIT, NOMEM. orr__json_parse_map refuses all but an object;
  * NULL and "" count as {}. */

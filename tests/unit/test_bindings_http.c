@@ -187,6 +187,14 @@ static void test_http__the_connections_proxy_goes_with_its_origin_only(void **st
   free(needs);
 }
 
+static void test_http__a_proxy_is_reached_too_and_must_be_granted(void **state) {
+  libs_fake *t = *state;
+  assert_success(with_server(t, "", "for _, proxy in ipairs{ 'http://127.0.0.1:9', '127.0.0.1:9', 'socks5h://u:p@127.0.0.1:9' } do\n"
+                                    "  local ok, err = pcall(http.get, BASE .. '/x', { proxy = proxy }) assert(not ok and err.code == 'denied', err.code .. ': ' .. err.message)\n"
+                                    "end\n"
+                                    "assert(http.get(BASE .. '/x', { proxy = BASE }).body:find('GET http://', 1, true))"));
+}
+
 #define LOGIN \
   "local login = session{ name = 'api', open = function() return http.post(BASE .. '/login').json() end,\n" \
   "  headers = function(value) return { ['X-Token'] = value.token } end }\n"
@@ -224,6 +232,7 @@ int main(void) {
     LIBS_TEST(test_http__mutating_methods_are_marked_unless_safe), LIBS_TEST(test_http__nothing_leaves_when_the_mark_is_refused),
     LIBS_TEST(test_http__needs_decide), LIBS_TEST(test_http__raises_when_there_is_no_answer), LIBS_TEST(test_http__credentials_become_secrets),
     LIBS_TEST(test_http__the_connections_proxy_goes_with_its_origin_only),
+    LIBS_TEST(test_http__a_proxy_is_reached_too_and_must_be_granted),
     LIBS_TEST(test_http__a_session_is_renewed_on_401_and_its_login_is_safe), LIBS_TEST(test_http__many_hooks_that_meet_a_401_log_in_once),
     LIBS_TEST(test_http__what_opens_a_session_in_parallel_is_safe),
   };

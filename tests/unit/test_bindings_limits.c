@@ -20,7 +20,8 @@ static orr__call *call_of(fake *f, const char *code, enum orr__hook hook, int64_
   return call;
 }
 
-static void ends_at_deadline_and_grace(const char *body) {
+/* What computes when its deadline passes hears of nothing: it is dropped there, and the error says where it was. */
+static void ends_at_its_deadline(const char *body) {
   fake f;
   fake_open(&f);
   load_as(&f, "bad", body);
@@ -33,36 +34,57 @@ static void ends_at_deadline_and_grace(const char *body) {
   orr__answer *answer = fake_wait(&f, bad);
   assert_int_equal(answer->outcome, ORR_OUTCOME_TIMEOUT);
   assert_int_equal(answer->error.code, ORR_E_DEADLINE);
-  assert_in_range((uint64_t)orr__loop_mono_ms(f.loop), 1000 + ORR_GRACE_MS, 1000 + ORR_GRACE_MS + 100);
+  assert_in_range((uint64_t)orr__loop_mono_ms(f.loop), 1000, 1000 + ORR_SLICE_MS);
+  assert_has(orr__error_message(&answer->error), "bad 1: executeBackup: bad.lua:2: the deadline of the hook has passed");
+  assert_has(answer->traceback, "bad.lua:2: in function");
   /* The state is tainted: the next call runs in a fresh one. */
   load_as(&f, "bad", "function provider.executeBackup() end");
   assert_success(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_executeBackup, 1000))));
   fake_close(&f);
 }
 
-static void test_limits__an_endless_loop_ends_at_deadline_and_grace(void **state) {
+static void test_limits__an_endless_loop_ends_at_its_deadline(void **state) {
   (void)state;
-  ends_at_deadline_and_grace("function provider.executeBackup() while true do end end");
+  ends_at_its_deadline("function provider.executeBackup() while true do end end");
 }
 
 static void test_limits__a_loop_of_pcalls_ends_too(void **state) {
   (void)state;
-  ends_at_deadline_and_grace("function provider.executeBackup() while true do pcall(function() while true do error('x') end end) end end");
+  ends_at_its_deadline("function provider.executeBackup() while true do pcall(function() while true do error('x') end end) end end");
 }
 
 static void test_limits__a_loop_in_an_authors_coroutine_ends_too(void **state) {
   (void)state;
-  ends_at_deadline_and_grace("function provider.executeBackup() local f = coroutine.wrap(function() coroutine.wrap(function() while true do end end)() end) f() end");
+  ends_at_its_deadline("function provider.executeBackup() local f = coroutine.wrap(function() coroutine.wrap(function() while true do end end)() end) f() end");
 }
 
 static void test_limits__a_loop_in_a_branch_of_parallel_ends_too(void **state) {
   (void)state;
-  ends_at_deadline_and_grace("function provider.executeBackup() parallel{ function() while true do end end, function() sleep(1000) end } end");
+  ends_at_its_deadline("function provider.executeBackup() parallel{ function() while true do end end, function() sleep(1000) end } end");
 }
 
 static void test_limits__a_loop_of_swallowed_waits_ends_too(void **state) {
   (void)state;
-  ends_at_deadline_and_grace("function provider.executeBackup() while true do pcall(sleep, 100) end end");
+  ends_at_its_deadline("function provider.executeBackup() while true do pcall(sleep, 100) end end");
+}
+
+static void test_limits__a_loop_in_the_cleanup_ends_after_a_slice(void **state) {
+  (void)state;
+  ends_at_its_deadline("function provider.executeBackup() if not pcall(sleep, 100) then while true do end end end");
+}
+
+/* Letting go of very many branches takes a moment, not the square of one, and no more C stack than their depth is allowed. */
+static void test_limits__parallels_in_parallels_are_bounded(void **state) {
+  (void)state;
+  fake f;
+  fake_open(&f);
+  load_as(&f, "bad", "local function bomb() local all = {} for i = 1, 100 do all[i] = bomb end parallel(all) end\n"
+                     "function provider.executeBackup() bomb() end\n"
+                     "local function down() parallel { down } end\n"
+                     "function provider.deleteBackup() down() end");
+  assert_error(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_executeBackup, 60000))), "10000 branches at a time at most");
+  assert_error(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_deleteBackup, 60000))), "nested more than 50 deep");
+  fake_close(&f);
 }
 
 static void test_limits__slices_do_not_change_results(void **state) {
@@ -115,10 +137,23 @@ static void test_limits__memory_ends_the_call_and_not_the_process(void **state) 
   assert_success(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_deleteBackup, 60000))));
   uint64_t id = fake_start(&f, call_of(&f, "bad", ORR_HOOK_executeBackup, 60000));
   orr__answer *answer = fake_wait(&f, id);
-  assert_error(answer, "memory limit");
+  assert_error(answer, "bad 1: executeBackup: bad.lua:3: the memory limit of the provider, 4 MiB, was reached");
+  assert_has(answer->traceback, "bad.lua:3: in function");
   assert_int_equal(answer->error.code, ORR_E_LIMIT);
   /* A fresh state from the same sources: n begins again. */
   assert_success(fake_wait(&f, fake_start(&f, call_of(&f, "bad", ORR_HOOK_deleteBackup, 60000))));
+  fake_close(&f);
+}
+
+static void test_limits__a_provider_declares_how_much_memory_it_needs(void **state) {
+  (void)state;
+  fake f;
+  orr_error err = ORR_ERROR_INIT;
+  fake_open_with(&f, NULL, 4u << 20);
+  const char *text = "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1', memoryLimit = 16 }\n"
+                     "function provider.executeBackup(b, r) local t = {} for i = 1, 8000 do t[i] = ('x'):rep(1000) .. i end end\nreturn provider";
+  if (fake_load_text(&f, text, &err)) fail_msg("%s", orr__error_message(&err));
+  assert_success(fake_run(&f, ORR_HOOK_executeBackup));
   fake_close(&f);
 }
 
@@ -156,7 +191,7 @@ static void refused(const char *text, const char *part) {
 
 static void test_limits__a_file_that_loops_does_not_load(void **state) {
   (void)state;
-  refused("while true do pcall(error) end", "ran longer than 2 s");
+  refused("\nwhile true do pcall(error) end", "test.lua:2: ran longer than 2 s");
   refused("local t = {} for i = 1, 1e9 do t[i] = { i } end", "test.lua:");
 }
 
@@ -182,6 +217,8 @@ static void test_limits__declarations_are_strict(void **state) {
   refused("local provider = Provider { apiVersion = 1, code = 'tets', name = 'T', version = '1' }\n" FAKE_EXECUTE FAKE_TAIL, "code is 'tets' but the file is called 'test'");
   refused(PROVIDER("") "return provider", "the hook 'executeBackup' is missing");
   refused(PROVIDER("") "function provider.executBackup() end\nreturn provider", "test.lua:2: there is no hook 'executBackup' (did you mean 'executeBackup'?)");
+  refused(PROVIDER(", memoryLimit = 2") FAKE_EXECUTE FAKE_TAIL, "memoryLimit must be a whole number of MiB from 4 to 1024");
+  refused(PROVIDER(", memoryLimit = 67108864") FAKE_EXECUTE FAKE_TAIL, "memoryLimit must be a whole number of MiB from 4 to 1024");
   refused(PROVIDER(", timeouts = { executeBakup = 3 }") FAKE_EXECUTE FAKE_TAIL, "did you mean 'executeBackup'");
   refused(PROVIDER(", optionTypes = { { fieldName = 'a', inputType = 'txt' } }") FAKE_EXECUTE FAKE_TAIL, "optionTypes[1] a: inputType 'txt'");
   refused(PROVIDER(", optionTypes = { { fieldName = 'a', requird = true } }") FAKE_EXECUTE FAKE_TAIL, "did you mean 'required'");
@@ -263,14 +300,17 @@ static void test_limits__the_sandbox_has_nothing_privileged(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_limits__an_endless_loop_ends_at_deadline_and_grace),
+    cmocka_unit_test(test_limits__an_endless_loop_ends_at_its_deadline),
     cmocka_unit_test(test_limits__a_loop_of_pcalls_ends_too),
     cmocka_unit_test(test_limits__a_loop_in_an_authors_coroutine_ends_too),
     cmocka_unit_test(test_limits__a_loop_in_a_branch_of_parallel_ends_too),
     cmocka_unit_test(test_limits__a_loop_of_swallowed_waits_ends_too),
+    cmocka_unit_test(test_limits__a_loop_in_the_cleanup_ends_after_a_slice),
+    cmocka_unit_test(test_limits__parallels_in_parallels_are_bounded),
     cmocka_unit_test(test_limits__slices_do_not_change_results),
     cmocka_unit_test(test_limits__functions_that_go_over_megabytes_are_sliced),
     cmocka_unit_test(test_limits__memory_ends_the_call_and_not_the_process),
+    cmocka_unit_test(test_limits__a_provider_declares_how_much_memory_it_needs),
     cmocka_unit_test(test_limits__one_huge_block_is_an_error_to_catch),
     cmocka_unit_test(test_limits__garbage_within_the_limit_is_fine),
     cmocka_unit_test(test_limits__a_file_that_loops_does_not_load),
