@@ -1,0 +1,181 @@
+/* What hostile providers meet outside: a server that answers badly, a canary that nobody may reach, and how long the machine itself made
+ * somebody wait. usage: orrery-hostile-outside FOLDER, until it is terminated.
+ *
+ * Writes its ports into FOLDER/ports ("SERVER CANARY"), a line for each connection to the canary into FOLDER/reached, and the longest
+ * time in ms that it was late itself into FOLDER/stall. Knows nothing of Orrery. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PEERS_MAX = 500, TICK_MS = 20, TRICKLE_TICKS = 5, CHUNK = 65536 };
+
+enum kind { ASKING, ENDLESS, TRICKLE, HEADERS, DEEP, DONE };
+
+typedef struct peer {
+  int fd;
+  enum kind kind;
+  char head[2048];
+  size_t len;
+  long sent;
+} peer;
+
+static peer peers[PEERS_MAX];
+static size_t peer_count;
+static int canary_port;
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int listen_on_loopback(int *ret_port) {
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) || listen(fd, 200) || getsockname(fd, (struct sockaddr *)&address, &size)) {
+    perror("outside");
+    exit(1);
+  }
+  *ret_port = ntohs(address.sin_port);
+  return fd;
+}
+
+static void write_file(const char *name, const char *text, bool is_added) {
+  FILE *file = fopen(name, is_added ? "ae" : "we");
+  if (!file) return;
+  fputs(text, file);
+  fclose(file);
+}
+
+/* False: the peer takes no more. */
+static bool put(peer *p, const char *bytes, size_t len) {
+  ssize_t count = send(p->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count > 0) p->sent += count;
+  return count == (ssize_t)len;
+}
+
+static void answer(peer *p) {
+  char text[512];
+  char *path = strchr(p->head, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
+  p->kind = DONE;
+  if (!end) return;
+  *end = '\0';
+  path++;
+  if (strcmp(path, "/small") == 0) {
+    static const char small[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    put(p, small, sizeof small - 1);
+    p->kind = ASKING;
+    p->len = 0;
+  } else if (strcmp(path, "/redirect") == 0) {
+    snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n", canary_port);
+    put(p, text, strlen(text));
+  } else {
+    static const char ok[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+    put(p, ok, sizeof ok - 1);
+    p->kind = strcmp(path, "/endless") == 0 ? ENDLESS : strcmp(path, "/trickle") == 0 ? TRICKLE : strcmp(path, "/headers") == 0 ? HEADERS : DEEP;
+    if (p->kind != HEADERS) put(p, "\r\n", 2);
+  }
+}
+
+static void read_request(peer *p) {
+  ssize_t count = recv(p->fd, p->head + p->len, sizeof p->head - 1 - p->len, MSG_DONTWAIT);
+  if (count <= 0) {
+    p->kind = DONE;
+    return;
+  }
+  p->len += (size_t)count;
+  p->head[p->len] = '\0';
+  if (strstr(p->head, "\r\n\r\n")) answer(p);
+  else if (p->len == sizeof p->head - 1) p->kind = DONE;
+}
+
+static void go_on(peer *p, long tick) {
+  static char bytes[CHUNK];
+  char line[64];
+  switch (p->kind) {
+  case ENDLESS:
+    while (put(p, bytes, sizeof bytes)) {}
+    break;
+  case TRICKLE:
+    if (tick % TRICKLE_TICKS == 0) put(p, " ", 1);
+    break;
+  case HEADERS:
+    for (int i = 0; i < 100; i++) {
+      snprintf(line, sizeof line, "X-Header-%ld: %ld\r\n", p->sent, p->sent);
+      if (!put(p, line, strlen(line))) break;
+    }
+    break;
+  case DEEP:
+    memset(bytes, '[', sizeof bytes);
+    put(p, bytes, sizeof bytes);
+    memset(bytes, 0, sizeof bytes);
+    if (p->sent > 500000) p->kind = DONE;
+    break;
+  default: break;
+  }
+}
+
+static void take(int fd, bool is_canary) {
+  int peer_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (peer_fd < 0) return;
+  if (is_canary) write_file("reached", "a connection\n", true);
+  if (is_canary || peer_count == PEERS_MAX) close(peer_fd);
+  else peers[peer_count++] = (peer){ .fd = peer_fd, .kind = ASKING };
+}
+
+static void drop_done(void) {
+  for (size_t i = 0; i < peer_count;) {
+    if (peers[i].kind != DONE) {
+      i++;
+      continue;
+    }
+    close(peers[i].fd);
+    peers[i] = peers[--peer_count];
+  }
+}
+
+int main(int argc, char **argv) {
+  static struct pollfd fds[PEERS_MAX + 2];
+  char text[64];
+  int server_port, server, canary;
+  if (argc != 2 || chdir(argv[1])) return 2;
+  server = listen_on_loopback(&server_port);
+  canary = listen_on_loopback(&canary_port);
+  snprintf(text, sizeof text, "%d %d\n", server_port, canary_port);
+  write_file("ports.new", text, false);
+  if (rename("ports.new", "ports")) return 1;
+  int64_t longest = 0;
+  for (long tick = 0;; tick++) {
+    fds[0] = (struct pollfd){ server, POLLIN, 0 };
+    fds[1] = (struct pollfd){ canary, POLLIN, 0 };
+    for (size_t i = 0; i < peer_count; i++) fds[i + 2] = (struct pollfd){ peers[i].fd, POLLIN | (peers[i].kind == ENDLESS ? POLLOUT : 0), 0 };
+    size_t count = peer_count;
+    int64_t before = now_ms();
+    poll(fds, count + 2, TICK_MS);
+    int64_t late = now_ms() - before - TICK_MS;
+    if (late > longest) {
+      longest = late;
+      snprintf(text, sizeof text, "%lld\n", (long long)late);
+      write_file("stall", text, false);
+    }
+    for (size_t i = 0; i < count; i++) {
+      if (peers[i].kind == ASKING && fds[i + 2].revents) read_request(&peers[i]);
+      else if (fds[i + 2].revents & (POLLERR | POLLHUP)) peers[i].kind = DONE;
+      else go_on(&peers[i], tick);
+    }
+    drop_done();
+    if (fds[0].revents) take(server, false);
+    if (fds[1].revents) take(canary, true);
+  }
+}

@@ -1,0 +1,11 @@
+-- tries: bytecode as source text
+-- expect: error attempt to load
+local provider = Provider { apiVersion = 1, code = "bytecode", name = "bytecode", version = "1", timeouts = { executeBackup = 0.3 } }
+
+function provider.executeBackup(backup, backupResult)
+  local f, err = load("\27LJ\2\0\0\0")
+  assert(f == nil)
+  error(err)
+end
+
+return provider

@@ -1,0 +1,10 @@
+-- tries: a program whose output has no end
+-- expect: timeout
+local provider = Provider { apiVersion = 1, code = "process_endless", name = "process_endless", version = "1",
+  timeouts = { executeBackup = 1 }, needs = { exec = { "yes" } } }
+
+function provider.executeBackup(backup, backupResult)
+  process.run { argv = { "yes" } }
+end
+
+return provider
