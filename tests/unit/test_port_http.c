@@ -280,47 +280,6 @@ static void test_http__too_much_is_a_limit(void **state) {
   assert_int_equal(get(f, "/many-headers").code, ORR_E_LIMIT);
 }
 
-static void test_http__answers_may_hold_so_much_together(void **state) {
-  struct fixture *f = *state;
-  orr__purse *purse = orr__purse_new(1500000);
-  orr__http_request request = { .method = "GET", .url = url_of(f, "/big"), .is_safe = true, .purse = purse };
-  struct outcome outcomes[3] = { { 0 } };
-  for (int i = 0; i < 3; i++) start(f, &request, &outcomes[i]);
-  while (!outcomes[0].calls || !outcomes[1].calls || !outcomes[2].calls) orr__loop_step(f->loop, -1);
-  int refused = 0;
-  for (int i = 0; i < 3; i++) {
-    if (outcomes[i].code == 0) continue;
-    assert_int_equal(outcomes[i].code, ORR_E_LIMIT);
-    assert_non_null(strstr(outcomes[i].message, "as much memory as they may together"));
-    refused++;
-  }
-  assert_true(refused <= 2);
-  /* What ended has given back what it held. */
-  struct outcome outcome = run(f, &request);
-  assert_int_equal(outcome.code, 0);
-  assert_int_equal(outcome.body_len, 1000000);
-  assert_true(orr__purse_take(purse, 1500000));
-  orr__purse_give(purse, 999999);
-  assert_int_equal(run(f, &request).code, ORR_E_LIMIT);
-  orr__purse_unref(purse);
-}
-
-static void test_http__many_large_answers_all_come_to_their_end(void **state) {
-  struct fixture *f = *state;
-  orr__http_request request = { .method = "GET", .url = url_of(f, "/big"), .is_safe = true };
-  enum { MANY = 30 };
-  struct outcome *outcomes = calloc(MANY, sizeof *outcomes);
-  for (int i = 0; i < MANY; i++) start(f, &request, &outcomes[i]);
-  uint64_t aborted = start(f, &request, &outcomes[0]);
-  orr__http_abort(f->http, aborted);
-  for (int i = 0; i < MANY; i++) {
-    while (outcomes[i].calls < (i ? 1 : 2)) orr__loop_step(f->loop, -1);
-    assert_int_equal(outcomes[i].code, 0);
-    assert_int_equal(outcomes[i].body_len, 1000000);
-  }
-  free(outcomes);
-}
-
 static void test_http__a_refused_connection_is_unreachable_after_three_retries(void **state) {
   struct fixture *f = *state;
   orr__http_request request = { .method = "GET", .url = "http://127.0.0.1:1/", .is_safe = true };
@@ -606,8 +565,6 @@ int main(void) {
     TEST(test_http__credentials_in_the_url_are_sent_but_never_told),
     TEST(test_http__head_has_no_body_however_long_it_says_it_is),
     TEST(test_http__too_much_is_a_limit),
-    TEST(test_http__answers_may_hold_so_much_together),
-    TEST(test_http__many_large_answers_all_come_to_their_end),
     TEST(test_http__a_refused_connection_is_unreachable_after_three_retries),
     TEST(test_http__silence_is_a_timeout_that_may_have_been_received),
     TEST(test_http__a_503_is_asked_again_when_it_says),
