@@ -57,6 +57,14 @@ static void put_draft(const orr__core *core, orr__json *list, const orr_op *op) 
   orr__json_append(list, map);
 }
 
+/* Creations at work, and drafts that are being found out about. */
+static size_t creations(const orr__core *core) {
+  size_t count = 0;
+  for (const orr__flow *flow = core->flows; flow; flow = flow->next)
+    count += flow->rescue || flow->draft == orr__creation();
+  return count;
+}
+
 /* Names and why. */
 static orr__json *backups_in_attention(orr__flow *flow, int slot) {
   orr__json *list = orr__json_list();
@@ -108,6 +116,7 @@ static void status_read(orr__flow *flow) {
     put_draft(core, drafts, (const orr_op *)orr__tx_row(flow->tx, (int)flow->id, i));
   orr__json_put(out, "drafts", drafts);
   orr__json_put(out, "attentionBackups", backups_in_attention(flow, (int)flow->id + 1));
+  orr__json_put_int(out, "creating", (int64_t)creations(core));
   orr__json_put_int(out, "orphans", orr__tx_number(flow->tx, (int)flow->id + 2));
   if (core->last_commit_ms) orr__json_put_int(out, "lastCommit", core->last_commit_ms);
   orr__flow_reply(flow, out);

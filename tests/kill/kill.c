@@ -22,16 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "talk.h"
-#include "verdict.h"
+#include "harness.h"
 
-enum { KINDS = 4, KNOWN_MAX = 256, ASKED_MAX = 64, LABEL_MAX = 48, LABELS_MAX = 64, LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
-
-typedef struct kind {
-  const char *code, *file, *service;
-  bool is_idempotent;
-  const char *delay, *fault; /* Lua */
-} kind;
+enum { LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
 
 /* recover's delay is longer than the outside's VISIBLE_MAX_MS. */
 static const kind all_well[KINDS] = {
@@ -40,13 +33,6 @@ static const kind all_well[KINDS] = {
   { "neither", "http.lua", "neither", false, "nil", "nil" },
   { "job", "job.lua", "job", false, "nil", "nil" },
 };
-
-typedef struct control {
-  const char *name, *what;
-  kind wrong; /* takes the place of the one with its code */
-  enum check caught_by;
-  bool cancels, deletes, kills_runners; /* what was started is cancelled, every round deletes one, or kills a job runner, for that is what goes wrong */
-} control;
 
 static const control controls[] = {
   { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false, false },
@@ -60,57 +46,6 @@ static const control controls[] = {
 };
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
 
-typedef struct options {
-  const char *orrery, *outside, *providers;
-  long kills, seconds;
-  unsigned long long seed;
-  const control *control;
-  bool keeps;
-} options;
-
-typedef struct label {
-  char name[LABEL_MAX];
-  long seen, kills;
-} label;
-
-/* A result that was acknowledged, and may be cancelled, extracted or deleted later. */
-typedef struct known {
-  char uuid[40];
-  bool is_neither; /* of the provider that cannot find out: its leftovers are no fault */
-} known;
-
-/* A deletion that was asked for on this connection. */
-typedef struct asked {
-  uint64_t id;
-  char uuid[40];
-} asked;
-
-typedef struct harness {
-  options options;
-  known known[KNOWN_MAX]; /* a ring */
-  size_t known_count;
-  asked asked[ASKED_MAX];
-  size_t asked_count;
-  long cancels, deletions, extractions;
-  char dir[256];
-  kind kinds[KINDS];
-  uint64_t chance;
-  pid_t outside, runtime;
-  int tell_fd;
-  char told[4096]; /* of what the outside tells, the line that has not ended yet */
-  size_t told_len;
-  label labels[LABELS_MAX];
-  size_t label_count;
-  char wanted[LABEL_MAX]; /* the step at which this round's kill comes */
-  bool is_there;          /* it was told */
-  bool has_started;       /* something has been started since that was last looked at */
-  int64_t ready_us;       /* how long a start takes, about */
-  long runners; /* job runners that were killed */
-  long kills, at_start, at_ask, at_step, too_late;
-  talk talk;
-  verdict *verdict;
-} harness;
-
 static int64_t now_us(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -120,11 +55,6 @@ static int64_t now_us(void) {
 static void sleep_us(int64_t us) {
   struct timespec t = { us / 1000000, us % 1000000 * 1000 };
   nanosleep(&t, NULL);
-}
-
-static int64_t below(harness *h, int64_t limit) {
-  h->chance = h->chance * 6364136223846793005u + 1442695040888963407u;
-  return limit > 0 ? (int64_t)((h->chance >> 20) % (uint64_t)limit) : 0;
 }
 
 static void die(const char *what) {
@@ -268,16 +198,17 @@ static void listen_outside(harness *h) {
   }
 }
 
-static void ask_for_cancel(harness *h, const char *uuid) {
-  char args[96];
-  snprintf(args, sizeof args, "{\"result\":\"%s\"}", uuid);
-  h->cancels += talk_ask(&h->talk, "result.cancel", args) != 0;
-}
-
 static void listen_runtime(harness *h) {
   for (orr__json *reply; (reply = talk_next(&h->talk)); orr__json_free(reply)) {
     const orr__json *data = orr__json_get(reply, "data");
     const char *uuid = orr__json_str(data, "uuid"), *name = orr__json_str(data, "backupName");
+    const orr__json *backup = orr__json_get(data, "backup");
+    if (backup && h->made_count < KNOWN_MAX) {
+      made *m = &h->made[h->made_count++];
+      snprintf(m->uuid, sizeof m->uuid, "%s", orr__json_str(backup, "uuid"));
+      snprintf(m->name, sizeof m->name, "%s", orr__json_str(backup, "name"));
+      verdict_acknowledged(h->verdict, m->uuid);
+    }
     for (size_t i = 0; data && i < h->asked_count; i++)
       if (h->asked[i].id == (uint64_t)orr__json_int(reply, "id", 0)) verdict_away(h->verdict, h->asked[i].uuid);
     if (!uuid) continue;
@@ -285,72 +216,6 @@ static void listen_runtime(harness *h) {
     snprintf(k->uuid, sizeof k->uuid, "%s", uuid);
     k->is_neither = name && strcmp(name, "neither") == 0;
     verdict_acknowledged(h->verdict, uuid);
-  }
-}
-
-static known *some_known(harness *h, size_t newest) {
-  size_t count = h->known_count < newest ? h->known_count : newest;
-  return count ? &h->known[(h->known_count - 1 - (size_t)below(h, (int64_t)count)) % KNOWN_MAX] : NULL;
-}
-
-static bool waits_for(const harness *h, const char *step) { return strstr(h->wanted, step) != NULL; }
-
-/* The job runner of one of the newest results, if one runs: its tool goes with it, and the runtime, there or not, finds that out. */
-static void kill_runner(harness *h) {
-  for (size_t i = 0; i < 12 && i < h->known_count; i++) {
-    const char *uuid = h->known[(h->known_count - 1 - i) % KNOWN_MAX].uuid;
-    char path[128], line[64], comm[32] = "";
-    long pid = 0;
-    snprintf(path, sizeof path, "data/jobs/%s/tool/exit", uuid);
-    if (access(path, F_OK) == 0) continue;
-    snprintf(path, sizeof path, "data/jobs/%s/tool/begun", uuid);
-    FILE *file = fopen(path, "r");
-    while (file && !pid && fgets(line, sizeof line, file)) sscanf(line, "runner=%ld", &pid);
-    if (file) fclose(file);
-    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    file = pid > 1 ? fopen(path, "r") : NULL;
-    if (file && !fgets(comm, sizeof comm, file)) comm[0] = '\0';
-    if (file) fclose(file);
-    if (strcmp(comm, "orrery-runner\n")) continue;
-    verdict_killed(h->verdict, uuid);
-    h->runners += kill((pid_t)pid, SIGKILL) == 0;
-    return;
-  }
-}
-
-/* Something is done with results that are known: the newest are cancelled, any are deleted or extracted. */
-static void ask_for_changes(harness *h) {
-  char args[400];
-  const control *c = h->options.control;
-  known *k = below(h, 3) == 0 || waits_for(h, ".cancel") ? some_known(h, 6) : NULL;
-  if (k) ask_for_cancel(h, k->uuid);
-  k = below(h, 3) == 0 || (c && c->deletes) || waits_for(h, ".delete") ? some_known(h, KNOWN_MAX) : NULL;
-  if (k && !k->is_neither && h->asked_count < ASKED_MAX) {
-    snprintf(args, sizeof args, "{\"result\":\"%s\"}", k->uuid);
-    verdict_asked_away(h->verdict, k->uuid);
-    asked *a = &h->asked[h->asked_count];
-    memcpy(a->uuid, k->uuid, sizeof a->uuid);
-    a->id = talk_ask(&h->talk, "result.rm", args);
-    h->asked_count += a->id != 0;
-    h->deletions += a->id != 0;
-  }
-  k = below(h, 5) == 0 || waits_for(h, ".extract") ? some_known(h, KNOWN_MAX) : NULL;
-  if (k) {
-    snprintf(args, sizeof args, "{\"result\":\"%s\",\"destination\":\"%s/out\"}", k->uuid, h->dir);
-    h->extractions += talk_ask(&h->talk, "result.extract", args) != 0;
-  }
-}
-
-/* Of any kind, one of them of the kind whose step is waited for; for a control, all of the kind that is wrong. */
-static void ask_for_runs(harness *h) {
-  char args[64];
-  const char *wrong = h->options.control ? h->options.control->wrong.code : NULL, *code = wrong;
-  for (int i = 0; i < KINDS; i++)
-    if (strncmp(h->wanted, h->kinds[i].code, strlen(h->kinds[i].code)) == 0) code = h->kinds[i].code;
-  for (int64_t i = 1 + below(h, 3); i > 0; i--) {
-    snprintf(args, sizeof args, "{\"backup\":\"%s\"}", code ? code : h->kinds[below(h, KINDS)].code);
-    talk_ask(&h->talk, "backup.run", args);
-    code = wrong;
   }
 }
 
@@ -381,6 +246,7 @@ static void round_once(harness *h) {
       h->asked_count = 0;
       ask_for_runs(h);
       ask_for_changes(h);
+      if (!h->options.control) ask_for_backups(h);
       has_asked = true;
       if (plan == AT_ASK) deadline = now_us() + below(h, 6000);
       if (plan == AT_STEP) deadline = now_us() + LABEL_WAIT_US;
@@ -439,6 +305,21 @@ static size_t count_open(harness *h) {
   return open;
 }
 
+/* Creations and deletions of Backups that go on. */
+static size_t count_moving(harness *h) {
+  orr__json *reply;
+  const orr__json *status = talk_call(&h->talk, "status", "{}", &reply);
+  size_t moving = status ? (size_t)orr__json_int(status, "creating", 0) : 1;
+  orr__json_free(reply);
+  const orr__json *list = talk_call(&h->talk, "backup.ls", "{}", &reply);
+  for (const orr__json *b = orr__json_first(list); b; b = orr__json_next(b)) moving += orr__json_int(b, "deleteDate", 0) != 0;
+  orr__json_free(reply);
+  list = talk_call(&h->talk, "result.ls", "{\"limit\":99999}", &reply);
+  for (const orr__json *r = orr__json_first(list); r; r = orr__json_next(r)) moving += orr__json_int(r, "nextActionDate", 0) != 0;
+  orr__json_free(reply);
+  return moving;
+}
+
 static void check_database(harness *h) {
   const char *argv[] = { h->options.orrery, "--data", "data", "--providers", "providers", "--setting", "shipped_providers=false", "db", "check", NULL };
   int status = 0;
@@ -455,7 +336,7 @@ static void come_to_rest(harness *h) {
     return;
   }
   if (!h->options.control) ask(h, "backup.pause", "{\"backup\":\"scheduled\"}");
-  while (count_open(h) && now_us() - begun < (int64_t)REST_MS * 1000) {
+  while (count_open(h) + count_moving(h) && now_us() - begun < (int64_t)REST_MS * 1000) {
     sleep_us(REST_STEP_MS * 1000);
     listen_outside(h);
   }
@@ -469,6 +350,9 @@ static void come_to_rest(harness *h) {
     verdict_results(h->verdict, talk_call(&h->talk, "result.ls", args, &reply), strcmp(name, "neither") == 0);
     orr__json_free(reply);
   }
+  orr__json *reply;
+  verdict_backups(h->verdict, talk_call(&h->talk, "backup.ls", "{}", &reply), "job");
+  orr__json_free(reply);
   talk_close(&h->talk);
   end_runtime(h, SIGTERM);
   check_database(h);
@@ -480,6 +364,7 @@ static void print_counts(const harness *h, int64_t us) {
   printf("# seed %llu: %ld kills in %.1f s (%.0f a second): %ld during the start, %ld after a request, %ld at a step, %ld waiting for one\n", h->options.seed,
          h->kills, (double)us / 1e6, (double)h->kills * 1e6 / (double)us, h->at_start, h->at_ask, h->at_step, h->too_late);
   printf("# %ld cancels, %ld deletions and %ld extractions were asked for; %ld job runners were killed\n", h->cancels, h->deletions, h->extractions, h->runners);
+  printf("# %ld creations and %ld deletions of Backups\n", h->creations, h->removals);
   for (size_t i = 0; i < h->label_count; i++) printf("#   %-28s passed %6ld times, killed there %4ld\n", h->labels[i].name, h->labels[i].seen, h->labels[i].kills);
 }
 

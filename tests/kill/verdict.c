@@ -9,9 +9,9 @@
 enum { KEY_MAX = 40, SHOWN_MAX = 8, ERROR_BUDGET = 10 };
 
 const char *const check_names[CHECK_COUNT] = {
-  [CHECK_ACKNOWLEDGED] = "no acknowledged result is missing",
-  [CHECK_ONCE] = "each result has exactly one external job (at most one where a start can be neither repeated nor looked up)",
-  [CHECK_ORPHANS] = "no external job is without its result",
+  [CHECK_ACKNOWLEDGED] = "no acknowledged result or Backup is missing",
+  [CHECK_ONCE] = "each result has exactly one external job, each Backup one policy (at most one where it can be neither repeated nor looked up)",
+  [CHECK_ORPHANS] = "no external job is without its result, and no policy without its Backup",
   [CHECK_DELETED] = "what was deleted is gone here and outside, and nothing else is",
   [CHECK_FIRES] = "no instant of a schedule has fired twice",
   [CHECK_TRUTH] = "no result says FAILED, CANCELLED or SUCCEEDED where the outside says otherwise",
@@ -21,7 +21,7 @@ const char *const check_names[CHECK_COUNT] = {
 };
 
 /* What one source says of a key. */
-enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, FIRED };
+enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, BACKUP, FIRED };
 typedef struct entry {
   char key[KEY_MAX];
   enum source source;
@@ -82,16 +82,25 @@ void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
   }
 }
 
+void verdict_backups(verdict *v, const orr__json *backups, const char *without) {
+  for (const orr__json *b = orr__json_first(backups); b; b = orr__json_next(b)) {
+    if (strcmp(orr__json_str(b, "provider"), without) == 0) continue;
+    entry *e = add(v, BACKUP, orr__json_str(b, "uuid"), orr__json_str(b, "name"));
+    e->has_attention = orr__json_str(b, "attention") != NULL;
+  }
+}
+
 bool verdict_ledger(verdict *v, const char *path) {
   FILE *file = fopen(path, "r");
-  char line[256], word[16], kind[16], key[KEY_MAX], last[24];
+  char line[256], word[16], kind[24], key[KEY_MAX], last[24];
   if (!file) return false;
   while (fgets(line, sizeof line, file)) {
-    if (sscanf(line, "%15s %15s %39s %23s", word, kind, key, last) != 4) {
+    if (sscanf(line, "%15s %23s %39s %23s", word, kind, key, last) != 4) {
       verdict_fault(v, CHECK_SOUND, "the ledger says: %s", line);
       continue;
     }
-    add(v, strcmp(word, "begin") == 0 ? BEGUN : strcmp(word, "delete") == 0 ? DELETED : ENDED, key, last);
+    entry *e = add(v, strcmp(word, "begin") == 0 ? BEGUN : strcmp(word, "delete") == 0 ? DELETED : ENDED, key, last);
+    e->is_neither = strcmp(kind, "neitherpolicy") == 0;
   }
   fclose(file);
   return true;
@@ -117,13 +126,24 @@ static bool has_ended(const char *status) {
   return strcmp(status, "FAILED") == 0 || strcmp(status, "CANCELLED") == 0 || strncmp(status, "SUCCEEDED", 9) == 0;
 }
 
+/* A Backup has exactly one policy. */
+static void judge_backup(verdict *v, const entry *backup, size_t begun, size_t deleted, bool is_away) {
+  if (begun != 1) verdict_fault(v, CHECK_ONCE, "the Backup %s (%s) has %zu policies", backup->key, backup->word, begun);
+  if (is_away) verdict_fault(v, CHECK_DELETED, "the deletion of the Backup %s was acknowledged, and it is there", backup->key);
+  if (deleted) verdict_fault(v, CHECK_DELETED, "the policy of %s (%s) was deleted, and the Backup is there", backup->key, backup->word);
+  if (backup->has_attention) verdict_fault(v, CHECK_ATTENTION, "the Backup %s needs attention", backup->key);
+}
+
 /* All that is said of one key. */
 static void judge_key(verdict *v, const entry *said, size_t count) {
-  const entry *result = NULL;
+  const entry *result = NULL, *backup = NULL;
+  bool is_of_draft = false; /* a policy of a provider that can neither: a person has it in attention */
   size_t of[FIRED + 1] = { 0 }, succeeded = 0, failed = 0, cancelled = 0;
   for (size_t i = 0; i < count; i++) {
     of[said[i].source]++;
     if (said[i].source == RESULT) result = &said[i];
+    if (said[i].source == BACKUP) backup = &said[i];
+    if (said[i].source == BEGUN && said[i].is_neither) is_of_draft = true;
     if (said[i].source != ENDED) continue;
     if (strcmp(said[i].word, "FAILED") == 0) failed++;
     else if (strcmp(said[i].word, "CANCELLED") == 0) cancelled++;
@@ -133,10 +153,14 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
   size_t begun = of[BEGUN];
   if (of[FIRED] > 1) verdict_fault(v, CHECK_FIRES, "%s fired %zu times", key, of[FIRED]);
   if (of[FIRED]) return;
+  if (backup) {
+    judge_backup(v, backup, begun, of[DELETED], of[AWAY] > 0);
+    return;
+  }
   if (of[DELETED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_DELETED, "%s was deleted outside, and nobody asked for it", key);
   if (!result) {
     if (of[ACKNOWLEDGED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);
-    if (begun && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ORPHANS, "%s was begun %zu times and is no result", key, begun);
+    if (begun && !of[ASKED_AWAY] && !(is_of_draft && begun == 1)) verdict_fault(v, CHECK_ORPHANS, "%s was begun %zu times and is no result", key, begun);
     if (of[ASKED_AWAY] && begun != of[DELETED]) verdict_fault(v, CHECK_DELETED, "%s is gone here; outside %zu began and %zu were deleted", key, begun, of[DELETED]);
     return;
   }
@@ -157,7 +181,7 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
 }
 
 void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
-  size_t results = 0, attention = 0, spent = 0, failed = 0, begun = 0;
+  size_t results = 0, backups = 0, attention = 0, spent = 0, failed = 0, begun = 0;
   qsort(v->entries, v->count, sizeof *v->entries, by_key);
   for (size_t i = 0, next; i < v->count; i = next) {
     for (next = i + 1; next < v->count && strcmp(v->entries[next].key, v->entries[i].key) == 0;) next++;
@@ -166,14 +190,15 @@ void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
   for (size_t i = 0; i < v->count; i++) {
     const entry *e = &v->entries[i];
     begun += e->source == BEGUN;
+    backups += e->source == BACKUP;
     if (e->source != RESULT) continue;
     results++;
     attention += e->has_attention;
     spent += e->has_attention && !e->is_neither;
     failed += strcmp(e->word, "FAILED") == 0;
   }
-  printf("# %zu results, %zu of them acknowledged to us; %zu FAILED, %zu need attention (%zu after ten errors); %zu external jobs\n", results, v->acknowledged,
-         failed, attention, spent, begun);
+  printf("# %zu results and %zu Backups, %zu acknowledgements; %zu FAILED, %zu need attention (%zu after ten errors); %zu external jobs and policies\n", results,
+         backups, v->acknowledged, failed, attention, spent, begun);
   if (!results) verdict_fault(v, CHECK_REST, "there are no results at all");
   for (int i = 0; i < CHECK_COUNT; i++) ret_holds[i] = v->faults[i] == 0;
 }

@@ -22,6 +22,8 @@ void verdict_killed(verdict *v, const char *uuid); /* its job runner was killed:
 size_t verdict_acknowledged_count(const verdict *v);
 /* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
 void verdict_results(verdict *v, const orr__json *results, bool is_neither);
+/* The Backups (a list of backup.ls): each has a policy outside, but for those of the provider `without`. */
+void verdict_backups(verdict *v, const orr__json *backups, const char *without);
 bool verdict_ledger(verdict *v, const char *path); /* reads it; false if that does not work */
 void verdict_fault(verdict *v, enum check check, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Judges, prints `# ` lines with the counts, and says for each check whether it holds. */

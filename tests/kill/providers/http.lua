@@ -14,6 +14,45 @@ local function url(backup, path) return backup.backupProvider.serviceUrl .. "/" 
 
 local function step(backup, name) http.get(url(backup, "step/" .. CODE .. "." .. name)) end
 
+-- What a Backup has outside is a policy, of a kind of service of its own: KIND .. "policy".
+local function policies(backup, path) return url(backup, KIND .. "policy/jobs" .. (path or "")) end
+
+function provider.configureBackup(backup)
+  step(backup, "configure")
+end
+
+function provider.validateBackup(backup)
+  step(backup, "validate")
+end
+
+function provider.createBackup(backup)
+  step(backup, "create.begin")
+  local hasReply, reply = pcall(http.post, policies(backup), { json = { key = backup.uuid } })
+  step(backup, "create.sent")
+  if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.2 }) end
+  if reply.status ~= 201 then error("the service answered " .. reply.status) end
+  backup.externalId = reply.json().id
+  step(backup, "create.end")
+end
+
+local function recoverPolicy(backup)
+  step(backup, "recoverPolicy.begin")
+  local reply = http.get(policies(backup), { query = { key = backup.uuid } })
+  step(backup, "recoverPolicy.end")
+  if reply.status == 404 then return ServiceResponse.success { found = false } end
+  backup.externalId = reply.json().id
+  return true
+end
+if DELAY then provider.recoverBackup = recoverPolicy end
+
+function provider.deleteBackup(backup)
+  step(backup, "deletePolicy.begin")
+  local reply = http.delete(policies(backup, "/" .. backup.externalId))
+  if reply.status ~= 200 and reply.status ~= 404 then return ServiceResponse.retry("the service answered " .. reply.status, { after = 0.1 }) end
+  step(backup, "deletePolicy.end")
+  return true
+end
+
 function provider.prepareExecuteBackup(backup)
   step(backup, "prepareExecute")
 end
