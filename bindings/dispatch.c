@@ -145,7 +145,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   orr__buf_clear(&hc->warnings);
   free(hc->stop_why);
   free(hc);
-  if (!orr__call_is_own(call)) orr__provider_count(v, answer);
+  if (!orr__call_is_own(call) && !call->trial) orr__provider_count(v, answer);
   orr__version_unpin(v);
   orr__sessions_look(b);
   if (orr__call_is_own(call)) orr__session_closed(b, call, answer);
@@ -252,7 +252,7 @@ int orr__call_start(orr__bindings *b, orr__call *call, orr_error *reterr) {
   orr__version *v;
   if (b->is_closing) return orr__error_set(reterr, ORR_E_CLOSED, "the runtime is closing");
   int rc = orr__provider_get(b, call->provider, &provider, reterr);
-  if (!rc) rc = orr__provider_version(provider, &v, reterr);
+  if (!rc) rc = call->eval ? orr__provider_typed(provider, &v, reterr) : orr__provider_version(provider, &v, reterr);
   if (rc) return rc;
   if (!call->eval && !orr__declares(&v->declaration, call->hook))
     return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' has no %s", call->provider, orr__hooks[call->hook].name);

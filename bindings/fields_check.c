@@ -3,9 +3,10 @@
  *   function provider.executeBackup(backup, backupResult, ...)     the parameters are objects, by the hook's table
  *     local connection = backup.connection                         and so is this, until its block ends
  *     backupResult.statu = "x"                                     a finding
+ *   local function ask(backup, path) backup:getConfigProprty(..)   a helper's parameter that is called like a hook's, and is used like one
  *
  * It says nothing rather than something wrong: a name that is given another value anywhere in the hook, or is declared there
- * again, is not looked at; nor is what other functions do. Knows the hooks, the models and the shapes above, no grammar. */
+ * again, is not looked at; nor is a helper's field that nothing is near to. Knows the hooks, the models and the shapes above, no grammar. */
 #include <string.h>
 
 #include "base/str.h"
@@ -19,6 +20,7 @@ typedef struct look {
   const orr__tokens *tokens;
   const char *chunk;
   orr__buf *findings;
+  bool is_guess;             /* what is unlike every real name may be something else */
 } look;
 
 static bool is_kind(const look *l, size_t i, enum orr__token_kind kind) {
@@ -113,6 +115,7 @@ static const orr__model *leads_to(const orr__model *model, const char *name) {
 
 static void report(const look *l, size_t i, const orr__model *model, const char *name, bool is_method) {
   const char *near = is_method ? orr__object_method_nearest(name) : orr__field_nearest(model, name);
+  if (l->is_guess && !near) return;
   orr__finding(l->findings, "%s:%u: %s has no %s '%s'%s%s%s", l->chunk, l->tokens->items[i].line, model->class_name,
                is_method ? "method" : "field", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
@@ -193,23 +196,74 @@ static int hook_at(const look *l, size_t i, size_t *ret_open) {
   return is(l, open, "(") ? orr__hook_find(name) : -1;
 }
 
+/* Parameters begin at `open`; returns the bracket that ends them. */
+static size_t end_of_list(const look *l, size_t open) {
+  while (open < l->tokens->count && !is(l, open, ")")) open++;
+  return open;
+}
+
+static void look_at_hook(const look *l, enum orr__hook hook, size_t open) {
+  char name[NAME_MAX_LEN];
+  size_t close = end_of_list(l, open), end = block_end(l, close + 1);
+  for (size_t arg = 0, at = open + 1; arg < ORR_HOOK_ARGS && at < close; arg++, at += 2) {
+    const orr__model *model = model_of(orr__hooks[hook].args[arg]);
+    name_at(l, at, name);
+    if (model && *name) look_at_name(l, name, model, close + 1, end);
+  }
+}
+
+/* ---- helpers ------------------------------------------------------------------------------------------------ */
+
+static const orr__model *model_named(const char *name) {
+  static const struct { const char *name; enum orr__model_id model; } names[] = {
+    { "backup", ORR_M_backup }, { "backupResult", ORR_M_result }, { "connection", ORR_M_connection }, { "computeServer", ORR_M_server },
+    { "cloud", ORR_M_cloud }
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (orr__streq(names[i].name, name)) return &orr__models[names[i].model];
+  return NULL;
+}
+
+/* Is something asked of it that only such an object has: a method, what one navigates by, a field that nothing else is likely to have? */
+static bool is_used_as(const look *l, const char *name, const orr__model *model, size_t from, size_t to) {
+  static const char *const telling[] = { "serviceUrl", "serviceToken", "tlsFingerprint", "externalId", "statusMessage", "errorMessage", "sizeInBytes" };
+  char member[NAME_MAX_LEN];
+  for (size_t i = from; i + 2 < to; i++) {
+    if (!is_variable(l, i, name, false)) continue;
+    name_at(l, i + 2, member);
+    if (is(l, i + 1, ":") && orr__object_method(member)) return true;
+    if (!is(l, i + 1, ".")) continue;
+    if (leads_to(model, member)) return true;
+    for (size_t k = 0; k < sizeof telling / sizeof *telling; k++)
+      if (orr__streq(telling[k], member) && orr__field_find(model, member) >= 0) return true;
+  }
+  return false;
+}
+
+static void look_at_helper(const look *l, size_t i) {
+  look guess = *l;
+  char name[NAME_MAX_LEN];
+  size_t open = i + 1;
+  guess.is_guess = true;
+  while (is_kind(l, open, ORR_TOKEN_NAME) || is(l, open, ".") || is(l, open, ":")) open++;
+  if (!is(l, open, "(")) return;
+  size_t close = end_of_list(l, open), end = block_end(l, close + 1);
+  for (size_t at = open + 1; at < close; at++) {
+    name_at(l, at, name);
+    const orr__model *model = model_named(name);
+    if (model && is_used_as(l, name, model, close + 1, end)) look_at_name(&guess, name, model, close + 1, end);
+  }
+}
+
 void orr__fields_check(const char *text, size_t len, const char *chunk, orr__buf *findings) {
   orr__tokens tokens;
-  char name[NAME_MAX_LEN];
   size_t open;
   if (orr__tokens_read(text, len, &tokens) != 0) return;
-  look l = { &tokens, chunk, findings };
+  look l = { &tokens, chunk, findings, false };
   for (size_t i = 0; i < tokens.count; i++) {
     int hook = hook_at(&l, i, &open);
-    if (hook < 0) continue;
-    size_t close = open;
-    while (close < tokens.count && !is(&l, close, ")")) close++;
-    size_t end = block_end(&l, close + 1);
-    for (size_t arg = 0, at = open + 1; arg < ORR_HOOK_ARGS && at < close; arg++, at += 2) {
-      const orr__model *model = model_of(orr__hooks[hook].args[arg]);
-      name_at(&l, at, name);
-      if (model && *name) look_at_name(&l, name, model, close + 1, end);
-    }
+    if (hook >= 0) look_at_hook(&l, (enum orr__hook)hook, open);
+    else if (is(&l, i, "function")) look_at_helper(&l, i);
   }
   orr__tokens_clear(&tokens);
 }

@@ -36,6 +36,7 @@ void orr__provider_free(orr__provider *p) {
   orr__timer_stop(p->bindings->config.loop, &p->settle_timer);
   orr__provider_drop_pending(p);
   orr__version_free(p->current);
+  orr__version_free(p->typed);
   while (p->old) {
     orr__version *next = p->old->next;
     orr__version_free(p->old);
@@ -172,15 +173,22 @@ int orr__provider_from_text(orr__bindings *b, const char *code, const char *text
   return rc;
 }
 
-/* The same version in a fresh state: for people nothing has changed. */
-static int renew(orr__provider *p, orr_error *reterr) {
-  const orr__declaration *before = &p->current->declaration;
+/* The current version once more, in a state of its own. */
+static int load_again(orr__provider *p, orr__version **ret, orr_error *reterr) {
   orr__sources copy;
   int rc = orr__sources_copy(&copy, &p->current->sources);
   if (rc) return orr__error_set(reterr, rc, "out of memory");
   orr_error err = ORR_ERROR_INIT;
-  orr__version *v = orr__provider_load(p, &copy, &err);
-  if (!v) return orr__error_move(reterr, &err);
+  *ret = orr__provider_load(p, &copy, &err);
+  return *ret ? 0 : orr__error_move(reterr, &err);
+}
+
+/* The same version in a fresh state: for people nothing has changed. */
+static int renew(orr__provider *p, orr_error *reterr) {
+  const orr__declaration *before = &p->current->declaration;
+  orr__version *v;
+  int rc = load_again(p, &v, reterr);
+  if (rc) return rc;
   v->declaration.warning = orr__strdup(before->warning);
   v->declaration.loaded_ms = before->loaded_ms;
   orr__version_swap_in(p, v);
@@ -191,4 +199,21 @@ int orr__provider_version(orr__provider *p, orr__version **ret, orr_error *reter
   int rc = p->current->is_tainted ? renew(p, reterr) : 0;
   if (!rc) *ret = p->current;
   return rc;
+}
+
+int orr__provider_typed(orr__provider *p, orr__version **ret, orr_error *reterr) {
+  orr__version *v = p->typed;
+  if (v && !v->is_tainted && strcmp(v->sources.sha256, p->current->sources.sha256) == 0) {
+    *ret = v;
+    return 0;
+  }
+  int rc = load_again(p, ret, reterr);
+  if (rc) return rc;
+  if (v) {
+    v->next = p->old;
+    p->old = v;
+    reap_soon(p->bindings);
+  }
+  p->typed = *ret;
+  return 0;
 }

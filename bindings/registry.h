@@ -34,6 +34,7 @@ typedef struct orr__provider {
   char *folder;                  /* of its modules, or NULL */
   orr__version *current;         /* NULL: it has never loaded */
   orr__version *old;             /* replaced; freed when their last call has ended */
+  orr__version *typed;           /* trial_eval.c: the state of typed lines, or NULL */
   orr_error error;               /* why the newest sources are not current */
   orr__secrets secrets;          /* for the rest of its life */
   orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
@@ -144,6 +145,8 @@ int orr__provider_get(orr__bindings *b, const char *code, orr__provider **ret, o
 int orr__provider_from_text(orr__bindings *b, const char *code, const char *text, size_t len, orr_error *reterr);
 /* The current version of it, afresh if it is tainted. */
 int orr__provider_version(orr__provider *provider, orr__version **ret, orr_error *reterr);
+/* The same in a state that only typed lines run in: what they do to it, no hook meets. */
+int orr__provider_typed(orr__provider *provider, orr__version **ret, orr_error *reterr);
 orr__provider *orr__provider_known(const orr__bindings *b, const char *code);
 orr__provider *orr__provider_make(orr__bindings *b, const char *code); /* not known yet; NULL: no memory */
 void orr__provider_free(orr__provider *p);

@@ -107,6 +107,13 @@ bool orr__trial_may(lua_State *L, const char *act, const char *about) {
   return false;
 }
 
+void orr__trial_untold(lua_State *L, const char *act) {
+  const orr__hookcall *hc = trial_call(L);
+  if (!hc || hc->call->trial != ORR_TRIAL_DRY || hc->is_dry_end) return;
+  struct at_once one = { "act", act };
+  orr__trial_act(L, describe_at_once, &one, true);
+}
+
 void orr__trial_end(orr__hookcall *hc, orr__answer *answer) {
   answer->is_dry_end = hc->is_dry_end;
   if (hc->noted) {

@@ -23,6 +23,8 @@ size_t orr__trial_number(lua_State *L);
 void orr__trial_came(const orr__wait *wait, size_t number, const char *key, double value);
 /* What a program is started with: argv, the names of env, the folder, how much input; put into map. */
 void orr__trial_spawn(orr__json *map, const orr__spawn *spawn);
+/* An act that no library has told of, by what the journal calls it; from orr__wait_start. */
+void orr__trial_untold(lua_State *L, const char *act);
 /* For what is done at once: `act` with what it is about ("fs.remove", "/srv/x"). False: it must not be done, and the failure is pushed. */
 bool orr__trial_may(lua_State *L, const char *act, const char *about);
 

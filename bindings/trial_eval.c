@@ -1,6 +1,6 @@
 /* A line that somebody has typed, run in the state of a provider as a hook is: it may wait, and has the provider's libraries.
  *
- * What it assigns to no local stays for the next line: its globals are a table of their own in front of the real ones, which
+ * It runs in a state of its own (orr__provider_typed), so that nothing it does is met by a hook. What it assigns to no local stays for the next line: its globals are a table of their own in front of the real ones, which
  * also has `provider` and, where the call has one, `connection`. A line that is an expression answers with its value. */
 #include <lauxlib.h>
 #include <stdlib.h>

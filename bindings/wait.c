@@ -16,6 +16,7 @@
 #include "args.h"
 #include "base/str.h"
 #include "task.h"
+#include "trial.h"
 
 #define FAILURE_MAX 1024
 
@@ -201,6 +202,7 @@ int orr__wait_start(lua_State *L, orr__wait *wait, const char *act) {
   orr__task *task = orr__version_of(L)->running;
   orr__hookcall *hc = task->hc;
   orr_error err = ORR_ERROR_INIT;
+  if (act) orr__trial_untold(L, act);
   int stop = orr__task_stop_code(task);
   if (stop) {
     hc->is_stop_seen = true;

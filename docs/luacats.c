@@ -29,7 +29,7 @@ static const struct { const char *model, *class_name, *doc; } models[] = {
 #undef MODEL
 };
 
-/* The methods of every object; backup has one more. tests/luacats compares them with those there are. */
+/* The methods of every object; Backups and servers have one more. tests/luacats compares them with those there are. */
 static const struct { const char *name, *type, *doc; } methods[] = {
   { "getConfigProperty", "fun(self, path: string, default?: any): any", "a value of config by its path, such as \"a.b\"; of a declared password, too" },
   { "setConfigProperty", "fun(self, path: string, value: any)", "sets it; nil takes it away" },
@@ -37,7 +37,9 @@ static const struct { const char *name, *type, *doc; } methods[] = {
   { "setConfigMap", "fun(self, map: table)", "replaces config" },
   { "copy", "fun(self): self", "a copy that is nobody's: what is written to it stays with it" },
   { "save", "fun(self)", "writes what has changed durably; waits. Of a result or a Backup that the hook was given" },
-  { "results", "fun(self, options?: { status: BackupStatus?, limit: integer? }): BackupResult[]", "of a Backup: its newest results, the newest first; waits" }
+  { "results", "fun(self, options?: { status: BackupStatus?, limit: integer? }): BackupResult[]", "of a Backup: its newest results, the newest first; waits" },
+  { "run", "fun(self, options: { argv: string[], env: table<string, string>?, stdin: string?, timeout: number?, safe: boolean? }): table",
+    "of a ComputeServer: runs a command on it, where the host of the runtime can; waits" }
 };
 
 static const char *class_of(const char *model) {
@@ -72,7 +74,7 @@ static void print_class(const char *model) {
   }
   if (strcmp(model, "result") == 0) printf("---@field cloud? Cloud (read-only) the cloud that executeBackup gets\n");
   for (size_t i = 0; i < COUNT(methods); i++)
-    if (strcmp(methods[i].name, "results") != 0 || strcmp(model, "backup") == 0)
+    if ((strcmp(methods[i].name, "results") != 0 || strcmp(model, "backup") == 0) && (strcmp(methods[i].name, "run") != 0 || strcmp(model, "server") == 0))
       printf("---@field %s %s %s\n", methods[i].name, methods[i].type, methods[i].doc);
 }
 

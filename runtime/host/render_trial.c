@@ -67,7 +67,7 @@ static void add_act(orr__buf *out, const orr__paint *paint, const cJSON *act) {
     orr__buf_addc(out, ' ');
     add_value(out, at(act, "url"));
   } else {
-    orr__text_safe(out, at(act, "argv") ? at(act, "name") ? "start the job" : "run" : kind ? kind : "");
+    orr__text_safe(out, at(act, "argv") ? at(act, "name") ? "start the job" : "run" : kind && !orr__streq(kind, "act") ? kind : "do");
     if (name) orr__buf_adds(out, " "), orr__text_safe(out, name);
     if (name && at(act, "argv")) orr__buf_addc(out, ':');
     add_words(out, at(act, "argv"));

@@ -69,6 +69,7 @@ describe("what editors are told", function()
       for _, method in ipairs{ "getConfigProperty", "setConfigProperty", "getConfigMap", "setConfigMap", "copy", "save" } do assert.is_truthy(fields[method]) end
     end
     assert.is_truthy(fieldsOf(text, "Backup").results)
+    assert.is_truthy(fieldsOf(text, "ComputeServer").run)
     assert.is_truthy(text:find("%-%-%-@class %(exact%) BackupResult"))
   end)
 

@@ -28,7 +28,7 @@ function provider.refreshBackupResult(r)
 end
 function provider.deleteBackupResult(r) return ask(r.backup, "DELETE", "jobs/" .. r.externalId).status == 200 end
 ]]
-local declaration = [[ optionTypes = { { fieldName = "policy", defaultValue = "gold" } }, needs = { http = { "${connection.serviceUrl}" }, exec = { "true" } } ]]
+local declaration = [[ optionTypes = { { fieldName = "policy", defaultValue = "gold" } }, needs = { http = { "${connection.serviceUrl}" }, exec = { "true" }, host = { "wipe" }, write = { "/tmp" } } ]]
 
 describe("trying out", function()
   local rt, outside
@@ -108,6 +108,22 @@ describe("trying out", function()
       assert.same({ "job", "tool" }, { rt:ask("backup.dryRun", { backup = "b" }).hooks[1].acts[1].kind, rt:ask("backup.dryRun", { backup = "b" }).hooks[1].acts[1].name })
     end)
 
+    it("holds the host's functions and what is written to files to be mutating, too", function()
+      assert(raw.offer(rt.handle, "function:wipe"))
+      set(nil, "function provider.executeBackup(b, r) host.wipe { all = true } end")
+      local reply = rt:ask("backup.dryRun", { backup = "b" })
+      assert.same({ "dry", "host wipe", true }, { reply.hooks[1].outcome, reply.hooks[1].acts[1].about, reply.dryEnd })
+      local path = support.folder() .. "/file"
+      change(("function provider.executeBackup(b, r) fs.write(%q, 'x') end"):format(path))
+      reply = rt:ask("backup.dryRun", { backup = "b" })
+      assert.same({ "dry", "fs.write", path }, { reply.hooks[1].outcome, reply.hooks[1].acts[1].kind, reply.hooks[1].acts[1].about })
+      assert.is_nil(io.open(path))
+      change(("function provider.executeBackup(b, r) pcall(fs.mkdir, %q) pcall(fs.remove, %q) pcall(fs.rename, %q, %q) job.cancel('x') end"):format(path, path, path, path))
+      reply = rt:ask("backup.dryRun", { backup = "b" })
+      assert.same({ "dry", 1, "fs.mkdir" }, { reply.hooks[1].outcome, #reply.hooks[1].acts, reply.hooks[1].acts[1].kind })
+      assert.is_nil(io.open(path))
+    end)
+
     it("ends with the hook that halts or fails", function()
       set("function provider.prepareExecuteBackup() return false, 'not today' end")
       local reply = rt:ask("backup.dryRun", { backup = "b" })
@@ -183,8 +199,18 @@ describe("trying out", function()
       assert.same({ "404" }, eval("http.get(connection.serviceUrl .. '/find/none').status", { connection = "vault" }).data.values)
     end)
 
+    it("does nothing to the state that hooks run in", function()
+      set("local count = { n = 0 } provider.count = count function provider.refreshBackupResult() count.n = count.n + 1 return true, tostring(count.n) end")
+      assert.same({ "41" }, eval("(function() provider.count.n = 41 return provider.count.n end)()").data.values)
+      assert.equal("1", rt:ask("provider.call", { provider = "p", hook = "refreshBackupResult" }).msg)
+      assert.same({ "41" }, eval("provider.count.n").data.values)
+      change(hooks)
+      assert.same({ "nil" }, eval("provider.count").data.values)
+    end)
+
     it("waits, fails and goes on as a hook does", function()
       set()
+      assert.same({ "2000" }, rt:requestOverTime("provider.eval", { provider = "p", text = "(function() local a = time.now() sleep(2) return time.now() - a end)()" }, 3).data.values)
       assert.same({ '"aaa"' }, eval("(function() local t = parallel{ function() sleep(0) return 'aaa' end } return t end)()").data.values)
       local reply = eval("nosuch()")
       assert.equal("error", reply.outcome)

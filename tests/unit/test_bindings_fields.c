@@ -81,6 +81,22 @@ static void test_fields__what_may_be_something_else_is_left_alone(void **state) 
   expect("", "");
 }
 
+static void test_fields__helpers_that_are_given_objects_are_looked_at(void **state) {
+  (void)state;
+  expect("local function ask(backup, path)\n  return backup.connection.serviceUrl .. backup.nme\nend",
+         "p.lua:2: Backup has no field 'nme' (did you mean 'name'?)\n");
+  expect("local function ask(connection) return connection.serviceUrl, connection.usernme end",
+         "p.lua:1: BackupProvider has no field 'usernme' (did you mean 'username'?)\n");
+  expect("open = function(connection) return connection:getConfigProperty('x'), connection.hots end",
+         "p.lua:1: BackupProvider has no field 'hots' (did you mean 'host'?)\n");
+  /* Something else that is called so. */
+  expect("local function describe(backup) return backup.nme, backup.path end", "");
+  expect("local function describe(backup) return backup.uuid, backup.nme end", "");
+  expect("local function describe(connection) return connection.serviceUrl, connection.zzzzzzzzzz end", "");
+  expect("local function describe(snapshot) return snapshot.backup.connection.serviceUrl, snapshot.nme end", "");
+  expect("local function f(backup) backup = backup:copy() return backup.nme end", "");
+}
+
 /* The key of a table that is called like the parameter does not hide that it is looked at. */
 static void test_fields__a_key_is_no_assignment(void **state) {
   (void)state;
@@ -97,6 +113,7 @@ int main(void) {
     cmocka_unit_test(test_fields__chains_and_locals_are_followed),
     cmocka_unit_test(test_fields__methods_and_what_is_read_only),
     cmocka_unit_test(test_fields__what_may_be_something_else_is_left_alone),
+    cmocka_unit_test(test_fields__helpers_that_are_given_objects_are_looked_at),
     cmocka_unit_test(test_fields__a_key_is_no_assignment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
