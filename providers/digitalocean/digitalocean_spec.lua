@@ -1,0 +1,111 @@
+-- digitalocean against a mock of its API: what the simulators of tests/sim cannot do, which is to die at every single step.
+local test = require "orrery.test"
+local mock, run, everyCrash = test.mock, test.run, test.everyCrash
+local fault = mock.fault
+
+local URL = "https://api.digitalocean.test"
+local setup = { connection = { serviceUrl = URL, serviceToken = "dop_v1_secret" }, options = { dropletId = "3164444" } }
+
+describe("digitalocean", function()
+  local api, jobs
+
+  local function action(job)
+    return { id = tonumber(job.id), type = "snapshot", status = ({ running = "in-progress", done = "completed", failed = "errored" })[job.state], resource_id = 3164444 }
+  end
+
+  -- more: options of mock.jobs, and per = rows of a page, listsActions = false
+  local function outside(more)
+    more = more or {}
+    local per, listsActions = more.per or 200, more.listsActions ~= false
+    jobs = mock.jobs { lasts = more.lasts or 150, fails = more.fails, prefix = "36804" }
+    api = mock.http(URL)
+    local function page(request, key, rows)
+      local number, part = tonumber(request.query.page), {}
+      for i = (number - 1) * per + 1, math.min(number * per, #rows) do part[#part + 1] = rows[i] end
+      local links = number * per < #rows and { pages = { next = URL .. request.path .. "?page=" .. number + 1 .. "&per_page=" .. per } } or mock.object()
+      return { json = { [key] = part, links = links, meta = { total = #rows } } }
+    end
+    api:on("GET /v2/regions", function(request)
+      if request.headers.authorization ~= "Bearer dop_v1_secret" then return { status = 401, json = { id = "Unauthorized", message = "Unable to authenticate you" } } end
+      return { json = { regions = {} } }
+    end)
+    api:on("POST /v2/droplets/3164444/actions", function(request) return { status = 201, json = { action = action(jobs:start(nil, { name = request.json.name })) } } end)
+    api:on("GET /v2/droplets/3164444/actions", function(request)
+      if not listsActions then return { status = 404, json = { id = "not_found", message = "no such resource" } } end
+      local rows = {}
+      for i, job in ipairs(jobs:all()) do rows[i] = action(job) end
+      return page(request, "actions", rows)
+    end)
+    api:on("GET /v2/actions/:id", function(request)
+      local job = jobs:find(request.params.id)
+      return job and { json = { action = action(job) } } or { status = 404, json = { id = "not_found", message = "no such action" } }
+    end)
+    api:on("GET /v2/droplets/3164444/snapshots", function(request)
+      local rows = { { id = "1", name = "other", size_gigabytes = 1 }, { id = "2", name = "another", size_gigabytes = 1 } }
+      for _, job in ipairs(jobs:all()) do
+        if job.state == "done" then rows[#rows + 1] = { id = "snap-" .. job.id, name = job.name, size_gigabytes = 2.36 } end
+      end
+      return page(request, "snapshots", rows)
+    end)
+    api:on("DELETE /v2/snapshots/:id", function(request) return { status = jobs:remove((request.params.id:gsub("^snap%-", ""))) and 204 or 404 } end)
+  end
+
+  it("starts a snapshot, and finds what it made by name", function()
+    outside()
+    local result = run.backup(setup)
+    assert.result(result).succeeded()
+    assert.equal("orrery-" .. result.uuid, api:last("POST /v2/droplets/3164444/actions").json.name)
+    assert.same({ "snap-368041", 2360000000 }, { result.snapshotId, result.sizeInBytes })
+    assert.result(result).deleted()
+  end)
+
+  it("finds it on the third page", function()
+    outside { per = 1 }
+    assert.result(run.backup(setup)).succeeded()
+    assert.equal("3", api:last("GET /v2/droplets/3164444/snapshots").query.page)
+  end)
+
+  it("says what DigitalOcean says", function()
+    outside()
+    api:fault("POST /v2/droplets/3164444/actions", fault.status(422, { json = { id = "unprocessable_entity", message = "Droplet already has a pending event." } }))
+    assert.result(run.backup(setup)).failed("422: Droplet already has a pending event.")
+  end)
+
+  it("fails where the action does", function()
+    outside { fails = "x" }
+    assert.result(run.backup(setup)).failed("the action 368041 errored")
+  end)
+
+  it("waits as long as the rate limit asks, and starts once", function()
+    outside()
+    api:fault("POST /v2/droplets/3164444/actions", fault.tooMany(120), fault.status(429))
+    local result = run.backup(setup)
+    assert.result(result).succeeded()
+    assert.equal(280, result.took)
+    assert.equal(1, #jobs:all() + 1) -- it was deleted afterwards
+  end)
+
+  it("does not cancel, and says so", function()
+    outside()
+    local backup = run.create(setup)
+    local result = backup:run()
+    local ok, err = result:cancel()
+    assert.is_nil(ok)
+    assert.matches("cannot cancel", err.message)
+    assert.result(result:wait()).succeeded()
+  end)
+
+  it("starts exactly one snapshot, wherever it dies", function()
+    everyCrash(function()
+      outside()
+      assert.result(run.backup(setup)).succeeded()
+    end)
+  end)
+
+  it("leaves a start that nobody heard of to a person where the API lists no actions, and never doubles one", function()
+    everyCrash({ person = true }, function()
+      outside { listsActions = false }
+      assert.result(run.backup(setup)).succeeded()
+    end)
+  end)
+end)

@@ -1,0 +1,104 @@
+-- nutanix-prism against a mock of both Prisms, with a death at every single step.
+local test = require "orrery.test"
+local mock, run, everyCrash = test.mock, test.run, test.everyCrash
+local fault = mock.fault
+
+local URL = "https://prism.test:9440"
+local CENTRAL = { connection = { serviceUrl = URL .. "/", username = "admin", password = "nutanix/4u" }, options = { vmUuid = "vm-1", clusterUuid = "cluster-1" } }
+local ELEMENT = { connection = { serviceUrl = URL, username = "admin", password = "nutanix/4u", prism = "element" }, options = { vmUuid = "vm-1" } }
+
+for _, setup in ipairs { CENTRAL, ELEMENT } do
+  local isCentral = setup == CENTRAL
+
+  describe("nutanix-prism, of Prism " .. (isCentral and "Central," or "Element,"), function()
+    local api, jobs
+
+    local function task(job)
+      if isCentral then
+        return { status = ({ running = "RUNNING", done = "SUCCEEDED", failed = "FAILED" })[job.state], percentage_complete = job.percent, error_detail = job.message,
+                 entity_reference_list = job.state == "done" and { { kind = "vm", uuid = "vm-1" }, { kind = "snapshot", uuid = "snap-" .. job.id } } or nil }
+      end
+      return { progress_status = ({ running = "Running", done = "Succeeded", failed = "Failed" })[job.state], percentage_complete = job.percent,
+               meta_response = job.message and { error_detail = job.message }, entity_list = job.state == "done" and { { entity_type = "Snapshot", entity_id = "snap-" .. job.id } } or nil }
+    end
+
+    local function outside(more)
+      more = more or {}
+      jobs = mock.jobs { lasts = 100, fails = more.fails, prefix = "task-" }
+      api = mock.http(URL)
+      local function isOn(request) return request.query.proxyClusterUuid == (isCentral and "cluster-1" or nil) end
+      local function snapshot(job) return { uuid = "snap-" .. job.id, snapshot_name = job.name, vm_uuid = "vm-1", created_time = job.endDate * 1000 } end
+      api:on("GET /api/nutanix/v2.0/snapshots", function()
+        local rows = {}
+        for _, job in ipairs(jobs:all()) do
+          if job.state == "done" then rows[#rows + 1] = snapshot(job) end
+        end
+        return { json = { entities = rows } }
+      end)
+      api:on("POST /api/nutanix/v2.0/snapshots", function(request)
+        local spec = request.json.snapshot_specs[1]
+        if not isOn(request) or spec.vm_uuid ~= "vm-1" then return { status = 422, json = { message = "no such VM" } } end
+        return { status = 201, json = { task_uuid = jobs:start(nil, { name = spec.snapshot_name }).id } }
+      end)
+      api:on("GET /api/nutanix/v2.0/snapshots/:id", function(request)
+        local job = jobs:find((request.params.id:gsub("^snap%-", "")))
+        return isOn(request) and job and { json = snapshot(job) } or { status = 404, json = { message = "no such snapshot" } }
+      end)
+      api:on("DELETE /api/nutanix/v2.0/snapshots/:id", function(request)
+        local isThere = isOn(request) and jobs:remove((request.params.id:gsub("^snap%-", "")))
+        return isThere and { status = 201, json = { task_uuid = "deletion" } } or { status = 404, json = { message = "no such snapshot" } }
+      end)
+      api:on(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", function(request)
+        if request.params.id == "deletion" then
+          local word = more.keeps and "FAILED" or "SUCCEEDED"
+          return { json = { status = word, progress_status = word, error_detail = more.keeps, entity_reference_list = {}, entity_list = {} } }
+        end
+        local job = jobs:find(request.params.id)
+        return job and { json = task(job) } or { status = 404, json = { message = "no such task" } }
+      end)
+    end
+
+    it("makes a snapshot by a task", function()
+      outside()
+      local result = run.backup(setup)
+      assert.result(result).succeeded()
+      assert.same({ "task-1", "snap-task-1" }, { result.externalId, result.snapshotId })
+      assert.equal("orrery-" .. result.uuid, api:last("POST /api/nutanix/v2.0/snapshots").json.snapshot_specs[1].snapshot_name)
+      assert.result(result).deleted()
+      assert.equal(0, #jobs:all())
+    end)
+
+    it("says why a task has failed", function()
+      outside { fails = "no space left in the container" }
+      assert.result(run.backup(setup)).failed("no space left in the container")
+    end)
+
+    it("says why a deletion has failed, and keeps the record", function()
+      outside { keeps = "a clone of it is in use" }
+      local result = run.create(setup):run():wait()
+      local ok, err = result:delete()
+      assert.is_nil(ok)
+      assert.matches("Prism keeps the snapshot snap%-task%-1: a clone of it is in use", err.message)
+    end)
+
+    it("asks for the cluster, or the VM, that it was not told of", function()
+      outside()
+      assert.result(run.backup { connection = setup.connection, options = { clusterUuid = "cluster-1" } }).failed("which VM?")
+      if isCentral then assert.result(run.backup { name = "other", options = { vmUuid = "vm-1" }, connection = setup.connection }).failed("which cluster?") end
+    end)
+
+    it("leaves a start that nobody heard of to a person, and never doubles one", function()
+      everyCrash({ person = true }, function()
+        outside()
+        assert.result(run.backup(setup)).succeeded()
+      end)
+    end)
+
+    it("finds a start whose answer was lost by its name", function()
+      outside()
+      api:fault("POST /api/nutanix/v2.0/snapshots", fault.timeout { processed = true })
+      assert.result(run.backup(setup)).succeeded()
+      assert.equal(1, api:count "POST /api/nutanix/v2.0/snapshots")
+    end)
+  end)
+end

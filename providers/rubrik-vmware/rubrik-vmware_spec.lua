@@ -1,0 +1,195 @@
+-- rubrik-vmware against a mock of its API: sessions, lists, policies, and a death at every single step.
+local test = require "orrery.test"
+local mock, run, everyCrash = test.mock, test.run, test.everyCrash
+local fault = mock.fault
+
+local URL = "https://rubrik.test"
+local VM = "VirtualMachine:::7d2b-vm-123"
+local setup = { connection = { serviceUrl = URL, username = "admin", password = "Rubrik!23" }, options = { vm = "vm-123" } }
+
+describe("rubrik-vmware", function()
+  local api, jobs, open, most, assigned
+
+  local function count(map)
+    local n = 0
+    for _ in pairs(map) do n = n + 1 end
+    return n
+  end
+
+  local function iso(ms) return os.date("!%Y-%m-%dT%H:%M:%S.000Z", math.floor(ms / 1000)) end
+  local function list(rows) return { json = { hasMore = false, total = #rows, data = rows } } end
+
+  local function requestOf(job)
+    local links = { { rel = "self", href = "https://h/api/v1/vmware/vm/request/" .. job.id } }
+    if job.state == "done" then links[2] = { rel = "result", href = "https://h/api/v1/vmware/vm/snapshot/snap-" .. job.number } end
+    return { id = job.id, status = ({ running = "RUNNING", done = "SUCCEEDED", failed = "FAILED", cancelled = "CANCELED" })[job.state], startTime = iso(job.startDate), links = links,
+             error = job.message and { message = '{"message":"The snapshot failed","cause":{"reason":"' .. job.message .. '"}}' } or nil }
+  end
+
+  local function sessions()
+    api:on("POST /api/v1/session", function(request)
+      if request.headers.authorization ~= "Basic YWRtaW46UnVicmlrITIz" then return { status = 401, json = { message = "Incorrect Username/Password" } } end
+      local token = "token-" .. request.number
+      open[token], most = "session-" .. request.number, math.max(most, count(open) + 1)
+      return { json = { id = open[token], token = token, sessionId = open[token] } }
+    end)
+    api:on("DELETE /api/v1/session/:id", function(request)
+      for token, id in pairs(open) do
+        if id == request.params.id then open[token] = nil end
+      end
+      return 204
+    end)
+  end
+
+  -- A route for those that are logged in.
+  local function on(route, reply)
+    api:on(route, function(request)
+      if not open[(request.headers.authorization or ""):match("^Bearer (.+)")] then return { status = 401, json = { message = "Invalid token" } } end
+      return type(reply) == "function" and reply(request) or reply
+    end)
+  end
+
+  -- more: options of mock.jobs, and events = false, cancels = false
+  local function outside(more)
+    more = more or {}
+    open, most, assigned = {}, 0, "INHERIT"
+    jobs = mock.jobs { lasts = 150, fails = more.fails, prefix = "CREATE_VMWARE_SNAPSHOT_1234:::" }
+    api = mock.http(URL)
+    sessions()
+    on("GET /api/v1/host", list {})
+    on("GET /api/v1/sla_domain", list { { id = "sla-gold", name = "Gold" }, { id = "sla-silver", name = "Silver" } })
+    on("GET /api/v1/vmware/vm", list { { id = VM, moid = "vm-123", name = "web" } })
+    on("GET /api/v1/vmware/vm/:id", { json = { id = VM } })
+    on("PATCH /api/v1/vmware/vm/:id", function(request)
+      assigned = request.json.configuredSlaDomainId
+      return { json = { id = VM, configuredSlaDomainId = assigned } }
+    end)
+    on("POST /api/v1/vmware/vm/:id/snapshot", function()
+      local job = jobs:start()
+      job.number = job.id:match("%d+$")
+      return { status = 202, json = requestOf(job) }
+    end)
+    on("GET /api/v1/vmware/vm/:id/snapshot", function()
+      local rows = {}
+      for i, job in ipairs(jobs:all()) do rows[i] = job.state == "done" and { id = "snap-" .. job.number, date = iso(job.endDate), isOnDemandSnapshot = true } or nil end
+      return list(rows)
+    end)
+    on("GET /api/v1/vmware/vm/request/:id", function(request)
+      local job = jobs:find(request.params.id)
+      return job and { json = requestOf(job) } or { status = 404, json = { message = "no such request" } }
+    end)
+    on("DELETE /api/v1/vmware/vm/request/:id", function(request)
+      if more.cancels == false then return { status = 405, json = { message = "method not allowed" } } end
+      jobs:cancel(request.params.id)
+      return 204
+    end)
+    on("DELETE /api/v1/vmware/vm/snapshot/:id", function(request)
+      return { status = jobs:remove("CREATE_VMWARE_SNAPSHOT_1234:::" .. request.params.id:match("%d+$")) and 204 or 404 }
+    end)
+    on("GET /api/v1/event/latest", function()
+      if more.events == false then return { status = 404, json = { message = "no such resource" } } end
+      local rows = {}
+      for i, job in ipairs(jobs:all()) do rows[i] = { latestEvent = { jobInstanceId = job.id, time = iso(job.startDate) } } end
+      return list(rows)
+    end)
+  end
+
+  it("makes a snapshot, and deletes it everywhere", function()
+    outside()
+    local result = run.backup(setup)
+    assert.result(result).succeeded()
+    assert.same({ "CREATE_VMWARE_SNAPSHOT_1234:::1", "snap-1" }, { result.externalId, result.snapshotId })
+    assert.equal("", api:last("POST /api/v1/vmware/vm/:id/snapshot").body or "")
+    assert.result(result).deleted()
+    assert.equal("all", api:last("DELETE /api/v1/vmware/vm/snapshot/:id").query.location)
+    assert.same({ 1, 1 }, { api:count "POST /api/v1/session", most })
+  end)
+
+  it("logs in once more where its session has gone, and leaves none behind", function()
+    outside()
+    local result = run.create(setup):run()
+    open = {}
+    assert.result(result:wait()).succeeded()
+    assert.same({ 2, 1, 1 }, { api:count "POST /api/v1/session", most, count(open) })
+  end)
+
+  it("does not log in with a token", function()
+    outside()
+    open["service-token"] = "forever"
+    assert.result(run.backup { connection = { serviceUrl = URL .. "/api/v1", serviceToken = "service-token" }, options = setup.options }).succeeded()
+    assert.equal(0, api:count "POST /api/v1/session")
+  end)
+
+  it("says what Rubrik says, and why", function()
+    outside { fails = "no space left" }
+    assert.result(run.backup(setup)).failed("The snapshot failed: no space left")
+  end)
+
+  it("assigns an SLA domain by name, changes it, and takes it away", function()
+    outside()
+    local backup = run.create { connection = setup.connection, options = { vm = "vm-123", slaDomain = "Gold" } }
+    assert.equal("sla-gold", assigned)
+    assert(backup:update { options = { slaDomain = "sla-silver" } })
+    assert.equal("sla-silver", assigned)
+    assert(backup:delete())
+    assert.equal("INHERIT", assigned)
+    local _, err = run.create { name = "other", connection = setup.connection, options = { vm = "vm-123", slaDomain = "Lead" } }
+    assert.matches("no SLA domain 'Lead'", err.message)
+  end)
+
+  it("cancels where Rubrik can, and else says that it cannot", function()
+    outside()
+    local result = run.create(setup):run()
+    assert(result:cancel())
+    assert.result(result:wait()).cancelled()
+  end)
+
+  it("goes on where an older Rubrik cannot cancel", function()
+    outside { cancels = false }
+    local result = run.create(setup):run()
+    local _, err = result:cancel()
+    assert.matches("does not cancel", err.message)
+    assert.result(result:wait()).succeeded()
+  end)
+
+  it("ends a list that goes on without saying where", function()
+    outside()
+    on("GET /api/v1/vmware/vm", { json = { hasMore = true, total = 9, data = { { id = "x", moid = "y" } } } })
+    local _, err = run.create(setup)
+    assert.matches("goes on, and not where", err.message)
+    assert.equal(1, api:count "GET /api/v1/vmware/vm")
+  end)
+
+  it("goes on with the request that an event tells of", function()
+    outside()
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    local result = run.create(setup):run()
+    test.clock:advance(100) -- it is running still
+    assert.equal("CREATE_VMWARE_SNAPSHOT_1234:::1", result:show().externalId)
+    assert.result(result:wait()).succeeded()
+    assert.equal("snap-1", result.snapshotId)
+  end)
+
+  it("takes no other snapshot for its own", function()
+    outside { events = false }
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    local result = run.create(setup):run()
+    local other = jobs:start()
+    other.number = "2"
+    assert.result(result:wait()).needsAttention("unknown_start")
+  end)
+
+  it("starts one snapshot at most, wherever it dies, and leaves what cannot be told to a person", function()
+    everyCrash({ person = true }, function()
+      outside()
+      assert.result(run.backup(setup)).succeeded()
+    end)
+  end)
+
+  it("so it does without events", function()
+    everyCrash({ person = true }, function()
+      outside { events = false }
+      assert.result(run.backup { connection = setup.connection, options = { vm = "vm-123", slaDomain = "Gold" } }).succeeded()
+    end)
+  end)
+end)

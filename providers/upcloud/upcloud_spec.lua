@@ -1,0 +1,103 @@
+-- upcloud against a mock of its API: several disks, and a death at every single step.
+local test = require "orrery.test"
+local mock, run, everyCrash = test.mock, test.run, test.everyCrash
+local fault = mock.fault
+
+local URL = "https://api.upcloud.test"
+local setup = { connection = { serviceUrl = URL .. "/1.3", username = "api", password = "secret pass" }, options = { serverUuid = "server-1" } }
+
+describe("upcloud", function()
+  local api, jobs
+
+  local function no(status, word, message) return { status = status, json = { error = { error_code = word, error_message = message } } } end
+
+  local function storage(job)
+    return { uuid = job.id, origin = job.disk, title = job.title, size = 25, type = "backup", state = ({ running = "maintenance", done = "online", failed = "error" })[job.state] }
+  end
+
+  -- more: options of mock.jobs, and lists = false
+  local function outside(more)
+    more = more or {}
+    jobs = mock.jobs { lasts = more.lasts or 100, fails = more.fails, prefix = "backup-" }
+    api = mock.http(URL)
+    api:on("GET /1.3/account", { json = { account = {} } })
+    api:on("GET /1.3/server/server-1", { json = { server = { uuid = "server-1", state = "started", storage_devices = { storage_device = {
+      { address = "virtio:0", storage = "disk-a", type = "disk" }, { address = "ide:0", storage = "cd", type = "cdrom" }, { address = "virtio:1", storage = "disk-b", type = "disk" } } } } } })
+    api:on("GET /1.3/storage/:id", function(request)
+      local job = jobs:find(request.params.id)
+      if job then return { json = { storage = storage(job) } } end
+      if request.params.id:find("^disk") then return { json = { storage = { uuid = request.params.id, state = "online", type = "normal", size = 25 } } } end
+      return no(404, "STORAGE_NOT_FOUND", "no such storage")
+    end)
+    local function list()
+      if more.lists == false then return no(404, "NOT_FOUND", "no such resource") end
+      local rows = {}
+      for i, job in ipairs(jobs:all()) do rows[i] = storage(job) end
+      return { json = { storages = { storage = rows[1] and rows or {} } } }
+    end
+    api:on("GET /1.3/storage/backup", list)
+    api:on("GET /1.3/storage", list)
+    api:on("POST /1.3/storage/:id/backup", function(request)
+      return { status = 201, json = { storage = storage(jobs:start(nil, { disk = request.params.id, title = request.json.storage.title })) } }
+    end)
+    api:on("DELETE /1.3/storage/:id", function(request)
+      local job = jobs:find(request.params.id)
+      if job and job.state == "running" then return no(409, "STORAGE_STATE_ILLEGAL", "it is in maintenance") end
+      return jobs:remove(request.params.id) and { status = 204 } or no(404, "STORAGE_NOT_FOUND", "no such storage")
+    end)
+  end
+
+  it("backs up every disk, and only disks", function()
+    outside()
+    local result = run.backup(setup)
+    assert.result(result).succeeded()
+    assert.equal("backup-1,backup-2", result.externalId)
+    assert.equal(50e9, result.sizeInBytes)
+    assert.equal("orrery-" .. result.uuid .. "-2", api:last("POST /1.3/storage/:id/backup").json.storage.title)
+    assert.result(result).deleted()
+    assert.equal(0, #jobs:all())
+  end)
+
+  it("backs up the disks that were named", function()
+    outside()
+    local result = run.backup { connection = setup.connection, options = { serverUuid = "server-1", disks = { "disk-b" } } }
+    assert.result(result).succeeded()
+    assert.equal("/1.3/storage/disk-b/backup", api:last("POST /1.3/storage/:id/backup").path)
+  end)
+
+  it("removes what it made where another disk is refused", function()
+    outside()
+    api:fault("POST /1.3/storage/disk-b/backup", fault.status(402, no(402, "STORAGE_BACKUP_LIMIT", "no more backups")))
+    local result = run.create(setup):run():wait()
+    assert.result(result).failed("the disk disk-b: UpCloud answered 402: STORAGE_BACKUP_LIMIT: no more backups")
+    test.clock:advance(3600)
+    assert.equal(0, #jobs:all())
+    assert.is_nil(result:show().attention)
+  end)
+
+  it("waits for a disk that something else is done to", function()
+    outside()
+    api:fault("GET /1.3/storage/disk-a", fault.status(200, { json = { storage = { state = "cloning" } } }), fault.status(200, { json = { storage = { state = "cloning" } } }))
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("asks again where something else has begun in between", function()
+    outside()
+    api:fault("POST /1.3/storage/disk-a/backup", fault.status(409, no(409, "STORAGE_STATE_ILLEGAL", "it is backuping")))
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("starts exactly one backup of each disk, wherever it dies", function()
+    everyCrash({ jobs = 2 }, function()
+      outside()
+      assert.result(run.backup(setup)).succeeded()
+    end)
+  end)
+
+  it("leaves a start that nobody heard of to a person where the API has no lists, and never doubles one", function()
+    everyCrash({ jobs = 2, person = true }, function()
+      outside { lists = false }
+      assert.result(run.backup(setup)).succeeded()
+    end)
+  end)
+end)
