@@ -181,6 +181,69 @@ ORR_API int orr_host_hold(orr_runtime *runtime, uint64_t call, orr_error *reterr
 /* Tells of something that was not asked for; see process. INVALID, or REFUSED where the service is not offered. */
 ORR_API int orr_host_tell(orr_runtime *runtime, const char *service, const char *json, orr_error *reterr);
 
+/* ---- hooks in C --------------------------------------------------------------------------------------------- */
+
+/* A provider that is not a script: a struct of functions, called through the same table as the hooks in Lua, in the same order, with the
+ * same journal, deadlines and recovery around them. docs/providers.md says what each hook is for and what it may answer.
+ *
+ * A hook function gets a handle, orr_hook, which is its own until it calls orr_hook_done, there or later, from any thread: exactly once,
+ * whatever became of the call meanwhile. It runs on the thread that turns the wheels and must not wait; what takes time goes on elsewhere.
+ *
+ *   orr_hook_json       what it was given, as JSON
+ *   orr_hook_set        writes a field; what was written is kept as what a hook in Lua writes is: of a result always, of a Backup on success
+ *   orr_hook_sent       before the first act that changes something outside: returns once that is written down durably. Nothing may leave before
+ *   orr_hook_save       a durable checkpoint: what was written to the result survives a kill in the next instruction
+ *   orr_hook_done       the answer
+ *
+ * After its deadline, or a cancel, the hook is interrupted: `interrupted` is called if there is one, and orr_hook_stopped is not 0; it has a
+ * grace of 3 seconds to clean up and call orr_hook_done, then the call ends without it. */
+typedef struct orr_hook orr_hook;
+typedef void (*orr_hook_function)(void *self, orr_hook *hook);
+
+/* Fill it with zeros first. Functions that are NULL are hooks that the provider does not have; executeBackup is required. */
+typedef struct orr_provider {
+  size_t size;                   /* sizeof(orr_provider), so that it may grow */
+  const char *declaration;       /* JSON of what Provider { ... } takes in Lua: { "apiVersion": 1, "code": "acme", "name": ..., "version": ... } */
+  void *self;
+  void (*interrupted)(void *self, orr_hook *hook); /* NULL: it looks at orr_hook_stopped itself */
+  void (*released)(void *self);  /* no hook is called any more: replaced, or the runtime closes. NULL: nothing to do */
+  orr_hook_function configureBackup, validateBackup, createBackup, deleteBackup, deleteBackupResult, prepareExecuteBackup, prepareBackupResult,
+      executeBackup, refreshBackupResult, cancelBackup, extractBackup, recoverBackupResult, recoverBackup, refreshBackupResults,
+      updateBackup, testConnection, cleanUp, optionSource;
+} orr_provider;
+
+/* Copied. Between orr_open and the first step, so that what was in flight finds it; a second one of the same code replaces the first for
+ * the calls that begin then. EXISTS: a script has that code. PROVIDER: what is wrong with the declaration, a line per finding. */
+ORR_API int orr_provider_register(orr_runtime *runtime, const orr_provider *provider, orr_error *reterr);
+
+ORR_API const char *orr_hook_name(const orr_hook *hook);     /* "executeBackup" */
+/* { backup, backupResult, connection, cloud, computeServer, ... and the hook's own arguments: config, executionConfig, opts, name,
+ * backupResults, previous }, without secrets, as it was when the hook was called. Borrowed until orr_hook_done. */
+ORR_API const char *orr_hook_json(const orr_hook *hook);
+/* A secret: "connection.password", "connection.NAME" or "backup.NAME" for an option of inputType password. NULL: there is none. Borrowed likewise. */
+ORR_API const char *orr_hook_secret(orr_hook *hook, const char *path);
+/* Writes a JSON value (null unsets) to a field: "backupResult.status", "backup.externalId", "backupResults.3.progress" (counted from 0), or
+ * to free configuration: "backupResult.config.a.b". INVALID: no such field (the nearest is named), not for providers to write, or a
+ * value that does not fit. CANCELLED: the call has ended. */
+ORR_API int orr_hook_set(orr_hook *hook, const char *path, const char *json, orr_error *reterr);
+/* Both return when it is durable; not on the thread that turns the wheels (MISUSE): there, the ones below. act is for the journal: "POST
+ * https://host:443". An error says that nothing may leave (the call has ended, the deadline has passed, the store failed). */
+ORR_API int orr_hook_sent(orr_hook *hook, const char *act, orr_error *reterr);
+ORR_API int orr_hook_save(orr_hook *hook, orr_error *reterr);
+/* The same, but ready is called later, once, on the thread that turns the wheels, with 0 or why not (err borrowed), and the handle is still there
+ * then: call orr_hook_done only afterwards. Not 0: it is not called. */
+typedef void (*orr_hook_ready)(void *arg, orr_hook *hook, int code, const orr_error *err);
+ORR_API int orr_hook_sent_then(orr_hook *hook, const char *act, orr_hook_ready ready, void *arg, orr_error *reterr);
+ORR_API int orr_hook_save_then(orr_hook *hook, orr_hook_ready ready, void *arg, orr_error *reterr);
+ORR_API int orr_hook_stopped(const orr_hook *hook);          /* 0, or DEADLINE, CANCELLED: clean up and end */
+/* Ends the hook with a ServiceResponse as JSON: { success, msg, errors: { field: message }, data, inProgress }, or { retry: true, after:
+ * seconds, msg }, or { gone: true, msg }; NULL is success. INVALID: it is none, and the handle stays. CANCELLED: the call had ended without
+ * it. In every other case the handle is gone. */
+ORR_API int orr_hook_done(orr_hook *hook, const char *answer, orr_error *reterr);
+/* Ends it as an error that is raised in Lua would: error is a word of docs/errors.md; one that is retryable ("unreachable") counts as retry.
+ * unsent is not 0 if it is certain that nothing has left. */
+ORR_API int orr_hook_fail(orr_hook *hook, const char *error, const char *message, int unsent, orr_error *reterr);
+
 /* ---- turning the wheels ------------------------------------------------------------------------------------- */
 
 /* Whose loop? Choose one of three; events are pulled by orr_next in each.

@@ -123,6 +123,13 @@ void orr__hostcall_abort(orr__hostcalls *calls, uint64_t id) {
   if (call) orr__timer_start(calls->loop, &call->timer, orr__loop_mono_ms(calls->loop), on_aborted, call);
 }
 
+static void nobody(void *arg, const orr__hostcall_reply *reply) { (void)arg, (void)reply; }
+
+void orr__hostcall_forget(orr__hostcalls *calls, uint64_t id) {
+  hostcall *call = orr__map_get(&calls->calls, id);
+  if (call) call->done = nobody;
+}
+
 static hostcall *find_open(orr__hostcalls *calls, uint64_t id, orr_error *reterr) {
   hostcall *call = orr__map_get(&calls->calls, id);
   if (call && !call->is_answered) return call;

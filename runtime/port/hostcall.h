@@ -43,6 +43,8 @@ int orr__hostcall_start(orr__hostcalls *calls, const char *service, const char *
                         void *arg, uint64_t *ret_id, orr_error *reterr);
 /* Completes soon with CANCELLED, even where an answer waits for its delay; one that is gone: nothing happens. */
 void orr__hostcall_abort(orr__hostcalls *calls, uint64_t id);
+/* Its done is not called any more. */
+void orr__hostcall_forget(orr__hostcalls *calls, uint64_t id);
 /* The one answer, delivered after delay_ms of the loop's clock. NOT_FOUND if the call is not open (any more), NOMEM: it still is. */
 int orr__hostcall_answer(orr__hostcalls *calls, uint64_t id, const orr__hostcall_reply *reply, int64_t delay_ms, orr_error *reterr);
 /* It waits, and does not count as in flight any more: virtual time may go on. NOT_FOUND likewise. */

@@ -82,6 +82,7 @@ struct orr_runtime {
   orr__records *records;
   orr__core *core;
   orr__bindings *bindings;
+  struct orr__native *native;
   orr__random random;
   char *runner;
   orr__keyring *keyring;
@@ -115,6 +116,10 @@ int orr__enter_step(orr_runtime *rt, const struct timespec *until, orr_error *re
 /* From inside: goes out until there is news, and comes in again. False: the time was up (NULL: for ever). */
 bool orr__guard_sleep(orr_runtime *rt, const struct timespec *until);
 void orr__guard_tell(orr_runtime *rt);             /* there is news */
+/* From outside: turns the wheels, or lets others do it, until is_done (called inside) or the time is up, then `finish` (inside). Not 0: MISUSE,
+ * CLOSED, and finish was not called. */
+int orr__await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), void (*finish)(orr_runtime *rt, void *arg), void *arg,
+               int64_t max_wait_ms, orr_error *reterr);
 struct timespec orr__deadline(int64_t wait_ms);    /* on the monotonic clock */
 /* The last one out frees what is left of a closed runtime. */
 void orr__guard_unref(orr_runtime *rt);
@@ -136,6 +141,13 @@ void orr__on_log(void *self, enum orr__log_level level, const orr__log_about *ab
 /* The sink of the calls to the host. An end takes a call that nobody has pulled yet out of the queue. */
 int orr__on_called(void *self, uint64_t id, const char *service, const char *args);
 void orr__on_ended(void *self, uint64_t id, const char *service);
+
+/* native.c: providers in C beside those in Lua; every call of the core's goes through it. */
+struct orr__native *orr__native_new(orr_runtime *rt, const orr__provider_host *host, const orr__provider_ops *lua); /* owned */
+bool orr__native_has(const struct orr__native *native, const char *code);
+const orr__provider_ops *orr__native_ops(const struct orr__native *native);
+void orr__native_close(struct orr__native *native); /* every call is answered INTERRUPTED first. NULL is fine, for both */
+void orr__native_free(struct orr__native *native);
 
 /* service_*.c: from now on the host does it. */
 void orr__carry_http(orr_runtime *rt);

@@ -150,18 +150,22 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
   free(own);
   free(shipped);
   if (code) return code;
-  orr__core_use(rt->core, orr__bindings_ops(rt->bindings));
+  rt->native = orr__native_new(rt, orr__core_host(rt->core), orr__bindings_ops(rt->bindings));
+  if (!rt->native) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  orr__core_use(rt->core, orr__native_ops(rt->native));
   return orr__core_start(rt->core, reterr);
 }
 
 /* Also what was opened in part only. */
 static void take_apart(orr_runtime *rt) {
   if (rt->core) orr__core_drain(rt->core);
-  orr__bindings_close(rt->bindings); /* answers what is in flight */
+  orr__native_close(rt->native);     /* both answer what is in flight */
+  orr__bindings_close(rt->bindings);
   if (rt->core) orr__core_close(rt->core);
   if (rt->store) orr__store_close(rt->store);
   orr__core_free(rt->core);
   rt->core = NULL;
+  orr__native_free(rt->native);
   orr__hostcalls_free(rt->calls);
   orr__http_free(rt->http);
   orr__processes_free(rt->processes);

@@ -32,7 +32,8 @@ int orr_provider_add(orr_runtime *runtime, const char *code, const char *source,
   if (!code || !source) return orr__error_set(reterr, ORR_E_MISUSE, "orr_provider_add needs a code and a source");
   int rc = orr__enter(runtime, reterr);
   if (rc) return rc;
-  rc = orr__bindings_add_source(runtime->bindings, code, source, len, reterr);
+  rc = orr__native_has(runtime->native, code) ? orr__error_set(reterr, ORR_E_EXISTS, "a provider in C has the code '%s'", code)
+                                              : orr__bindings_add_source(runtime->bindings, code, source, len, reterr);
   orr__leave(runtime);
   return rc;
 }

@@ -108,23 +108,38 @@ static bool turn(orr_runtime *rt, int64_t max_wait_ms, const struct timespec *un
   return goes_on;
 }
 
-orr_event *orr_wait(orr_runtime *runtime, int64_t max_wait_ms) {
+int orr__await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), void (*finish)(orr_runtime *rt, void *arg), void *arg,
+               int64_t max_wait_ms, orr_error *reterr) {
   struct timespec until = orr__deadline(max_wait_ms > 0 ? max_wait_ms : 0);
   const struct timespec *limit = max_wait_ms < 0 ? NULL : &until;
   bool goes_on = true, is_turner = false;
   for (;;) {
-    if (orr__enter_outside(runtime, NULL)) return NULL;
-    bool is_idle = !runtime->first && !runtime->guard.is_closed && goes_on;
-    bool others_turn = runtime->is_running || (runtime->has_turner && !is_turner);
-    if (is_idle && others_turn) goes_on = orr__guard_sleep(runtime, limit);
-    else if (is_idle) is_turner = runtime->has_turner = true;
+    int code = orr__enter_outside(rt, reterr);
+    if (code) return code;
+    bool is_idle = goes_on && !is_done(rt, arg);
+    bool others_turn = rt->is_running || (rt->has_turner && !is_turner);
+    if (is_idle && others_turn) goes_on = orr__guard_sleep(rt, limit);
+    else if (is_idle) is_turner = rt->has_turner = true;
     if (!is_idle) break;
-    orr__leave(runtime);
-    if (!others_turn) goes_on = turn(runtime, max_wait_ms, &until);
+    orr__leave(rt);
+    if (!others_turn) goes_on = turn(rt, max_wait_ms, &until);
   }
-  orr_event *event = runtime->guard.is_closed ? NULL : orr__take_event(runtime);
-  if (is_turner) runtime->has_turner = false;
-  if (is_turner || runtime->first) orr__guard_tell(runtime); /* another takes over, or takes the next */
-  orr__leave(runtime);
+  finish(rt, arg);
+  if (is_turner) rt->has_turner = false;
+  if (is_turner || rt->first) orr__guard_tell(rt); /* another takes over, or takes the next */
+  orr__leave(rt);
+  return 0;
+}
+
+static bool has_event(orr_runtime *rt, void *arg) {
+  (void)arg;
+  return rt->first != NULL;
+}
+
+static void take_event(orr_runtime *rt, void *arg) { *(orr_event **)arg = orr__take_event(rt); }
+
+orr_event *orr_wait(orr_runtime *runtime, int64_t max_wait_ms) {
+  orr_event *event = NULL;
+  orr__await(runtime, has_event, take_event, &event, max_wait_ms, NULL);
   return event;
 }
