@@ -162,7 +162,7 @@ static double our_cycles(rig *r, long count, bool *ret_is_whole) {
 
 void case_lifecycle(bench *b) {
   long count = b->is_smoke ? 200 : 20000;
-  series bare_rate = { .count = 0 }, our_rate = { .count = 0 }, cpu = { .count = 0 }, size = { .count = 0 };
+  series bare_rate = { .count = 0 }, our_rate = { .count = 0 }, cpu = { .count = 0 }, bare_cpu = { .count = 0 }, size = { .count = 0 };
   char *bare_dir = bench_folder(b), *dir = bench_folder(b), *source = orr__strf("local ROUND = %ld\n%s", count, provider_source);
   bool is_whole = true;
   bare_cycle bare;
@@ -181,11 +181,13 @@ void case_lifecycle(bench *b) {
     unsigned long commits = atomic_load(&syncs) - before;
     int64_t batch = (int64_t)((double)STEPS * (double)count / (double)(commits ? commits : 1));
     series_add(&size, (double)batch);
+    start_cpu = bench_cpu();
     series_add(&bare_rate, bare_cycles(&bare, count, batch < 1 ? 1 : batch > 4096 ? 4096 : batch));
+    series_add(&bare_cpu, (bench_cpu() - start_cpu) * 1e6 / (double)count);
   }
   bench_show("transitions in a commit", "", &size);
   bench_compare("insert and four updates at that batch size; whole lifecycles", "lifecycles/s", BENCH_RATE, &bare_rate, &our_rate, 0.5);
-  bench_show("processor time of a lifecycle, both threads", "us", &cpu);
+  bench_compare("processor time: an insert and four updates; a lifecycle, both threads", "us", BENCH_COST, &bare_cpu, &cpu, 0);
   bench_note("memory: %.1f MiB resident at most", (double)bench_peak() / 1048576);
   rig_settle(&r);
   bench_check(b, is_whole && r.refused == 0 && r.replies == (uint64_t)count * (uint64_t)b->runs, "lifecycle: %llu accepted", (unsigned long long)r.replies);

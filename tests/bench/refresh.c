@@ -148,13 +148,16 @@ static void check_rows(bench *b, refresh_case *c, long round, int64_t store_upda
 void case_refresh(bench *b) {
   int64_t rows = b->is_smoke ? 500 : 50000, updates = b->is_smoke ? 2000 : 200000;
   long round = b->is_smoke ? 500 : 50000;
-  series near_rows = { .count = 0 }, random_rows = { .count = 0 }, store = { .count = 0 }, whole = { .count = 0 }, cpu = { .count = 0 };
+  series near_rows = { .count = 0 }, random_rows = { .count = 0 }, store = { .count = 0 }, whole = { .count = 0 };
+  series near_cpu = { .count = 0 }, cpu = { .count = 0 };
   refresh_case c;
   bench_title("refresh loop without HTTP: %lld results, every change durable", (long long)rows);
   open_all(&c, b, rows, round);
   bool is_whole = true;
   for (int i = 0; i < b->runs && is_whole; i++) {
+    double near_start = bench_cpu();
     series_add(&near_rows, bare_updates(&c.bare, updates, false));
+    series_add(&near_cpu, (bench_cpu() - near_start) * 1e6 / (double)updates);
     is_whole = rig_until_round(&c.runtime, c.runtime.rounds + (i == 0)); /* the first is for warming up */
     double start = bench_now(), start_cpu = bench_cpu();
     is_whole = is_whole && rig_until_round(&c.runtime, c.runtime.rounds + 1);
@@ -169,7 +172,7 @@ void case_refresh(bench *b) {
   bench_compare("the store alone, against random rows", "updates/s", BENCH_RATE, &random_rows, &store, 2);
   bench_compare("the whole runtime with a Lua hook, against neighbouring rows", "refreshes/s", BENCH_RATE, &near_rows, &whole, 0.5);
   bench_compare("the whole runtime with a Lua hook, against random rows", "refreshes/s", BENCH_RATE, &random_rows, &whole, 2);
-  bench_show("processor time of a refresh, both threads", "us", &cpu);
+  bench_compare("processor time: an update of neighbouring rows; a refresh, both threads", "us", BENCH_COST, &near_cpu, &cpu, 0);
   bench_note("memory: %.1f MiB at most with runtime, store and bare table (page caches of 16 MiB each)", (double)peak / 1048576);
   rig_settle(&c.runtime);
   rig_close(&c.runtime);
