@@ -115,7 +115,7 @@ static void add_up(const orr__version *v, orr__provider_state *ret) {
 static int state(void *self, const char *code, orr__provider_state *ret) {
   const orr__provider *p = orr__provider_known(self, code);
   if (!p) return ORR_E_NOT_FOUND;
-  *ret = (orr__provider_state){ .last = p->last, .is_kept = p->is_kept, .is_rolled_back = *p->held_sha256 != '\0', .is_watched = p->is_watched,
+  *ret = (orr__provider_state){ .last = p->last, .is_loaded = p->current != NULL, .is_kept = p->is_kept, .is_rolled_back = *p->held_sha256 != '\0', .is_watched = p->is_watched,
                                 .file_sha256 = p->seen_sha256, .granted = p->granted, .waiting_needs = p->waiting_needs, .calls = p->calls,
                                 .errors = p->errors, .last_error = p->last_error, .last_error_ms = p->last_error_ms };
   if (p->current) {

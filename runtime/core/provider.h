@@ -182,6 +182,7 @@ enum orr__reload {
 /* How a provider is, for people. Text is borrowed until the loop's next turn. */
 typedef struct orr__provider_state {
   enum orr__reload last;     /* of its files as they were read last */
+  bool is_loaded;            /* there is a version that runs */
   bool is_kept;              /* what runs came from the store: the files are not it */
   bool is_rolled_back;
   bool is_watched;           /* else its files are looked at when somebody asks for it */

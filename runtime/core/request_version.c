@@ -40,7 +40,10 @@ static int begin(orr__flow *flow) {
   flow->out = orr__json_map();
   if (!flow->out) return orr__flow_no_memory(flow);
   orr__json_put_str(flow->out, "provider", code_of(flow));
-  put_version(flow, flow->out, "wasSha256", "wasVersion");
+  orr__provider_state state = { 0 };
+  const orr__provider_ops *ops = flow->core->ops;
+  bool is_loaded = ops->state && ops->state(ops->self, code_of(flow), &state) == 0 && state.is_loaded;
+  if (is_loaded) put_version(flow, flow->out, "wasSha256", "wasVersion"); /* asking would load it */
   return 0;
 }
 
