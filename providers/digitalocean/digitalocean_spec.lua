@@ -59,6 +59,12 @@ describe("digitalocean", function()
     assert.result(result).deleted()
   end)
 
+  it("takes the Droplet of the server", function()
+    outside()
+    assert.result(run.backup { connection = setup.connection, server = { name = "web1", externalId = "3164444" } }).succeeded()
+    assert.result(run.backup { name = "other", connection = setup.connection }).failed("which Droplet?")
+  end)
+
   it("finds it on the third page", function()
     outside { per = 1 }
     assert.result(run.backup(setup)).succeeded()

@@ -18,7 +18,7 @@ local provider = Provider {
     { fieldName = "vmUuid", fieldLabel = "UUID of the VM", helpText = "if not given: the externalId of the server that the Backup is for" },
     { fieldName = "clusterUuid", fieldLabel = "UUID of the cluster", helpText = "for Prism Central; if not given: the connection's, else the externalId of the cloud" },
   },
-  refreshInterval = 30, visibilityDelay = 60, timeout = 24 * 3600,
+  refreshInterval = 30, visibilityDelay = 30, timeout = 24 * 3600,
   needs = { http = { "${connection.serviceUrl}" } },
 }
 

@@ -7,6 +7,7 @@
 -- Invariants: the id of the request is saved as soon as it is known. A start whose answer was lost is adopted where exactly one thing can be it;
 -- it is never sent again.
 local api = require "api"
+local lookup = require "lookup"
 
 local provider = Provider {
   apiVersion = 1, code = "rubrik-vmware", name = "Rubrik (VMware)", version = "1.0.0",
@@ -26,7 +27,6 @@ local provider = Provider {
 
 local PATIENCE = 600       -- seconds for which a request is held back where Rubrik is too busy
 local INVENTORY_WAIT = 40  -- seconds for which a creation waits for a VM to appear
-local CLOCKS = 10          -- seconds that their clock may be behind ours
 
 -- ---- the connection ----
 
@@ -106,6 +106,7 @@ end
 
 -- ---- the start ----
 
+-- Which VM, and what there is of it already: that cannot be what this execution makes.
 function provider.prepareBackupResult(backupResult)
   local backup = backupResult.backup
   local name = vmOf(backup, backupResult.computeServer)
@@ -113,6 +114,7 @@ function provider.prepareBackupResult(backupResult)
   local id, why, mayHelp = api.findVm(backup.connection, name)
   if not id then return mayHelp and ServiceResponse.retry(why) or ServiceResponse.error(why) end
   backupResult:setConfigProperty("rubrik.vmId", id)
+  backupResult:setConfigProperty("rubrik.known", lookup.known(backup.connection, id))
 end
 
 function provider.executeBackup(backup, backupResult)
@@ -127,58 +129,14 @@ function provider.executeBackup(backup, backupResult)
   backupResult:save()
 end
 
--- The ids of requests and snapshots that other results of the Backup have.
-local function claimed(result)
-  local ids = {}
-  for _, other in ipairs(result.backup:results { limit = 100 }) do
-    if other.uuid ~= result.uuid then
-      if other.externalId then ids[other.externalId] = true end
-      if other.snapshotId then ids[other.snapshotId] = true end
-    end
-  end
-  return ids
-end
-
-local function instant(text) return type(text) == "string" and time.parse(text) or nil end
-
--- The one on-demand snapshot of the VM since then that no other result has; nil and why: none, or several, or no list.
-local function snapshotSince(result, since)
-  local rows, failed = api.list(result.backup.connection, { "vmware", "vm", result:getConfigProperty("rubrik.vmId"), "snapshot" })
-  if not rows then return nil, api.reason(failed) end
-  local found, count, taken = nil, 0, claimed(result)
-  for _, row in ipairs(rows) do
-    local at = instant(row.date)
-    if row.isOnDemandSnapshot == true and at and at >= since - CLOCKS * 1000 and row.id and not taken[row.id] then found, count = row.id, count + 1 end
-  end
-  if count == 1 then return found end
-  return nil, count == 0 and "there is no snapshot of it yet" or count .. " snapshots may be it"
-end
-
--- The one request of a snapshot that an event since then tells of and no other result has; nil: none, or several, or no events.
-local function requestSince(result, since)
-  local connection, vm, taken = result.backup.connection, result:getConfigProperty("rubrik.vmId"), claimed(result)
-  local found, count = nil, 0
-  for _, row in ipairs(api.list(connection, { "event", "latest" }, { object_ids = vm }) or {}) do
-    local event = type(row.latestEvent) == "table" and row.latestEvent or row
-    local id, at = event.jobInstanceId, nil
-    if type(id) == "string" and id:find("^CREATE_VMWARE_SNAPSHOT") and not taken[id] then
-      local reply = api.call(connection, "GET", { "vmware", "vm", "request", id })
-      at = reply.status == 200 and (instant(api.content(reply).startTime) or instant(event.time))
-      taken[id] = true
-    end
-    if at and at >= since - CLOCKS * 1000 then found, count = id, count + 1 end
-  end
-  return count == 1 and found or nil
-end
-
 -- An event or a snapshot that can only be this one: it is adopted. Otherwise nobody knows, and in the end a person has to look.
 function provider.recoverBackupResult(backupResult, opts)
-  local request = requestSince(backupResult, opts.sentDate)
+  local request = lookup.request(backupResult, opts.sentDate)
   if request then
     backupResult.externalId = request
     return true
   end
-  local snapshot, why = snapshotSince(backupResult, opts.sentDate)
+  local snapshot, why = lookup.snapshot(backupResult, opts.sentDate)
   if not snapshot then
     return ServiceResponse.retry("what became of the start Rubrik does not tell: " .. why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
   end
@@ -187,6 +145,8 @@ function provider.recoverBackupResult(backupResult, opts)
 end
 
 -- ---- afterwards ----
+
+local function instant(text) return type(text) == "string" and time.parse(text) or nil end
 
 local words = { QUEUED = "START_REQUESTED", ACQUIRING = "START_REQUESTED", RUNNING = "IN_PROGRESS", FINISHING = "IN_PROGRESS", ["CANCEL REQUESTED"] = "CANCEL_REQUESTED",
   CANCELED = "CANCELLED", SUCCEEDED = "SUCCEEDED", FAILED = "FAILED" }
@@ -210,7 +170,7 @@ end
 
 local function finish(result, request)
   local id, why = linkedSnapshot(request), nil
-  if not id then id, why = snapshotSince(result, instant(request.startTime) or result.sentDate) end
+  if not id then id, why = lookup.snapshot(result, instant(request.startTime) or result.sentDate) end
   result.snapshotId = id
   result.statusMessage = not id and "Rubrik does not say which snapshot it made: " .. why or nil
   result.status = id and "SUCCEEDED" or "SUCCEEDED_WARNING"

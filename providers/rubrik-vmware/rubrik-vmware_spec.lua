@@ -113,6 +113,17 @@ describe("rubrik-vmware", function()
     assert.same({ 2, 1, 1 }, { api:count "POST /api/v1/session", most, count(open) })
   end)
 
+  it("takes the VM of the server, and tells what was there before from what it made", function()
+    outside { events = false }
+    local old = jobs:start()
+    old.number = "1"
+    test.clock:advance(200)
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    local result = run.backup { connection = setup.connection, server = { name = "web", externalId = "vm-123" } }
+    assert.result(result).succeeded()
+    assert.equal("snap-2", result.snapshotId)
+  end)
+
   it("does not log in with a token", function()
     outside()
     open["service-token"] = "forever"

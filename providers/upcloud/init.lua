@@ -16,7 +16,7 @@ local provider = Provider {
     { fieldName = "serverUuid", fieldLabel = "UUID of the server", helpText = "if not given: the externalId of the server that the Backup is for" },
     { fieldName = "disks", fieldLabel = "UUIDs of the disks", inputType = "list", helpText = "if not given: all disks of the server" },
   },
-  refreshInterval = 30, visibilityDelay = 60, timeout = 24 * 3600,
+  refreshInterval = 30, visibilityDelay = 45, timeout = 24 * 3600,
   needs = { http = { "${connection.serviceUrl}" } },
 }
 
@@ -159,7 +159,7 @@ local function start(connection, part)
   for attempt = 1, 5 do
     local ready, why = waitForSource(connection, part.disk)
     if not ready then return nil, why end
-    local reply = call(connection, "POST", { "storage", part.disk, "backup" }, { json = { storage = { title = part.title } }, patience = PATIENCE, timeout = 60 })
+    local reply = call(connection, "POST", { "storage", part.disk, "backup" }, { json = { storage = { title = part.title } }, patience = PATIENCE })
     local said, word = reason(reply)
     local made = content(reply, "storage")
     if reply.status < 300 and made.uuid then
