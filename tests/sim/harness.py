@@ -50,10 +50,11 @@ class Simulator:
 
 
 class Scenario:
-    """vendor: an entry of cases.py. tune: numbers of the provider's declaration, and seed: of the world, that differ here."""
+    """vendor: an entry of cases.py. tune: numbers of the provider's declaration, and seed: of the world, that differ here. damage: (file, text, other
+    text), what is done wrong on purpose in the provider."""
 
-    def __init__(self, tools, vendor, name, tune=None, seed=None, options=None, is_tls=False):
-        self.tools, self.vendor = tools, vendor
+    def __init__(self, tools, vendor, name, tune=None, seed=None, options=None, is_tls=False, limit=LIMIT, damage=None):
+        self.tools, self.vendor, self.limit, self.damage = tools, vendor, limit, damage
         self.world = "%s-%s" % (vendor.name, name)
         self.folder = os.path.join(tools.folder, self.world)
         os.mkdir(self.folder)
@@ -86,6 +87,9 @@ class Scenario:
                     text, count = re.subn(r"\b%s = [^,]+," % key, "%s = %s," % (key, value), text, count=1)
                     check(count == 1, "the provider declares no " + key)
                 text = change(text) if change else text
+            if self.damage and self.damage[0] == name:
+                check(self.damage[1] in text, "there is nothing to damage in " + name)
+                text = text.replace(self.damage[1], self.damage[2])
             with open(os.path.join(target, "." + name + ".new"), "w") as file:
                 file.write(text)
             os.rename(os.path.join(target, "." + name + ".new"), os.path.join(target, name))
@@ -177,8 +181,8 @@ class Scenario:
 
     # ---- waiting
 
-    def until(self, holds, what, limit=LIMIT):
-        end = time.monotonic() + limit
+    def until(self, holds, what):
+        end = time.monotonic() + self.limit
         while True:
             value = holds()
             if value:

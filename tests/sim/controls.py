@@ -1,0 +1,18 @@
+"""What is done wrong on purpose: (vendor, the row that must catch it, what is wrong, (file, text, other text)). A matrix that cannot fail shows nothing."""
+
+CONTROLS = [
+    ("digitalocean", "kill-after-post", "takes what it does not see for absent",
+     ("init.lua", "function provider.recoverBackupResult(backupResult, opts)\n",
+      "function provider.recoverBackupResult(backupResult, opts)\n  do return ServiceResponse.success { found = false } end\n")),
+    ("digitalocean", "unknown-state", "takes an unknown word for an end", ("init.lua", "    note(backupResult, status)", "    backupResult.status = 'FAILED'")),
+    ("digitalocean", "paging", "reads one page only", ("init.lua", "return said.links and said.links.pages and said.links.pages.next", "return nil")),
+    ("digitalocean", "delete", "takes a refusal for a deletion", ("init.lua", 'return false, "DigitalOcean keeps', 'return true, "DigitalOcean keeps')),
+    ("nutanix-central", "lost-for-good", "starts anew what it cannot see",
+     ("init.lua", "  return ServiceResponse.retry(why, { after", "  if opts.attempt > 1 then return ServiceResponse.success { found = false } end\n  return ServiceResponse.retry(why, { after")),
+    ("nutanix-central", "cancel-running", "says that it has cancelled", ("init.lua", 'return false, "Prism cannot cancel', 'return true, "Prism cannot cancel')),
+    ("upcloud", "partial-failure", "leaves the parts of what has failed", ("init.lua", '  if backupResult.status == "SUCCEEDED" then return true end', "  do return true end")),
+    ("rubrik-vmware", "unauthorized-midrun", "does not end its sessions", ("api.lua", "    if value.id then http.delete", "    if false then http.delete")),
+    ("rubrik-vmware", "rate-limited", "sends its POST twice",
+     ("init.lua", "  local id = reply.status < 300 and api.content(reply).id\n",
+      "  local id = reply.status < 300 and api.content(reply).id\n  api.call(backup.connection, 'POST', { 'vmware', 'vm', backupResult:getConfigProperty('rubrik.vmId'), 'snapshot' })\n")),
+]
