@@ -79,6 +79,8 @@ int orr__cli_call(orr__cli *cli, const char *request, const cJSON *args, cJSON *
 /* A runtime of our own that keeps nothing, and one request of it; *ret_data is owned. CANCELLED after a signal. */
 int orr__apart_open(orr__cli *cli, const char *only_dir, orr_runtime **ret_runtime, orr_error *reterr);
 int orr__apart_call(orr__cli *cli, orr_runtime *runtime, const char *request, const cJSON *args, cJSON **ret_data, orr_error *reterr);
+/* provider.show of a provider's file or folder, asked of such a runtime; *ret_data is owned. */
+int orr__provider_show(orr__cli *cli, const char *path, cJSON **ret_data, orr_error *reterr);
 /* A line of a runtime in this process: warnings and errors always, the rest for --verbose. */
 void orr__cli_log_line(void *cli, const char *json);
 /* Prints the error where errors go and returns the exit code. Releases it. */

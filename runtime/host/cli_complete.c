@@ -81,6 +81,16 @@ static void offer_names(const typed *t, const char *request, const char *key, co
   cJSON_Delete(list);
 }
 
+/* The hooks that the provider of `provider call NAME` has. */
+static void offer_hooks(const typed *t) {
+  cJSON *shown = t->provider ? ask(t, "provider.show", "provider", t->provider) : NULL;
+  const cJSON *hook = NULL;
+  cJSON_ArrayForEach(hook, cJSON_GetObjectItemCaseSensitive(shown, "hooks")) {
+    if (cJSON_IsString(hook)) offer(t, hook->valuestring, "");
+  }
+  cJSON_Delete(shown);
+}
+
 /* The keys that --set takes: what the provider declares, where it is known. */
 static void offer_keys(const typed *t) {
   const char *declared = t->noun && orr__streq(t->noun, "connection") ? "connectionOptions" : "options";
@@ -143,11 +153,12 @@ static void offer_value(const typed *t, const char *name, const char *key, const
   };
   if (offer_choices(t, metavar)) return;
   if (orr__streq(key, "result")) offer_results(t);
+  else if (orr__streq(key, "hook")) offer_hooks(t);
   else if (orr__streq(name, "set")) offer_keys(t);
   else if (orr__streq(key, "status")) offer_words(t, STATUSES);
   else if (orr__streq(key, "schedule")) offer_words(t, SCHEDULES);
   else if (orr__streq(key, "timeZone")) offer_zones(t);
-  else if (orr__starts_with(metavar, "FILE")) puts(":files");
+  else if (orr__starts_with(metavar, "FILE") || strstr(metavar, "|FILE")) puts(":files");
   else if (orr__streq(metavar, "DIR")) puts(":dirs");
   for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
     if (orr__streq(LISTS[i].key, key)) offer_names(t, LISTS[i].request, LISTS[i].name, LISTS[i].doc);
@@ -248,7 +259,9 @@ static void note_plain(typed *t, const char *word) {
   } else if (!t->command) {
     t->command = orr__command_find(t->noun, word);
   } else {
-    if (t->positionals++ == 0 && orr__streq(t->noun, "backup")) t->backup = word;
+    bool is_first = t->positionals++ == 0;
+    if (is_first && orr__streq(t->noun, "backup")) t->backup = word;
+    if (is_first && orr__streq(t->noun, "provider")) t->provider = word;
   }
 }
 

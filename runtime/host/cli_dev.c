@@ -210,6 +210,39 @@ static void show_heading(workshop *w) {
   fflush(stdout);
 }
 
+static void add_list(orr__buf *out, const char *what, const cJSON *list) {
+  const cJSON *word = NULL;
+  if (cJSON_GetArraySize(list) == 0) return;
+  orr__buf_addf(out, "  %s", what);
+  cJSON_ArrayForEach(word, list) {
+    orr__buf_addc(out, ' ');
+    if (cJSON_IsString(word)) orr__text_safe(out, word->valuestring);
+  }
+  orr__buf_addc(out, '\n');
+}
+
+/* What it declares, in a line or two. */
+static void show_declaration(const workshop *w) {
+  orr_error error = ORR_ERROR_INIT;
+  cJSON *data = NULL;
+  if (orr__provider_show(w->cli, w->path, &data, &error) == 0) {
+    const cJSON *needs = cJSON_GetObjectItemCaseSensitive(data, "needs"), *kind = NULL;
+    orr__buf out;
+    orr__buf_init(&out, ORR_PRINT_MAX);
+    add_list(&out, "hooks", cJSON_GetObjectItemCaseSensitive(data, "hooks"));
+    cJSON_ArrayForEach(kind, needs) {
+      char *what = cJSON_GetArraySize(kind) > 0 ? orr__strf("needs %s:", kind->string) : NULL;
+      if (what) add_list(&out, what, kind);
+      free(what);
+    }
+    orr__print(&out);
+    orr__buf_clear(&out);
+    fflush(stdout);
+  }
+  cJSON_Delete(data);
+  orr__error_clear(&error);
+}
+
 /* Check, then the specs; true: go on. */
 static bool turn(workshop *w, orr_error *reterr) {
   enum ending ending;
@@ -217,7 +250,10 @@ static bool turn(workshop *w, orr_error *reterr) {
     int exit_code = 0;
     show_heading(w);
     ending = run_child(w, "check", &exit_code, reterr);
-    if (ending == ENDED && exit_code == 0) ending = run_child(w, "test", &exit_code, reterr);
+    if (ending == ENDED && exit_code == 0) {
+      show_declaration(w);
+      ending = run_child(w, "test", &exit_code, reterr);
+    }
     if (ending == CHANGED) {
       puts("  changed meanwhile: once more");
       if (!wait_for_change(w)) ending = STOPPED;

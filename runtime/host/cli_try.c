@@ -80,6 +80,21 @@ static int split_path(const char *name, char **ret_dir, char **ret_code, orr_err
   return *ret_code && *ret_dir ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
 }
 
+int orr__provider_show(orr__cli *cli, const char *path, cJSON **ret_data, orr_error *reterr) {
+  char *dir = NULL, *code = NULL;
+  orr_runtime *runtime = NULL;
+  cJSON *args = cJSON_CreateObject();
+  int rc = args ? split_path(path, &dir, &code, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  if (rc == 0 && !cJSON_AddStringToObject(args, "provider", code)) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  if (rc == 0) rc = orr__apart_open(cli, dir, &runtime, reterr);
+  if (rc == 0) rc = orr__apart_call(cli, runtime, "provider.show", args, ret_data, reterr);
+  orr_close(runtime);
+  cJSON_Delete(args);
+  free(dir);
+  free(code);
+  return rc;
+}
+
 static int trier_open(trier *t, orr__cli *cli, orr_error *reterr) {
   const char *name = orr__json_word(cli->args, "provider");
   char *dir = NULL;

@@ -58,6 +58,8 @@ offers backup create x --provider nap --set ""
 ok "the options that a provider declares" one seconds=
 offers backup run early --set ""
 ok "also of the Backup's provider" one slow=
+offers provider call nap exec
+ok "the hooks that a provider has" one executeBackup
 offers result show ""
 ok "ids of results, with what they are" grep -q '^[0-9a-f]\{8\}	early SUCCEEDED' out
 

@@ -16,6 +16,7 @@ dev=$!
 # seen N TEXT: a line with the text, for the N-th time.
 seen() { until_ok eval "[ \$(grep -c -- '$2' dev.log) -ge $1 ]"; }
 ok "it begins at once: the check" seen 1 "a working provider"
+ok "what it declares" seen 1 "  hooks executeBackup"
 ok "and the specs" seen 1 "1 passed, 0 failed"
 ok "what passes is not listed" not grep -q "  ok " dev.log
 
