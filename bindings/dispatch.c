@@ -208,6 +208,13 @@ static void deadline_passed(void *arg) {
   if (computes) orr__call_overran(hc);
 }
 
+bool orr__call_is_late(orr__hookcall *hc) {
+  orr__loop *loop = hc->version->bindings->config.loop;
+  if (hc->stop || orr__loop_is_virtual(loop) || orr__clock_ns() / 1000000 < hc->call->deadline_mono_ms) return false;
+  deadline_passed(hc);
+  return true;
+}
+
 void orr__call_interrupt(orr__hookcall *hc, const char *why) {
   char *text = orr__strf("interrupted%s%s", why && *why ? ": " : "", why && *why ? why : "");
   orr__call_stop(hc, ORR_E_CANCELLED, text ? text : "interrupted");

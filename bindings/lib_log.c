@@ -1,7 +1,7 @@
 /* log and secret: lines of the author's go to the host redacted and bounded; a value marked secret is never shown.
  *
- * Limits: ORR_LOG_LINE bytes a line, LINES_MAX lines a call (one more line says so). Lines are counted per call in a small
- * table of slots by call id: a newer call may take a slot over, so a count can start again but never grows. */
+ * Limits: LINE_MAX_BYTES bytes a line, LINES_MAX lines a call, those of print among them (one more line says so). What a file
+ * writes while it loads counts as one call. */
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,41 +11,31 @@
 #include "libraries.h"
 #include "registry.h"
 #include "scope.h"
+#include "task.h"
 #include "value.h"
 
-enum { LINE_MAX_BYTES = 8192, LINES_MAX = 1000, SLOTS = 256 };
+enum { LINE_MAX_BYTES = 8192, LINES_MAX = 1000 };
 
-typedef struct slot {
-  uint64_t call_id;
-  unsigned lines;
-} slot;
-
-/* False once the call has written all it may; the last line allowed says that. */
-static bool may_write(slot *slots, uint64_t call_id, bool *ret_last) {
-  slot *s = &slots[call_id % SLOTS];
-  if (s->call_id != call_id) *s = (slot){ call_id, 0 };
-  if (s->lines > LINES_MAX) return false;
-  *ret_last = ++s->lines > LINES_MAX;
-  return true;
-}
-
-/* write(level, text): upvalue 1 holds the slots. */
-static int log_write(lua_State *L) {
-  const orr__bindings_config *config = orr__current_config(L);
-  const orr__call *call = orr__current_call(L);
-  int level = (int)luaL_checkinteger(L, 1);
-  size_t len;
-  const char *text = luaL_checklstring(L, 2, &len);
-  bool is_last = false;
-  if (!may_write(lua_touserdata(L, lua_upvalueindex(1)), call ? call->id : 0, &is_last)) return 0;
-  if (is_last) text = "more than 1,000 lines: the rest of what this call logs is dropped", len = strlen(text);
+void orr__log_line(lua_State *L, enum orr__log_level level, const char *text, size_t len) {
+  orr__version *v = orr__version_of(L);
+  const orr__bindings_config *config = &v->bindings->config;
+  unsigned *lines = v->running ? &v->running->hc->log_lines : &v->log_lines;
+  if (*lines > LINES_MAX) return;
+  if (++*lines > LINES_MAX) text = "more than 1,000 lines: the rest of what this call logs is dropped", len = strlen(text);
   orr__scope *scope = orr__scope_push(L, free);
   char *redacted = scope->held = orr__redact(L, text, len, LINE_MAX_BYTES);
-  if (!redacted) return luaL_error(L, "out of memory");
-  if (config->host.log) {
-    config->host.log(config->host.core, orr__call_id_for_core(call), orr__version_of(L)->provider->code, (enum orr__log_level)level, redacted);
-  }
+  if (!redacted) luaL_error(L, "out of memory");
+  if (config->host.log) config->host.log(config->host.core, orr__call_id_for_core(orr__current_call(L)), v->provider->code, level, redacted);
   orr__scope_close(scope);
+  lua_pop(L, 1);
+}
+
+/* write(level, text) */
+static int log_write(lua_State *L) {
+  size_t len;
+  int level = (int)luaL_checkinteger(L, 1);
+  const char *text = luaL_checklstring(L, 2, &len);
+  orr__log_line(L, (enum orr__log_level)level, text, len);
   return 0;
 }
 
@@ -66,8 +56,7 @@ static int log_json(lua_State *L) {
 
 void orr__lib_log(lua_State *L) {
   lua_newtable(L);
-  memset(lua_newuserdata(L, SLOTS * sizeof(slot)), 0, SLOTS * sizeof(slot));
-  lua_pushcclosure(L, log_write, 1);
+  lua_pushcfunction(L, log_write);
   lua_setfield(L, -2, "write");
   lua_pushcfunction(L, log_json);
   lua_setfield(L, -2, "json");

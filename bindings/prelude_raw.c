@@ -8,11 +8,10 @@
 
 #include "args.h"
 #include "base/str.h"
+#include "libraries.h"
 #include "model/status.h"
 #include "task.h"
 #include "version.h"
-
-#define LOG_MAX 65536
 
 /* ---- await ------------------------------------------------------------------------------------------------- */
 
@@ -94,12 +93,7 @@ static int has_tostring(lua_State *L) {
 static int print_line(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
-  orr__version *v = orr__version_of(L);
-  const orr__call *call = orr__current_call(L);
-  const orr__provider_host *host = &v->bindings->config.host;
-  char *redacted = orr__redact(L, text, len, LOG_MAX);
-  if (redacted && host->log) host->log(host->core, orr__call_id_for_core(call), v->provider->code, ORR_LOG_INFO, redacted);
-  free(redacted);
+  orr__log_line(L, ORR_LOG_INFO, text, len);
   return 0;
 }
 

@@ -20,7 +20,7 @@
 #define ORR_SLICE_MS 50            /* the longest a coroutine runs before others get their turn */
 #define ORR_HEAVY_WORK (256u << 10) /* bytes after which the slice is looked at */
 #define ORR_JSON_WORK 8            /* what a byte of JSON costs, in bytes of copying */
-#define ORR_LOAD_MS 2000           /* the longest the chunk of a provider may run */
+#define ORR_LOAD_MS 500            /* the longest the chunk of a provider may run: nobody else has a turn meanwhile */
 #define ORR_SOURCE_MAX (1u << 20)  /* bytes of one source file */
 #define ORR_SOURCES_MAX 200        /* files of one provider */
 #define ORR_POOL_MAX 1024            /* finished coroutines kept for the next calls */
@@ -60,6 +60,7 @@ typedef struct orr__version {
   /* memory */
   size_t used, limit;
   orr__purse *purse;         /* as much again for answers under way */
+  unsigned log_lines;        /* written while it loaded */
   bool is_over;              /* the limit was passed since the hook last looked */
   bool may_refuse;           /* the JIT is off: the allocator may say no */
 
@@ -103,8 +104,8 @@ bool orr__sandbox_has(lua_State *L, const char *name);
 
 /* slice.c */
 void orr__slice_install(orr__version *v);
-/* deadline_mono_ms: the slice ends there if it is near, and at once if it has passed; 0: there is none. */
-void orr__slice_begin(orr__version *v, int64_t deadline_mono_ms);
+/* most_ns: how long it may be. deadline_mono_ms: it ends there if that is nearer, and at once if it has passed; 0: there is none. */
+void orr__slice_begin(orr__version *v, int64_t most_ns, int64_t deadline_mono_ms);
 /* A C function goes over so many bytes within one instruction. Never raises, and may be called by the allocator. */
 void orr__slice_work(orr__version *v, size_t bytes);
 bool orr__slice_probe(void);       /* does the count hook fire in compiled code here, and may the JIT be on? */

@@ -1,8 +1,8 @@
 /* Tasks and their queue: coroutines go on in the order in which they became ready, one slice at a time.
  *
- * There are two queues: what has waited for something goes before what used up a slice, of which a turn of the loop runs one. So a
- * loop without end costs others one slice's delay, however often they wait, and I/O and timers are never further away than
- * two. On a virtual loop Lua takes no time, except that a slice that was
+ * There are two queues: what has waited for something goes before what used up a slice, of which a turn of the loop runs one. All of them
+ * share one slice's time in a turn. So a loop without end costs others one slice's delay, however often they wait, and I/O and timers are
+ * hardly further away than that. On a virtual loop Lua takes no time, except that a slice that was
  * ended by the count hook costs its length: a loop without end then meets its deadline there too.
  *
  * Does not know what tasks wait for, nor what an answer is. */
@@ -11,6 +11,9 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define SLICE_NS (ORR_SLICE_MS * INT64_C(1000000))
+#define LEAST_NS (SLICE_NS / 5)
 
 static void run_queue(void *arg);
 
@@ -241,9 +244,11 @@ static void out_of_memory(orr__hookcall *hc) {
   orr__call_abandon(hc, ORR_OUTCOME_ERROR, ORR_E_LIMIT, text);
 }
 
-static void resume(orr__task *task) {
+/* most_ns: the longest that it may go on. */
+static void resume(orr__task *task, int64_t most_ns) {
   orr__hookcall *hc = task->hc;
   orr__version *v = hc->version;
+  if (task->outcome == ORR_GO_SLICE && orr__call_is_late(hc)) return;
   int count = prepare(task);
   if (count < 0) {
     orr_error err = ORR_ERROR_INIT;
@@ -254,7 +259,7 @@ static void resume(orr__task *task) {
   }
   v->running = task;
   task->taken_off = NULL;
-  orr__slice_begin(v, hc->stop ? 0 : hc->call->deadline_mono_ms);
+  orr__slice_begin(v, most_ns, hc->stop ? 0 : hc->call->deadline_mono_ms);
   int status = lua_resume(task->co, count);
   v->running = NULL;
   task->taken_off = v->stopped_at;
@@ -273,20 +278,26 @@ static void resume(orr__task *task) {
   if (!task->wait && !task->is_queued) slice_over(task);
 }
 
+/* What is left of a turn, and enough in any case to get on. */
+static int64_t rest_of(int64_t end_ns) {
+  int64_t left = end_ns - orr__clock_ns();
+  return left > LEAST_NS ? left : LEAST_NS;
+}
+
 static void run_queue(void *arg) {
   orr__bindings *b = arg;
   orr__task *last = b->ready.tail;
-  int64_t end_ns = orr__clock_ns() + (int64_t)ORR_SLICE_MS * 1000000;
+  int64_t end_ns = orr__clock_ns() + SLICE_NS;
   for (bool is_last = false; b->ready.head && !is_last && orr__clock_ns() < end_ns;) {
     orr__task *task = b->ready.head;
     is_last = task == last;
     dequeue(task);
-    resume(task);
+    resume(task, rest_of(end_ns));
   }
   orr__task *sliced = b->sliced.head;
   if (sliced) {
     dequeue(sliced);
-    resume(sliced);
+    resume(sliced, rest_of(end_ns));
   }
   if (b->ready.head || b->sliced.head) kick(b);
 }

@@ -63,6 +63,7 @@ typedef struct orr__hookcall {
   bool is_marking;               /* the core was asked for the sent mark */
   unsigned acts, acts_unsent;    /* mutating acts begun, and those that are known never to have left */
   bool is_out_of_memory;
+  unsigned log_lines;            /* it has written */
   orr__json *noted;              /* trial.c: what it did outside, or NULL */
   orr__json *recorded;           /* recording.c: what it said over HTTP, or NULL */
   bool is_dry_end;               /* and a mutating act ended it */
@@ -94,6 +95,9 @@ void orr__call_stop(orr__hookcall *hc, int code, const char *why);
 void orr__call_abandon(orr__hookcall *hc, enum orr__outcome outcome, int code, const char *message);
 /* A task of it has used up a slice: past its deadline it is computing instead of cleaning up, and is abandoned. True if it was. */
 bool orr__call_overran(orr__hookcall *hc);
+/* For a task that would go on after a slice, not yet taken from READY: its deadline has passed while it stood in the queue, and it does
+ * not go on. True if so: the call is gone. */
+bool orr__call_is_late(orr__hookcall *hc);
 /* Begins a call with that version, in the next turn: the core's or an own one. Takes the call if it returns 0. */
 int orr__call_begin(orr__version *v, orr__call *call, orr_error *reterr);
 /* How messages call what runs: the hook's name, or "session" for a call of our own that closes one. */

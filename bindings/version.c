@@ -115,7 +115,7 @@ static void report_run(lua_State *L, void *arg) {
   if (run->status == LUA_YIELD) {
     if (!*run->where) snprintf(run->where, sizeof run->where, "%s: ", chunk);
     if (v->is_over) orr__finding(v->findings, "%sthe memory limit was reached while it loaded", run->where);
-    else orr__finding(v->findings, "%sran longer than %d s while it loaded", run->where, ORR_LOAD_MS / 1000);
+    else orr__finding(v->findings, "%sran longer than %g s while it loaded", run->where, ORR_LOAD_MS / 1000.0);
   } else if (run->status != 0) {
     orr_error err = ORR_ERROR_INIT;
     lua_xmove(run->co, L, 1);
@@ -132,7 +132,7 @@ static bool run_function(orr__version *v, const char *what, lua_State **ret_co) 
     orr__finding(v->findings, "%s: out of memory while it loaded", v->sources.items[0].chunk);
     return false;
   }
-  orr__slice_begin(v, 0);
+  orr__slice_begin(v, ORR_LOAD_MS * INT64_C(1000000), 0);
   run.status = lua_resume(run.co, 0);
   v->is_sliced = false;
   if (v->stopped_at) free(orr__where(v, v->stopped_at, v->stopped_line, run.where));
