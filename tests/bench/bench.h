@@ -63,6 +63,7 @@ static inline uint64_t bench_shuffle(uint64_t n, uint64_t count) {
 }
 
 void case_dispatch(bench *b);
+void case_limits(bench *b);
 void case_refresh(bench *b);
 void case_held(bench *b);
 void case_poll(bench *b);

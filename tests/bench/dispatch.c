@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "bench.h"
 #include "bindings.h"
+#include "registry.h"
 #include "rig.h"
 
 #define IN_FLIGHT 64
@@ -27,6 +28,11 @@ static const char provider_source[] =
     "function provider.executeBackup() end\n"
     "function provider.refreshBackupResult(r)\n" HOOK_BODY "end\n"
     "function provider.cancelBackup(r) sleep(1000) return true end\n"
+    "function provider.deleteBackupResult(r)\n"
+    "  local parts = {}\n"
+    "  for i = 1, 200 do parts[#parts + 1] = ('job-%d is %s'):format(i, i % 3 == 0 and 'done' or 'running'):upper() end\n"
+    "  return #table.concat(parts, ',') > 1000\n"
+    "end\n"
     "return provider\n";
 
 /* ---- the limit ---------------------------------------------------------------------------------------------------- */
@@ -203,14 +209,18 @@ static void ours_call(ours *o, enum orr__hook hook, orr__graph *graph) {
   if (o->ops->call(o->ops->self, call, &err)) bench_die("%s", orr__error_message(&err));
 }
 
-__attribute__((noinline)) static double ours_dispatch(ours *o, unsigned long count) {
+__attribute__((noinline)) static double ours_hooks(ours *o, enum orr__hook hook, unsigned long count) {
   unsigned long end = o->answered + count, begun = 0;
   double start = bench_now();
   while (o->answered < end) {
-    for (; begun < count && o->free_count > 0; begun++) ours_call(o, ORR_HOOK_refreshBackupResult, o->free_graphs[--o->free_count]);
+    for (; begun < count && o->free_count > 0; begun++) ours_call(o, hook, o->free_graphs[--o->free_count]);
     orr__loop_step(o->loop, 0);
   }
   return (bench_now() - start) * 1e9 / (double)count;
+}
+
+static double ours_dispatch(ours *o, unsigned long count) {
+  return ours_hooks(o, ORR_HOOK_refreshBackupResult, count);
 }
 
 /* Hooks that sleep: what each keeps. */
@@ -249,4 +259,63 @@ void case_dispatch(bench *b) {
   bench_check(b, o.answered == ours_count * (unsigned long)b->runs, "dispatch: hooks that wait have not been answered");
   ours_close(&o);
   lua_close(s.L);
+}
+
+/* ---- limits ------------------------------------------------------------------------------------------------------- */
+
+static void *plain_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
+  (void)ud, (void)old_size;
+  if (new_size > 0) return realloc(block, new_size);
+  free(block);
+  return NULL;
+}
+
+/* Nanoseconds of processor time for each: a share of this size is lost in what else a shared machine does. */
+static double hooks_cpu(ours *o, enum orr__hook hook, unsigned long count) {
+  double cpu = bench_cpu();
+  ours_hooks(o, hook, count);
+  return (bench_cpu() - cpu) * 1e9 / (double)count;
+}
+
+/* No count hook and no counting allocator; the JIT stays as it is: off where it is off for provider code. */
+static orr__version *lift_limits(ours *o) {
+  orr__version *v = orr__provider_known(o->bindings, "bench")->current;
+  lua_sethook(v->L, NULL, 0, 0);
+  lua_setallocf(v->L, plain_alloc, v);
+  return v;
+}
+
+/* What looking at the clock at each resume costs, which cannot be taken out of the unlimited one. */
+static double slice_cost(orr__version *v, long count) {
+  double cpu = bench_cpu();
+  for (long i = 0; i < count; i++) orr__slice_begin(v, 50000000, 1);
+  return (bench_cpu() - cpu) * 1e9 / (double)count;
+}
+
+static void limits_of(bench *b, ours *free, ours *limited, enum orr__hook hook, unsigned long count, const char *what) {
+  series without = { .count = 0 }, with = { .count = 0 };
+  orr__version *v = lift_limits(free);
+  hooks_cpu(free, hook, count);
+  hooks_cpu(limited, hook, count);
+  for (int i = 0; i < b->runs; i++) {
+    double looks = slice_cost(v, b->is_smoke ? 1000 : 1000000);
+    series_add(&without, hooks_cpu(free, hook, count) - looks);
+    series_add(&with, hooks_cpu(limited, hook, count));
+  }
+  bench_compare(what, "ns", BENCH_COST, &without, &with, 0.9);
+}
+
+void case_limits(bench *b) {
+  unsigned long count = (unsigned long)(b->is_smoke ? 1000 : 100000), long_count = count / 50;
+  ours free, limited;
+  ours_open(&free);
+  ours_open(&limited);
+  bench_title("hooks without and with limits, the JIT alike");
+  limits_of(b, &free, &limited, ORR_HOOK_refreshBackupResult, count, "a hook that writes five fields");
+  limits_of(b, &free, &limited, ORR_HOOK_deleteBackupResult, long_count, "a hook that makes a text of 200 parts");
+  unsigned long want = (count + long_count) * (unsigned long)(b->runs + 1);
+  bench_check(b, free.answered == want && limited.answered == want && free.failed + limited.failed == 0,
+              "limits: %lu and %lu calls answered, %lu failed", free.answered, limited.answered, free.failed + limited.failed);
+  ours_close(&free);
+  ours_close(&limited);
 }

@@ -21,6 +21,7 @@ static const struct {
   const char *doc;
 } cases[] = {
   { "dispatch", case_dispatch, "hook dispatch against bare LuaJIT" },
+  { "limits", case_limits, "hooks without and with limits" },
   { "refresh", case_refresh, "the refresh loop without HTTP against bare SQLite" },
   { "held", case_held, "16,700 refreshes a second, held" },
   { "poll", case_poll, "refreshes with one HTTP poll each against the sum of their parts" },
