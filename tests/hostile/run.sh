@@ -10,7 +10,7 @@
 # no refresh of the good one was late by more than a second, beyond what the machine itself was late; and of what `needs` does not grant
 # no file was changed, no server reached, and no secret is in the log, the journal or the database.
 #
-# HOSTILE_LATE: print how late each stop was, too. Names pick providers; all, if none is given.
+# HOSTILE_LOG: a file that the runtime's log is copied to. Names pick providers; all, if none is given.
 set -u
 
 here=$(CDPATH= cd "$(dirname "$0")" && pwd) || exit 1
@@ -115,6 +115,7 @@ serve=
 verdict "the process ends when it is told to, with 0" [ "$status" -eq 0 ]
 verdict "no secret and no word of the file is in the log" sh -c "! grep -aqE '$secret|$own|$word|$coded' '$PLACE/log'"
 verdict "nor in the database" sh -c "! grep -arqE '$secret|$own|$word|$coded' '$DATA'"
+[ -z "${HOSTILE_LOG:-}" ] || cp "$PLACE/log" "$HOSTILE_LOG"
 [ "$failed" -eq 0 ] || { echo "ended with $status"; grep -v '^{' "$PLACE/log" | tail -n 60; }
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

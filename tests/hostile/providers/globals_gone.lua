@@ -1,7 +1,7 @@
 -- tries: what stock Lua has and a provider must not
 -- expect: success
 local provider = Provider { apiVersion = 1, code = "globals_gone", name = "globals_gone", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   for _, name in ipairs {

@@ -1,6 +1,6 @@
 -- tries: JSON nested very deep
 -- expect: error deep
-local provider = Provider { apiVersion = 1, code = "json_depth", name = "json_depth", version = "1", timeouts = { executeBackup = 0.3 } }
+local provider = Provider { apiVersion = 1, code = "json_depth", name = "json_depth", version = "1", timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   local value, err = json.decode(("["):rep(1e6))

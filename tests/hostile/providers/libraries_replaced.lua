@@ -1,7 +1,7 @@
 -- tries: functions of the libraries replaced, so that the runtime calls them
 -- expect: success
 local provider = Provider { apiVersion = 1, code = "libraries_replaced", name = "libraries_replaced", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   for _, lib in ipairs { string, table, math, json, coroutine, http, log, os, time } do

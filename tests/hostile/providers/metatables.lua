@@ -1,6 +1,6 @@
 -- tries: metatables of strings, of null, of objects, of the globals
 -- expect: success
-local provider = Provider { apiVersion = 1, code = "metatables", name = "metatables", version = "1", timeouts = { executeBackup = 0.3 } }
+local provider = Provider { apiVersion = 1, code = "metatables", name = "metatables", version = "1", timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   local poison = function() return "poisoned" end

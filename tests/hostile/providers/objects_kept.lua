@@ -2,7 +2,7 @@
 -- expect: success
 local kept
 local provider = Provider { apiVersion = 1, code = "objects_kept", name = "objects_kept", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   assert(kept == nil or not pcall(function() return kept.status end))

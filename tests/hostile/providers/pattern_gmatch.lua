@@ -1,7 +1,7 @@
 -- tries: gmatch on a large text that never matches
 -- expect: error too many steps
 local provider = Provider { apiVersion = 1, code = "pattern_gmatch", name = "pattern_gmatch", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   local s = ("a"):rep(1e6)

@@ -4,7 +4,7 @@ local provider = Provider { apiVersion = 1, code = "process_endless", name = "pr
   timeouts = { executeBackup = 1 }, needs = { exec = { "yes" } } }
 
 function provider.executeBackup(backup, backupResult)
-  process.run { argv = { "yes" } }
+  process.run { argv = { "yes" }, timeout = 2000 }
 end
 
 return provider

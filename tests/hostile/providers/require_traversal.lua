@@ -1,7 +1,7 @@
 -- tries: require of what lies outside of the provider's folder
 -- expect: success
 local provider = Provider { apiVersion = 1, code = "require_traversal", name = "require_traversal", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   for _, name in ipairs {

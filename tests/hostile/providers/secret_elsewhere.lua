@@ -1,7 +1,7 @@
 -- tries: the secrets of another provider's connection
 -- expect: success
 local provider = Provider { apiVersion = 1, code = "secret_elsewhere", name = "secret_elsewhere", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 60 } }
 
 function provider.executeBackup(backup, backupResult)
   local seen = {}

@@ -1,7 +1,7 @@
 -- tries: a text that doubles without end
 -- expect: error not enough memory
 local provider = Provider { apiVersion = 1, code = "string_doubling", name = "string_doubling", version = "1",
-  timeouts = { executeBackup = 0.3 } }
+  timeouts = { executeBackup = 30 } }
 
 function provider.executeBackup(backup, backupResult)
   local s = "x"
