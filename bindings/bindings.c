@@ -74,7 +74,7 @@ static int reload(void *self, const char *code, enum orr__reload *ret, const cha
     tell(p, ret, ret_why);
     return 0;
   }
-  if (!p->path && !p->granted) return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' is no file: the program that gave it gives a new one", code);
+  if (p->is_text) return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' is no file: the program that gave it gives a new one", code);
   bool was_live = p->last == ORR_RELOAD_LIVE;
   char before[65];
   memcpy(before, p->seen_sha256, sizeof before);

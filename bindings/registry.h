@@ -30,7 +30,8 @@ typedef struct orr__provider {
   struct orr__provider *next;    /* by code */
   orr__bindings *bindings;
   char *code;
-  char *path;                    /* main file; NULL: from memory */
+  char *path;                    /* main file; NULL: from memory, or there was none yet */
+  bool is_text;                  /* from memory: it has no files */
   char *folder;                  /* of its modules, or NULL */
   orr__version *current;         /* NULL: it has never loaded */
   orr__version *old;             /* replaced; freed when their last call has ended */

@@ -165,12 +165,12 @@ void orr__provider_look(orr__provider *p) {
     orr__provider_refresh(p, NULL); /* remembered from an earlier runtime, or its file has just appeared */
     return;
   }
-  if (!p->path) return;
+  if (p->is_text) return;
   bool is_settling = orr__timer_is_started(&p->settle_timer);
   if (p->is_watched) {
     if (is_settling && !p->current && !has_looked(p)) orr__provider_refresh(p, NULL);
   } else if (!has_looked(p)) {
-    bool is_changed = orr__stamps_changed(&p->stamps);
+    bool is_changed = p->path ? orr__stamps_changed(&p->stamps) : print_of(p) != 0;
     if (is_virtual(p) ? is_changed || orr__stamps_racy(&p->stamps) : is_changed && !p->current) orr__provider_refresh(p, NULL);
     else if (is_changed && !is_virtual(p)) orr__provider_touch(p);
   }

@@ -26,7 +26,7 @@ static bool is_litter(const char *name) {
 
 static void touch_all(orr__bindings *b) {
   for (orr__provider *p = b->providers; p; p = p->next)
-    if (p->path) orr__provider_touch(p);
+    if (!p->is_text) orr__provider_touch(p);
 }
 
 /* It may be a new provider: it is known from now on, and read when it has settled. */
@@ -55,7 +55,7 @@ static void dir_changed(void *arg, const char *name) {
   }
   char *code = orr__strndup(name, len);
   orr__provider *p = code ? orr__provider_known(b, code) : NULL;
-  if (p && p->path) orr__provider_touch(p);
+  if (p && !p->is_text) orr__provider_touch(p);
   else if (!p && code && is_file) expect(b, code);
   free(code);
 }
