@@ -101,6 +101,24 @@ describe("digitalocean", function()
     assert.result(result:wait()).succeeded()
   end)
 
+  it("needs nothing that an answer may leave out", function()
+    outside()
+    local polls = 0
+    api:on("POST /v2/droplets/3164444/actions", function(request)
+      jobs:start(nil, { name = request.json.name })
+      return { status = 201, json = { action = { id = "a-1" } } }
+    end)
+    api:on("GET /v2/actions/:id", function()
+      polls = polls + 1
+      return { json = { action = { status = polls < 4 and "in-progress" or "completed" } } }
+    end)
+    api:on("GET /v2/droplets/3164444/snapshots", function() return { json = { snapshots = { { id = 7, name = jobs:all()[1].name } } } } end)
+    api:on("DELETE /v2/snapshots/7", 204)
+    local result = run.backup { connection = { serviceUrl = URL .. "/v2/", serviceToken = "t" }, options = setup.options }
+    assert.result(result).succeeded()
+    assert.same({ "a-1", "7" }, { result.externalId, result.snapshotId })
+  end)
+
   it("starts exactly one snapshot, wherever it dies", function()
     everyCrash(function()
       outside()

@@ -87,6 +87,24 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       if isCentral then assert.result(run.backup { name = "other", options = { vmUuid = "vm-1" }, connection = setup.connection }).failed("which cluster?") end
     end)
 
+    it("needs nothing that an answer may leave out", function()
+      outside()
+      local route = isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id"
+      api:on(route, function(request)
+        local job = jobs:find(request.params.id)
+        return { json = { [isCentral and "status" or "progress_status"] = (not job or job.state == "done") and "SUCCEEDED" or "QUEUED" } }
+      end)
+      api:on("GET /api/nutanix/v2.0/snapshots", function()
+        local job = jobs:all()[1]
+        return { json = { entities = job and { { uuid = "snap-task-1", snapshot_name = job.name } } or {} } }
+      end)
+      api:on("GET /api/nutanix/v2.0/snapshots/:id", { json = { uuid = "snap-task-1" } })
+      local result = run.backup(setup)
+      assert.result(result).succeeded()
+      assert.equal("snap-task-1", result.snapshotId)
+      assert.result(result).deleted()
+    end)
+
     it("leaves a start that nobody heard of to a person, and never doubles one", function()
       everyCrash({ person = true }, function()
         outside()

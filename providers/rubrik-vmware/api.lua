@@ -43,7 +43,9 @@ local login = session {
     return { token = said.token, id = said.sessionId or said.id }
   end,
   close = function(value, connection)
-    if value.id then http.delete(url.path(base(connection), "session", value.id), { bearer = value.token }) end
+    if not value.id then return end
+    local address, own = url.path(base(connection), "session", value.id), { username = connection.username or "", password = connection.password or "" }
+    if http.delete(address, { bearer = value.token }).status == 401 then http.delete(address, { auth = own }) end -- it may be there still
   end,
   headers = function(value) return { Authorization = "Bearer " .. value.token } end,
 }

@@ -181,6 +181,20 @@ describe("rubrik-vmware", function()
     assert.equal("snap-1", result.snapshotId)
   end)
 
+  it("needs nothing that an answer may leave out", function()
+    outside { events = false }
+    api:on("POST /api/v1/session", function()
+      open.token = "session"
+      return { json = { token = "token" } }
+    end)
+    on("GET /api/v1/vmware/vm", { json = { data = { { id = VM } } } })
+    on("POST /api/v1/vmware/vm/:id/snapshot", function() return { status = 202, json = { id = jobs:start(nil, { number = "1" }).id } } end)
+    on("GET /api/v1/vmware/vm/request/:id", function(request) return { json = { status = jobs:find(request.params.id).state == "done" and "SUCCEEDED" or "RUNNING" } } end)
+    local result = run.backup(setup)
+    assert.result(result).succeeded()
+    assert.equal("snap-1", result.snapshotId)
+  end)
+
   it("takes no other snapshot for its own", function()
     outside { events = false }
     api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })

@@ -87,6 +87,18 @@ describe("upcloud", function()
     assert.result(run.backup(setup)).succeeded()
   end)
 
+  it("needs nothing that an answer may leave out", function()
+    outside()
+    api:on("GET /1.3/server/server-1", { json = { server = { storage_devices = { storage_device = { { storage = "disk-a" } } } } } })
+    api:on("GET /1.3/storage/disk-a", { json = { storage = { state = "online" } } })
+    api:on("POST /1.3/storage/disk-a/backup", function(request) return { json = { storage = { uuid = jobs:start(nil, { title = request.json.storage.title }).id } } } end)
+    api:on("GET /1.3/storage/backup-1", function() return { json = { storage = { state = storage(jobs:all()[1]).state } } } end)
+    local result = run.backup { connection = { serviceUrl = URL .. "/", username = "api", password = "secret pass" }, options = setup.options }
+    assert.result(result).succeeded()
+    assert.same({ "backup-1" }, { result.externalId, result.sizeInBytes })
+    assert.result(result).deleted()
+  end)
+
   it("starts exactly one backup of each disk, wherever it dies", function()
     everyCrash({ jobs = 2 }, function()
       outside()

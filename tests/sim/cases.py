@@ -14,6 +14,7 @@ class Case:
     unauthorized_setup = {}
     lost_setup = {}
     options = []
+    secret, secrets = "password", []  # the option that is changed, and texts that nobody may see
 
     def expire(self, s):
         s.fault("status", "GET", self.poll, status=401)
@@ -36,6 +37,7 @@ class DigitalOcean(Case):
     seed = {"token": "dop_v1_secret"}
     credentials = ["--set", "serviceToken=dop_v1_secret"]
     options = ["dropletId=3164444"]
+    secret, secrets = "serviceToken", ["dop_v1_secret"]
     start = r"/droplets/\d+/actions$"
     poll = r"/v2/actions/"
     delete = r"/v2/snapshots/"
@@ -84,6 +86,7 @@ class UpCloud(Case):
     seed = {"username": "api", "password": "secret pass", "servers": {SERVER: DISKS}}
     credentials = ["--username", "api", "--set", "password=secret pass"]
     options = ["serverUuid=" + SERVER]
+    secrets = ["secret pass", "YXBpOnNlY3JldCBwYXNz"]
     parts = 2
     start = r"/storage/[^/]+/backup$"
     poll = r"/1.3/storage/(?!%s|%s|backup)" % tuple(DISKS)
@@ -138,6 +141,7 @@ class PrismCentral(Case):
     seed = {"username": "admin", "password": "nutanix/4u", "vms": [VM], "cluster": CLUSTER}
     credentials = ["--username", "admin", "--set", "password=nutanix/4u"]
     options = ["vmUuid=" + VM, "clusterUuid=" + CLUSTER]
+    secrets = ["nutanix/4u", "YWRtaW46bnV0YW5peC80dQ=="]
     has_size = False  # a snapshot is told without one
     start = r"/v2.0/snapshots$"
     poll = r"/v3/tasks/"
@@ -190,6 +194,7 @@ class Rubrik(Case):
     seed = {"username": "admin", "password": "Rubrik!23", "vms": {"vm-123": "VirtualMachine:::7d2b-vm-123", "vm-9": "VirtualMachine:::7d2b-vm-9"}}
     credentials = ["--username", "admin", "--set", "password=Rubrik!23"]
     options = ["vm=vm-123"]
+    secrets = ["Rubrik!23", "YWRtaW46UnVicmlrITIz"]
     has_name = False  # a request carries none
     has_size = False
     cancels = True
@@ -275,6 +280,7 @@ class RubrikWithToken(Rubrik):
     base = "/api/v1/"
     seed = dict(Rubrik.seed, token="eyJ.service.token", cancels=False)
     credentials = ["--set", "serviceToken=eyJ.service.token"]
+    secret, secrets = "serviceToken", ["eyJ.service.token"]
     cancels = False
     overdue_status = "FAILED"
     refusal = "this Rubrik does not cancel"

@@ -11,7 +11,7 @@ CONTROLS = [
      ("init.lua", "  return ServiceResponse.retry(why, { after", "  if opts.attempt > 1 then return ServiceResponse.success { found = false } end\n  return ServiceResponse.retry(why, { after")),
     ("nutanix-central", "cancel-running", "says that it has cancelled", ("init.lua", 'return false, "Prism cannot cancel', 'return true, "Prism cannot cancel')),
     ("upcloud", "partial-failure", "leaves the parts of what has failed", ("init.lua", '  if backupResult.status == "SUCCEEDED" then return true end', "  do return true end")),
-    ("rubrik-vmware", "unauthorized-midrun", "does not end its sessions", ("api.lua", "    if value.id then http.delete", "    if false then http.delete")),
+    ("rubrik-vmware", "unauthorized-midrun", "does not end its sessions", ("api.lua", "    if not value.id then return end", "    if true then return end")),
     ("rubrik-vmware", "rate-limited", "sends its POST twice",
      ("init.lua", "  local id = reply.status < 300 and api.content(reply).id\n",
       "  local id = reply.status < 300 and api.content(reply).id\n  api.call(backup.connection, 'POST', { 'vmware', 'vm', backupResult:getConfigProperty('rubrik.vmId'), 'snapshot' })\n")),

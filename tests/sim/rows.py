@@ -313,6 +313,22 @@ def replaced_midrun(case, scenario):
 
 
 @row
+def credentials(case, scenario):
+    s = scenario("credentials").serve()
+    s.run()
+    s.ended("SUCCEEDED")
+    s.must("connection", "update", "vendor", "--set", case.secret + "=wrong-secret")
+    done = s.o("connection", "test", "vendor")
+    check(done.returncode == 1 and "401" in done.stderr, "credentials that are wrong are refused", done.stderr)
+    s.run()
+    s.until(lambda: len(s.results()) == 2 and s.results()[0]["status"] == "FAILED", "nothing can be started with them")
+    check("401" in s.results()[0]["errorMessage"], "and the reason is told", s.results()[0])
+    once(s, case)
+    told = s.log() + s.must("events", "--limit", "1000") + s.must("result", "ls", "--json") + s.must("connection", "show", "vendor", "--json")
+    check(not [secret for secret in case.secrets + ["wrong-secret"] if secret in told], "no secret is told", told)
+
+
+@row
 def self_signed(case, scenario):
     s = scenario("tls", is_tls=True).serve()
     s.must("connection", "test", "vendor")
