@@ -41,6 +41,8 @@ sed -i 's/code = "nap"/code = "my-provider"/' my-provider.lua
 mkdir my-provider acme
 cp my-provider.lua my-provider/init.lua
 sed 's/code = "nap"/code = "acme"/' providers/nap.lua >acme/init.lua
+mkdir acme/spec
+echo 'it("starts one job, wherever it dies", function() assert.is_table(require("orrery.test").run) end)' >acme/spec/acme_spec.lua
 echo '{ "backupResult": { "config": { "wake": 0 } } }' >result.json
 cat >providers/maybe.lua <<'LUA'
 local provider = Provider { apiVersion = 1, code = "maybe", name = "Does not know", version = "1", needs = { http = { "http://127.0.0.1:1" } } }
@@ -84,6 +86,7 @@ adapt() {
     *"provider trust"*) sha_of restic; sed 's/needs = {/needs = { read = { "\/srv" },/' restic.good >providers/restic.lua ;;
     *"orphans rm"*) orrery result rm "$id" --force --yes ;;
     *"result retry"*) orrery backup create fails --provider archive --set ends=FAILED; orrery backup run fails --wait; id=$(orrery result ls --backup fails --quiet) ;;
+    *"result export"*) mkdir "$ORRERY_TEST_DATA/recordings"; echo "{}" >"$ORRERY_TEST_DATA/recordings/$id.jsonl" ;;
     *"result cancel"*) orrery backup run docs --set seconds:=30; id=$(orrery result ls --quiet | head -n 1) ;;
   esac
 }
