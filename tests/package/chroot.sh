@@ -77,7 +77,7 @@ file() { inside sh -c 'for package in /packages/$1_*.deb; do echo "$package"; do
 # ---- installing -------------------------------------------------------------------------------------------------------------
 
 holds "apt-get installs it" apt install "$(file orrery)"
-holds "with what it recommends" inside sh -c "command -v restic zstd"
+holds "with what it recommends" inside sh -c "command -v restic zstd busted"
 holds "the program runs" says "orrery " inside orrery --version
 holds "there is the user orrery" says ":/var/lib/orrery:" inside getent passwd orrery
 holds "who cannot log in" says nologin inside getent passwd orrery
