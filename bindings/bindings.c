@@ -152,7 +152,13 @@ static void free_bindings(orr__bindings *b) {
   free(b);
 }
 
+__attribute__((weak)) int orr__lua_open(orr_error *reterr) {
+  (void)reterr;
+  return 0;
+}
+
 int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, orr_error *reterr) {
+  if (orr__lua_open(reterr)) return ORR_E_IO;
   orr__bindings *b = calloc(1, sizeof *b);
   if (!b) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   b->config = *config;

@@ -30,9 +30,13 @@ typedef struct orr__bindings_config {
   int64_t settle_ms;             /* files of a provider are read when they have been left alone so long; 0: at once */
   const char *trusted_dir;       /* one of dirs: what is in there is granted what it needs. NULL: none. Copied */
   bool asks_trust;               /* what needs more than was granted waits for ops->trust; else it is granted */
+  void *(*allocate)(void *arg, void *block, size_t old_size, size_t new_size); /* of Lua's memory, as realloc and (new_size 0) free; NULL: those */
+  void *allocate_arg;
   size_t memory_limit;           /* bytes per state; 0: 64 MiB */
 } orr__bindings_config;
 
+/* Before anything of Lua is used: 0, or IO where LuaJIT is not there. Where it is linked as usual there is nothing to do (door/luajit.c). */
+int orr__lua_open(orr_error *reterr);
 int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, orr_error *reterr);
 /* Once the core starts no hooks any more: when those in flight have ended, open sessions are closed, for ORR_GRACE_MS at most. */
 void orr__bindings_drain(orr__bindings *bindings);

@@ -19,8 +19,10 @@
 
 static void *count_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
   orr__version *v = ud;
+  const orr__bindings_config *config = &v->bindings->config;
   if (new_size == 0) {
-    free(block);
+    if (config->allocate) config->allocate(config->allocate_arg, block, old_size, 0);
+    else free(block);
     v->used -= old_size;
     return NULL;
   }
@@ -31,7 +33,7 @@ static void *count_alloc(void *ud, void *block, size_t old_size, size_t new_size
       v->is_over = true;
     }
   }
-  void *moved = realloc(block, new_size);
+  void *moved = config->allocate ? config->allocate(config->allocate_arg, block, old_size, new_size) : realloc(block, new_size);
   if (moved) v->used = v->used - old_size + new_size;
   if (moved && new_size > old_size && new_size >= WORK_BLOCK) orr__slice_work(v, new_size);
   return moved;

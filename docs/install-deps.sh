@@ -8,7 +8,7 @@ set -u
 
 build="gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev libcurl4-openssl-dev libssl-dev libcjson-dev
   libuv1-dev libsqlite3-dev libsodium-dev ca-certificates tzdata restic tar zstd"
-test="g++ clang ccache dpkg-dev file fish git groff-base libcmocka-dev libglib2.0-dev lua-busted man-db mandoc mmdebstrap openssl postgresql-15
+test="abigail-tools g++ clang ccache dpkg-dev file fish git groff-base libcmocka-dev libglib2.0-dev liblua5.4-dev lua-busted man-db mandoc mmdebstrap openssl postgresql-15
   procps python3 python3-pip python3-setuptools python3-wheel sqlite3 systemd util-linux zsh"
 
 case ${1:-} in

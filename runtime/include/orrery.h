@@ -43,6 +43,11 @@ typedef struct orr_error orr_error;
 
 /* "0.1.0" */
 ORR_API const char *orr_version(void);
+/* The version of this interface: it grows with every addition, and nothing is taken away within a version of the library's name
+ * (docs/compatibility.md). orr_abi(ORR_ABI, err) at the start of a program says whether the library it runs with is new enough for the
+ * header it was built with: 0, or NEWER. */
+#define ORR_ABI 1
+ORR_API int orr_abi(int wanted, orr_error *reterr);
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
 
@@ -70,6 +75,12 @@ ORR_API const char *orr_settings_key(size_t i);
 ORR_API const char *orr_settings_type(size_t i);    /* text, path, number, flag or a list of words with | */
 ORR_API const char *orr_settings_default(size_t i);
 ORR_API const char *orr_settings_doc(size_t i);
+
+/* Memory for the Lua states of providers, which is what can grow with what their authors write: as realloc, and for new_size 0 as free; may
+ * answer NULL. Called on the thread that turns the wheels, of any runtime that was opened with these settings, until its orr_close. NULL: the
+ * process's own realloc, as for everything else (docs/decisions/). */
+typedef void *(*orr_allocate)(void *arg, void *block, size_t old_size, size_t new_size);
+ORR_API void orr_settings_allocator(orr_settings *settings, orr_allocate allocate, void *arg);
 
 /* Opens the data directory (made if missing), takes its lock, opens the store and takes up what was in flight. LOCKED if
  * another process holds it; IO, CORRUPT, NEWER for a store that cannot be used: nothing is changed then. The settings
@@ -127,6 +138,12 @@ ORR_API uint64_t orr_event_call(const orr_event *event);    /* of a CALL or CALL
 ORR_API const char *orr_event_service(const orr_event *event); /* likewise, else NULL */
 ORR_API int orr_event_code(const orr_event *event);         /* of a reply: 0 or negative */
 ORR_API const char *orr_event_json(const orr_event *event); /* never NULL; "null" for a reply that failed */
+/* What json has at a path: "status", "backup.name", "0.uuid" (the first of a list), "" (all of it). A text, borrowed; NULL if there is none
+ * there. A number (or a text of digits, as integers beyond 2^53 are, or true: 1, false: 0), else the fallback. How many a list or object has. */
+ORR_API const char *orr_event_text(const orr_event *event, const char *path);
+ORR_API int64_t orr_event_int(const orr_event *event, const char *path, int64_t fallback);
+ORR_API double orr_event_num(const orr_event *event, const char *path, double fallback);
+ORR_API size_t orr_event_count(const orr_event *event, const char *path);
 ORR_API const orr_error *orr_event_error(const orr_event *event); /* of a reply that failed, else NULL */
 
 /* ---- services of the host ----------------------------------------------------------------------------------- */

@@ -52,7 +52,7 @@ set(CPACK_DEBIAN_ORRERY_PACKAGE_CONTROL_EXTRA
 
 set(CPACK_DEBIAN_LIBORRERY0_PACKAGE_NAME liborrery0)
 set(CPACK_DEBIAN_LIBORRERY0_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_LIBORRERY0_PACKAGE_DEPENDS "tzdata")
+set(CPACK_DEBIAN_LIBORRERY0_PACKAGE_DEPENDS "tzdata, libluajit-5.1-2") # opened at run time, bindings/door
 set(CPACK_DEBIAN_LIBORRERY0_PACKAGE_RECOMMENDS "orrery")
 set(CPACK_DEBIAN_LIBORRERY0_DESCRIPTION "The library: Orrery's runtime for programs that embed it. The job runner and
 the providers are in the package orrery.")

@@ -13,6 +13,7 @@ size_t orr_commits(const orr_runtime *runtime) {
 }
 
 int orr_cut(orr_runtime *from, size_t commits, const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
+  if (!from || !settings || !ret_runtime) return orr__error_set(reterr, ORR_E_MISUSE, "orr_cut needs a runtime, settings, and where to put the new one");
   orr_runtime *rt = orr__runtime_new();
   int code = rt ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (!code && (!orr__loop_is_virtual(from->loop) || !orr__streq(orr__setting(settings, ORR_S_CLOCK), "virtual")))

@@ -10,14 +10,14 @@ void orr_error_free(orr_error *error) {
   free(error);
 }
 
-int orr_error_code(const orr_error *error) { return error->code; }
-const char *orr_error_word(const orr_error *error) { return orr__code_word(error->code); }
-const char *orr_error_message(const orr_error *error) { return orr__error_message(error); }
-int orr_error_exit(const orr_error *error) { return orr__code_exit(error->code); }
-int orr_error_retryable(const orr_error *error) { return error->retryable; }
+int orr_error_code(const orr_error *error) { return error ? error->code : 0; }
+const char *orr_error_word(const orr_error *error) { return orr__code_word(error ? error->code : 0); }
+const char *orr_error_message(const orr_error *error) { return error ? orr__error_message(error) : ""; }
+int orr_error_exit(const orr_error *error) { return orr__code_exit(error ? error->code : 0); }
+int orr_error_retryable(const orr_error *error) { return error ? error->retryable : 0; }
 const char *orr_error_field(const orr_error *error, size_t i) {
-  return i < error->field_count ? error->fields[i].field : NULL;
+  return error && i < error->field_count ? error->fields[i].field : NULL;
 }
 const char *orr_error_field_message(const orr_error *error, size_t i) {
-  return i < error->field_count ? error->fields[i].message : NULL;
+  return error && i < error->field_count ? error->fields[i].message : NULL;
 }

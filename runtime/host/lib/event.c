@@ -16,6 +16,7 @@ struct orr_event {
   orr_error error;
   uint64_t call;
   char *service;
+  orr__json *tree;               /* of json, once somebody looked into it */
 };
 
 static void append(orr_runtime *rt, orr_event *event) {
@@ -131,14 +132,54 @@ void orr_event_free(orr_event *event) {
   if (event->json && event->service) explicit_bzero(event->json, strlen(event->json)); /* a call may carry credentials */
   free(event->json);
   free(event->service);
+  orr__json_free(event->tree);
   orr__error_clear(&event->error);
   free(event);
 }
 
-int orr_event_kind(const orr_event *event) { return event->kind; }
-uint64_t orr_event_request(const orr_event *event) { return event->request; }
-int orr_event_code(const orr_event *event) { return event->code; }
-uint64_t orr_event_call(const orr_event *event) { return event->call; }
-const char *orr_event_service(const orr_event *event) { return event->service; }
-const char *orr_event_json(const orr_event *event) { return event->json ? event->json : "null"; }
-const orr_error *orr_event_error(const orr_event *event) { return event->error.code ? &event->error : NULL; }
+int orr_event_kind(const orr_event *event) { return event ? event->kind : 0; }
+uint64_t orr_event_request(const orr_event *event) { return event ? event->request : 0; }
+int orr_event_code(const orr_event *event) { return event ? event->code : 0; }
+uint64_t orr_event_call(const orr_event *event) { return event ? event->call : 0; }
+const char *orr_event_service(const orr_event *event) { return event ? event->service : NULL; }
+const char *orr_event_json(const orr_event *event) { return event && event->json ? event->json : "null"; }
+const orr_error *orr_event_error(const orr_event *event) { return event && event->error.code ? &event->error : NULL; }
+
+/* ---- looking into it ---------------------------------------------------------------------------------------- */
+
+static const orr__json *member(const orr__json *in, const char *name, size_t len) {
+  char key[256];
+  if (len >= sizeof key) return NULL;
+  memcpy(key, name, len);
+  key[len] = '\0';
+  if (!orr__json_is_list(in)) return orr__json_get(in, key);
+  if (len == 0 || len > 9 || strspn(key, "0123456789") != len) return NULL;
+  const orr__json *found = orr__json_first(in);
+  for (long i = strtol(key, NULL, 10); found && i > 0; i--) found = orr__json_next(found);
+  return found;
+}
+
+static const orr__json *look(const orr_event *const_event, const char *path) {
+  orr_event *event = (orr_event *)const_event; /* the tree is made when it is first needed */
+  if (!event || !path) return NULL;
+  if (!event->tree && event->json) event->tree = orr__json_parse(event->json, strlen(event->json), NULL);
+  const orr__json *found = event->tree;
+  while (found && *path) {
+    size_t len = strcspn(path, ".");
+    found = member(found, path, len);
+    path += len + (path[len] == '.');
+  }
+  return found;
+}
+
+const char *orr_event_text(const orr_event *event, const char *path) { return orr__json_text(look(event, path)); }
+
+int64_t orr_event_int(const orr_event *event, const char *path, int64_t fallback) {
+  const orr__json *found = look(event, path);
+  bool is_true = orr__json_value_bool(found, false), is_bool = is_true == orr__json_value_bool(found, true);
+  return is_bool ? is_true : orr__json_value_int(found, fallback);
+}
+
+double orr_event_num(const orr_event *event, const char *path, double fallback) { return orr__json_value_num(look(event, path), fallback); }
+
+size_t orr_event_count(const orr_event *event, const char *path) { return orr__json_count(look(event, path)); }

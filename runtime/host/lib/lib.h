@@ -35,6 +35,8 @@ struct orr_settings {
   char *values[ORR_S_COUNT];
   char *providers[ORR_PROVIDER_DIRS_MAX];
   size_t provider_count;
+  orr_allocate allocate;
+  void *allocate_arg;
 };
 
 /* What was set, else the default; "" where neither is. Borrowed. */

@@ -16,6 +16,11 @@
 
 const char *orr_version(void) { return ORR_VERSION; }
 
+int orr_abi(int wanted, orr_error *reterr) {
+  if (wanted <= ORR_ABI) return 0;
+  return orr__error_set(reterr, ORR_E_NEWER, "the program was built for version %d of the interface, liborrery %s has %d: it is older than its header", wanted, ORR_VERSION, ORR_ABI);
+}
+
 /* What `runtime.facts` tells of the parts that the core does not know. */
 static void put_facts(void *self, orr__json *out) {
   const orr_runtime *rt = self;
@@ -142,6 +147,8 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                                     .random = &rt->random,
                                     .dirs = dirs,
                                     .host = *orr__core_host(rt->core),
+                                    .allocate = settings->allocate,
+                                    .allocate_arg = settings->allocate_arg,
                                     .settle_ms = limit_of(settings, ORR_S_RELOAD_SETTLE),
                                     .trusted_dir = shipped,
                                     .asks_trust = strcmp(orr__setting(settings, ORR_S_TRUST), "ask") == 0,
@@ -196,6 +203,7 @@ orr_runtime *orr__runtime_new(void) {
 }
 
 int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, orr_error *reterr) {
+  if (!settings || !ret_runtime) return orr__error_set(reterr, ORR_E_MISUSE, "orr_open needs settings and where to put the runtime");
   bool needs_dir = strcmp(orr__setting(settings, ORR_S_STORE), "sqlite") == 0;
   if (needs_dir && !*orr__setting(settings, ORR_S_DATA_DIR)) return orr__error_set(reterr, ORR_E_INVALID, "the setting data_dir is required");
   orr_runtime *rt = orr__runtime_new();

@@ -79,6 +79,7 @@ int orr__take_lock(const char *data_dir, int *ret_fd, orr_error *reterr) {
 }
 
 int orr_db_check(const char *data_dir, char **ret_report, orr_error *reterr) {
+  if (!data_dir || !ret_report) return orr__error_set(reterr, ORR_E_MISUSE, "orr_db_check needs a folder and where to put the report");
   int fd = -1;
   char *path = orr__strf("%s/orrery.db", data_dir);
   if (!path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");

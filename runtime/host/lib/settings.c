@@ -45,6 +45,7 @@ static bool fits(const char *type, const char *value) {
 }
 
 int orr_settings_set(orr_settings *settings, const char *key, const char *value, orr_error *reterr) {
+  if (!settings || !key) return orr__error_set(reterr, ORR_E_MISUSE, "orr_settings_set needs settings and a key");
   size_t i = 0;
   while (i < ORR_S_COUNT && strcmp(settings_table[i].key, key)) i++;
   if (i == ORR_S_COUNT) {
@@ -68,6 +69,12 @@ int orr_settings_set(orr_settings *settings, const char *key, const char *value,
   free(settings->values[i]);
   settings->values[i] = copy;
   return 0;
+}
+
+void orr_settings_allocator(orr_settings *settings, orr_allocate allocate, void *arg) {
+  if (!settings) return;
+  settings->allocate = allocate;
+  settings->allocate_arg = arg;
 }
 
 const char *orr__setting(const orr_settings *settings, enum orr__setting_id id) {
