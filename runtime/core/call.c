@@ -455,23 +455,16 @@ static int may_act(orr__flow *flow, orr_error *reterr) {
   return 0;
 }
 
-/* Of a trial nothing is stored: it is told that all is well. */
-static void nod(void *arg) {
-  asked *a = arg;
-  a->ready(a->arg, 0, NULL);
-  free(a);
-}
-
 static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
   orr__core *core = self;
   orr__flow *flow = orr__map_get(&core->calls, call_id);
+  if (flow && flow->trial) {
+    orr__trial_nod(flow, ready, arg);
+    return;
+  }
   asked *a = asked_new(core, call_id, arg);
   if (!a) return; /* the hook's deadline ends its wait */
   a->ready = ready;
-  if (flow && flow->trial) {
-    orr__loop_defer(core->loop, nod, a);
-    return;
-  }
   a->is_mark = true;
   orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
   if (tx) {
@@ -498,17 +491,17 @@ static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready 
 
 static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__ready ready, void *arg) {
   orr__core *core = self;
+  orr__flow *flow = orr__map_get(&core->calls, call_id);
+  if (flow && flow->trial) {
+    orr__trial_nod(flow, ready, arg);
+    return;
+  }
   asked *a = asked_new(core, call_id, arg);
   if (!a) return;
   a->ready = ready;
-  orr__flow *flow = orr__map_get(&core->calls, call_id);
   if (!flow) {
     orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
     orr__loop_defer(core->loop, refuse, a);
-    return;
-  }
-  if (flow->trial) {
-    orr__loop_defer(core->loop, nod, a);
     return;
   }
   if (flow->draft) {

@@ -538,6 +538,8 @@ void orr__draft_own(orr__flow *flow, orr__tx *tx, int64_t backup_id);
 const char *orr__trial_provider(const orr__flow *flow);           /* NULL: the objects say whose it is */
 int orr__trial_prepare(const orr__flow *flow, orr__call *call);    /* 0 or NOMEM */
 void orr__trial_log(orr__flow *flow, enum orr__log_level level, const char *message);
+/* Of a trial nothing is stored: in a later turn it is told that all is well. */
+void orr__trial_nod(orr__flow *flow, orr__ready ready, void *arg);
 void orr__trial_begin(orr__flow *flow);                            /* a dry run: its Backup is loaded, its result made */
 void orr__trial_free(struct orr__trial_run *trial);
 

@@ -335,6 +335,25 @@ static void test_alloc__every_question_is_answered(void **state) {
   EVERYWHERE(.setup = create_ended, .act = look);
 }
 
+static void try_out(rig *r) {
+  ask(r, "backup.dryRun", "{\"backup\":\"b\",\"config\":{\"a\":1}}");
+  ask(r, "provider.call", "{\"provider\":\"fake\",\"hook\":\"executeBackup\",\"really\":true,\"objects\":{\"backup\":{\"name\":\"x\",\"config\":{\"path\":1,\"free\":2}},"
+         "\"backupResult\":{\"externalId\":\"7\"},\"connection\":{\"serviceUrl\":\"http://x\"},\"cloud\":{},\"computeServer\":{\"name\":\"s\"},"
+         "\"executionConfig\":{\"e\":1},\"opts\":{\"o\":2}}}");
+  ask(r, "provider.call", "{\"provider\":\"fake\",\"hook\":\"executeBackup\",\"objects\":{\"backup\":{\"nme\":1}}}");
+  ask(r, "provider.eval", "{\"provider\":\"fake\",\"text\":\"1\"}");
+}
+
+static void nothing_is_stored(rig *r) {
+  assert_null(rig_stored(r, ORR_M_result, 1));
+  assert_int_equal(r->ran[ORR_HOOK_refreshBackupResult], 0);
+}
+
+static void test_alloc__a_trial_is_answered_and_leaves_nothing(void **state) {
+  (void)state;
+  EVERYWHERE(.setup = create, .act = try_out, .check = nothing_is_stored);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_alloc__a_creation_is_whole_or_not_there),
@@ -351,6 +370,7 @@ int main(void) {
     cmocka_unit_test(test_alloc__a_retry_on_request_moves_on),
     cmocka_unit_test(test_alloc__a_schedule_goes_on_firing),
     cmocka_unit_test(test_alloc__every_question_is_answered),
+    cmocka_unit_test(test_alloc__a_trial_is_answered_and_leaves_nothing),
   };
   return cmocka_run_group_tests_name("core alloc", tests, NULL, NULL);
 }
