@@ -30,6 +30,11 @@ end
 -- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
 function api.isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
 
+local LOGIN_REFUSED = "the login was refused: "
+
+-- Is that error the login's, and not the request's?
+function api.isLogin(err) return tostring(err.message):sub(1, #LOGIN_REFUSED) == LOGIN_REFUSED end
+
 -- One login for all hooks of a connection, opened again when Rubrik takes it no longer.
 local login = session {
   name = "login",
@@ -38,7 +43,7 @@ local login = session {
     local said = api.content(reply)
     if reply.status >= 300 or not said.token then
       local mayPass = reply.status >= 500 or reply.status == 429
-      error({ code = mayPass and "unreachable" or "denied", message = "the login was refused: " .. api.reason(reply), retryable = mayPass }, 0)
+      error({ code = mayPass and "unreachable" or "denied", message = LOGIN_REFUSED .. api.reason(reply), retryable = mayPass }, 0)
     end
     return { token = said.token, id = said.sessionId or said.id }
   end,

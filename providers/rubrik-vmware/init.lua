@@ -118,10 +118,12 @@ function provider.prepareBackupResult(backupResult)
 end
 
 function provider.executeBackup(backup, backupResult)
-  local reply = api.call(backup.connection, "POST", { "vmware", "vm", backupResult:getConfigProperty("rubrik.vmId"), "snapshot" }, { patience = PATIENCE })
-  if api.isRefusal(reply) then
+  local ok, reply = pcall(api.call, backup.connection, "POST", { "vmware", "vm", backupResult:getConfigProperty("rubrik.vmId"), "snapshot" }, { patience = PATIENCE })
+  local isLogin = not ok and type(reply) == "table" and api.isLogin(reply) -- it was answered 401, so nothing has begun
+  if not ok and not isLogin then error(reply, 0) end
+  if isLogin or api.isRefusal(reply) then
     backupResult:setConfigProperty("rubrik.isRefused", true)
-    return false, api.reason(reply)
+    return false, isLogin and reply.message or api.reason(reply)
   end
   local id = reply.status < 300 and api.content(reply).id
   if not id then error(api.reason(reply), 0) end -- it may run: recoverBackupResult looks for it
@@ -191,7 +193,7 @@ function provider.refreshBackupResult(backupResult)
   local status, startDate, endDate = request.status, instant(request.startTime), instant(request.endTime)
   backupResult.startDate = startDate and math.min(startDate, now) or backupResult.startDate
   backupResult.progress = tonumber(request.progress) or backupResult.progress
-  if status == "SUCCEEDED" or status == "FAILED" or status == "CANCELLED" then backupResult.endDate = endDate and math.min(endDate, now) or nil end
+  if status == "SUCCEEDED" or status == "FAILED" or status == "CANCELLED" then backupResult.endDate = math.min(endDate or now, now) end
   if status == "SUCCEEDED" then
     finish(backupResult, request)
   elseif status == "FAILED" then
@@ -202,6 +204,7 @@ function provider.refreshBackupResult(backupResult)
   elseif status == "CANCELLED" or backupResult.status ~= "CANCEL_REQUESTED" then
     backupResult.status = status
   end
+  if backupResult.endDate then backupResult:setConfigProperty("rubrik.known", nil) end -- it has done its duty
 end
 
 -- Only newer CDMs know this request.

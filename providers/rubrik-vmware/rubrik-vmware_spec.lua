@@ -113,6 +113,18 @@ describe("rubrik-vmware", function()
     assert.same({ 2, 1, 1 }, { api:count "POST /api/v1/session", most, count(open) })
   end)
 
+  it("is FAILED, for certain, where its session has gone and the login is refused", function()
+    outside()
+    local backup = run.create(setup)
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.unauthorized())
+    on("GET /api/v1/vmware/vm/:id/snapshot", function()
+      api:fault("POST /api/v1/session", fault.status(401, { json = { message = "the password has expired" } }))
+      return list {}
+    end)
+    assert.result(backup:run():wait()).failed("the login was refused: Rubrik answered 401: the password has expired")
+    assert.equal(0, #jobs:all())
+  end)
+
   it("takes the VM of the server, and tells what was there before from what it made", function()
     outside { events = false }
     local old = jobs:start()
