@@ -159,6 +159,7 @@ struct orr__core {
   char **names;                      /* of drafts: reserved */
   size_t name_count;
   orr__kept_entry *kept;             /* kept.c */
+  bool is_kept_known;                /* it has been read, and the backend was told */
   uint64_t next_call, next_request;
   int64_t started_ms;
   int64_t last_commit_ms;

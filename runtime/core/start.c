@@ -184,12 +184,16 @@ static void take_up_deletion(orr__core *core, const orr_backup *backup) {
 
 static void start_read(orr__flow *flow);
 
-/* The backend knows what is kept of its providers, or will not learn it: requests may go on. */
+static bool is_kept_wanted(const orr__core *core) { return core->ops && core->ops->remember && !core->is_kept_known; }
+
+/* The backend knows what is kept of its providers, or the store cannot say it just now: requests may go on. */
 static void let_in(orr__flow *flow) {
   orr__core *core = flow->core;
-  if (!flow->is_holding) return;
-  if (!flow->code) orr__kept_take(core, flow->tx, KEPT);
-  orr__flow_release(flow);
+  if (!flow->code && is_kept_wanted(core)) {
+    orr__kept_take(core, flow->tx, KEPT);
+    core->is_kept_known = true;
+  }
+  if (flow->is_holding) orr__flow_release(flow);
 }
 
 static void start_loaded(orr__flow *flow) {
@@ -245,7 +249,7 @@ static void start_read(orr__flow *flow) {
     query.order_field = -1;
     orr__tx_query(tx, &query);
   }
-  if (flow->is_holding) orr__kept_read(tx);
+  if (is_kept_wanted(flow->core)) orr__kept_read(tx);
   orr__flow_submit(flow, tx, start_loaded);
 }
 

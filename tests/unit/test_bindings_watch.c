@@ -290,6 +290,17 @@ static void test_watch__the_folder_may_appear_later(void **state) {
   expect_live(p, "2");
 }
 
+static void test_watch__one_that_was_kept_is_found_when_its_file_is_back(void **state) {
+  place *p = *state;
+  orr__kept kept = { .code = "test", .version = "0", .sha256 = "0", .sources = "{}", .needs = "{}" };
+  const orr__declaration *d = NULL;
+  p->f.ops->remember(p->f.ops->self, &kept);
+  assert_int_equal(p->f.ops->describe(p->f.ops->self, "test", &d, NULL), ORR_E_NOT_FOUND);
+  assert_has(p->f.log, "is not what it was");
+  write_in_place(p, "providers/test.lua", text_of("1"));
+  expect_live(p, "1");
+}
+
 static void test_watch__where_nothing_is_told_who_asks_looks(void **state) {
   place *p = *state;
   fake_close(&p->f);
@@ -327,6 +338,7 @@ int main(void) {
     setup_test(test_watch__a_new_provider_is_looked_over_unasked),
     setup_test(test_watch__a_broken_one_is_told_of_once_and_the_old_goes_on),
     setup_test(test_watch__the_folder_may_appear_later),
+    setup_test(test_watch__one_that_was_kept_is_found_when_its_file_is_back),
     setup_test(test_watch__where_nothing_is_told_who_asks_looks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
