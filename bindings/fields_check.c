@@ -5,7 +5,7 @@
  *     backupResult.statu = "x"                                     a finding
  *   local function ask(backup, path) backup:getConfigProprty(..)   a helper's parameter that is called like a hook's, and is used like one
  *
- * It says nothing rather than something wrong: a name that is given another value anywhere in the hook, or is declared there
+ * Besides: hooks that are declared with a colon, and parameters in another order than the hook's. It says nothing rather than something wrong: a name that is given another value anywhere in the hook, or is declared there
  * again, is not looked at; nor is a helper's field that nothing is near to. Knows the hooks, the models and the shapes above, no grammar. */
 #include <string.h>
 
@@ -202,12 +202,22 @@ static size_t end_of_list(const look *l, size_t open) {
   return open;
 }
 
+/* A parameter that is called like another argument of the hook: the order is fixed. */
+static void look_at_order(const look *l, const orr__hook_info *hook, size_t arg, size_t at, const char *name) {
+  if (orr__streq(hook->arg_names[arg], name)) return;
+  for (size_t i = 0; i < ORR_HOOK_ARGS && hook->arg_names[i]; i++)
+    if (orr__streq(hook->arg_names[i], name))
+      orr__finding(l->findings, "%s:%u: argument %zu of %s is '%s', not '%s'; the order is fixed", l->chunk, l->tokens->items[at].line, arg + 1,
+                   hook->name, hook->arg_names[arg], name);
+}
+
 static void look_at_hook(const look *l, enum orr__hook hook, size_t open) {
   char name[NAME_MAX_LEN];
   size_t close = end_of_list(l, open), end = block_end(l, close + 1);
   for (size_t arg = 0, at = open + 1; arg < ORR_HOOK_ARGS && at < close; arg++, at += 2) {
     const orr__model *model = model_of(orr__hooks[hook].args[arg]);
     name_at(l, at, name);
+    if (orr__hooks[hook].arg_names[arg]) look_at_order(l, &orr__hooks[hook], arg, at, name);
     if (model && *name) look_at_name(l, name, model, close + 1, end);
   }
 }
@@ -240,6 +250,16 @@ static bool is_used_as(const look *l, const char *name, const orr__model *model,
   return false;
 }
 
+/* `function provider:HOOK(...)` has one parameter more than it seems to have. */
+static void look_at_colon(const look *l, size_t i) {
+  char name[NAME_MAX_LEN];
+  while (is_kind(l, i + 1, ORR_TOKEN_NAME) && is(l, i + 2, ".")) i += 2;
+  if (!is_kind(l, i + 1, ORR_TOKEN_NAME) || !is(l, i + 2, ":")) return;
+  name_at(l, i + 3, name);
+  if (orr__hook_find(name) >= 0)
+    orr__finding(l->findings, "%s:%u: a hook is declared with a dot: function provider.%s(...)", l->chunk, l->tokens->items[i + 3].line, name);
+}
+
 static void look_at_helper(const look *l, size_t i) {
   look guess = *l;
   char name[NAME_MAX_LEN];
@@ -263,7 +283,7 @@ void orr__fields_check(const char *text, size_t len, const char *chunk, orr__buf
   for (size_t i = 0; i < tokens.count; i++) {
     int hook = hook_at(&l, i, &open);
     if (hook >= 0) look_at_hook(&l, (enum orr__hook)hook, open);
-    else if (is(&l, i, "function")) look_at_helper(&l, i);
+    else if (is(&l, i, "function")) look_at_colon(&l, i), look_at_helper(&l, i);
   }
   orr__tokens_clear(&tokens);
 }

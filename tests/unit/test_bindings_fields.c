@@ -97,6 +97,18 @@ static void test_fields__helpers_that_are_given_objects_are_looked_at(void **sta
   expect("local function f(backup) backup = backup:copy() return backup.nme end", "");
 }
 
+static void test_fields__hooks_have_a_dot_and_their_own_order(void **state) {
+  (void)state;
+  expect("function provider:refreshBackupResult(backupResult) end", "p.lua:1: a hook is declared with a dot: function provider.refreshBackupResult(...)\n");
+  expect("function provider:helper(backup) end function a.b:c() end function f() end", "");
+  expect("function p.executeBackup(backupResult, backup) end",
+         "p.lua:1: argument 1 of executeBackup is 'backup', not 'backupResult'; the order is fixed\n"
+         "p.lua:1: argument 2 of executeBackup is 'backupResult', not 'backup'; the order is fixed\n");
+  expect("function p.executeBackup(b, result, config, cloud, server) end", "");
+  expect("function p.executeBackup(backup, backupResult, _, _, _, opts) end", "");
+  expect("function p.executeBackup(...) end", "");
+}
+
 /* The key of a table that is called like the parameter does not hide that it is looked at. */
 static void test_fields__a_key_is_no_assignment(void **state) {
   (void)state;
@@ -114,6 +126,7 @@ int main(void) {
     cmocka_unit_test(test_fields__methods_and_what_is_read_only),
     cmocka_unit_test(test_fields__what_may_be_something_else_is_left_alone),
     cmocka_unit_test(test_fields__helpers_that_are_given_objects_are_looked_at),
+    cmocka_unit_test(test_fields__hooks_have_a_dot_and_their_own_order),
     cmocka_unit_test(test_fields__a_key_is_no_assignment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
