@@ -168,13 +168,18 @@ function Jobs:begin(world, args, reply)
   self.started = self.started + 1
   local lines = type(reply.stdout) == "table" and reply.stdout or reply.stdout and { { 0, reply.stdout } } or {}
   for _, line in ipairs(lines) do
-    world:at(job.startDate + line[1] * 1000, function()
+    local function prints()
       if job.state ~= "running" then return end
       table.insert(job.output, line[2])
       tell(world, job, #job.output - 1)
-    end)
+    end
+    if line[1] == 0 then prints()
+    else world:at(job.startDate + line[1] * 1000, prints) end
   end
-  world:at(job.startDate + (reply.lasts or 0) * 1000, function() finish(world, job, reply.code or 0, reply.signal or 0, false) end)
+  local function ends() finish(world, job, reply.code or 0, reply.signal or 0, false) end
+  -- What ends at once has ended when its start is answered: news must not overtake the answer.
+  if (reply.lasts or 0) == 0 then ends()
+  else world:at(job.startDate + reply.lasts * 1000, ends) end
 end
 
 local function status(job)

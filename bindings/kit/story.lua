@@ -11,7 +11,13 @@ function story.state(result)
   return text
 end
 
-local function clock(ms) return os.date("!%H:%M:%S", math.floor(ms / 1000)) .. ("%.3f"):format(ms / 1000 % 1):sub(2) end
+local BEGIN, DAY = 1767225600000, 86400000 -- virtual time begins there
+
+local function clock(ms)
+  local days = math.floor((ms - BEGIN) / DAY)
+  local time = os.date("!%H:%M:%S", math.floor(ms / 1000)) .. ("%.3f"):format(ms / 1000 % 1):sub(2)
+  return days > 0 and ("day %d %s"):format(days + 1, time) or time
+end
 
 local function opLine(op)
   local text = ("%-22s %s"):format(op.hook, op.outcome or op.state or "")

@@ -27,6 +27,8 @@ function support.clean()
   for _, path in ipairs(folders) do os.execute("chmod -R u+w '" .. path .. "' && rm -rf '" .. path .. "'") end
   opened, folders = {}, {}
   collectgarbage()
+  collectgarbage()
+  if raw.count() > 0 then error(raw.count() .. " runtimes were opened and not closed", 0) end
 end
 
 --- Opens a runtime: virtual clock, store in memory, no shipped providers, unless said otherwise in `settings`.

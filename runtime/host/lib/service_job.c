@@ -184,7 +184,7 @@ static void on_started(void *arg, const orr__hostcall_reply *reply) {
   int code = reply->code ? reply->code : job ? 0 : ORR_E_LIMIT;
   if (job) {
     if (job->status.state == ORR_JOB_ABSENT) job->status.state = ORR_JOB_RUNNING;
-    take_status(answer, &job->status, NULL);
+    if (!has_ended(job)) take_status(answer, &job->status, NULL); /* news of its end may have come before */
     job->is_watched = true;
     status = job->status;
     if (has_ended(job)) announce_soon(s->rt->kept_jobs);

@@ -72,6 +72,24 @@ describe("mock.process", function()
     assert.equal("out err 4 9000 11", run.backup({ provider = "q" }).statusMessage)
   end)
 
+  it("has a job that lasts no time at all", function()
+    outside({ code = 0, stdout = "100 %\n" })
+    local result = run.backup { provider = "p", delete = false }
+    assert.result(result).succeeded()
+    assert.equal(100, result.progress)
+  end)
+
+  it("leaves to the runtime what a host says of a job's end before its start was taken in", function()
+    assert(test.provider("p", provider))
+    local world = require("orrery.session").here()
+    world.services.process = function(self, call)
+      if call.args.op ~= "jobStart" then return self:answer(call, { code = 0 }) end
+      self:answer(call, { state = "running" })
+      self:tell("process", { job = { key = call.args.key, name = call.args.name, state = "ended", code = 0 } })
+    end
+    assert.result(run.backup { provider = "p", delete = false }).succeeded()
+  end)
+
   it("starts a job exactly once, wherever the runtime dies", function()
     local ran = everyCrash(function()
       outside({ lasts = 90 })
