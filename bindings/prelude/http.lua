@@ -27,8 +27,21 @@ local anyCase = { __index = function(headers, name)
   if lower ~= name then return headers[lower] end
 end }
 
+-- What answers have in common. What came may be anything, and still can be indexed.
+local Reply = {}
+Reply.__index = Reply
+
+function Reply.content(reply, key)
+  local value = json.decode(reply.body)
+  if key ~= nil and type(value) == "table" then value = value[key] end
+  return type(value) == "table" and value or {}
+end
+
 local function answer(reply)
   setmetatable(reply.headers, anyCase)
+  local status = reply.status
+  reply.isRefusal = status >= 400 and status < 500 and status ~= 408
+  setmetatable(reply, Reply)
   ---The body as a value: resp:json() and resp.json() are the same. Options as for json.decode.
   function reply.json(first, second)
     local options = first
@@ -158,6 +171,8 @@ end
 ---@field headers table<string, string> found in any case; repeated ones are joined
 ---@field body string
 ---@field json fun(options?): any, string? the body as a value, or nil and what is wrong with it
+---@field content fun(self, key?: string): table the JSON of the body, or what it has under a key; an empty table where that is none, whatever came
+---@field isRefusal boolean a certain no, 400 to 499 but 408: nothing was done. Of 5xx, of an answer that makes no sense and of none nobody knows
 
 ---Sends a request and answers for every HTTP status. POST, PUT, PATCH, DELETE count as mutating acts unless `safe`.
 ---Raises { code = "unreachable" | "timeout" | "tls" | "limit" | "denied" | "invalid" | "deadline" | "cancelled", message, retryable, wasSent }

@@ -31,22 +31,11 @@ local function call(connection, method, segments, options)
   return http.request(options)
 end
 
--- What is in an answer, as a table whatever came.
-local function content(reply)
-  local value = reply:json()
-  return type(value) == "table" and value or {}
-end
-
 -- Why it was not done, in one line.
 local function reason(reply)
-  local said = content(reply)
+  local said = reply:content()
   local text = said.message or said.id or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
   return "DigitalOcean answered " .. reply.status .. ": " .. tostring(text)
-end
-
--- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
-local function isRefusal(reply)
-  return reply.status >= 400 and reply.status < 500 and reply.status ~= 408
 end
 
 local function idText(id)
@@ -60,7 +49,7 @@ local function list(connection, segments, key)
     query = { per_page = 200, page = 1 },
     get = function(query)
       local reply = call(connection, "GET", segments, { query = query })
-      local said = content(reply)
+      local said = reply:content()
       if reply.status ~= 200 or type(said[key]) ~= "table" then failed = reply return {} end
       return said
     end,
@@ -126,11 +115,11 @@ end
 function provider.executeBackup(backup, backupResult)
   local reply = call(backup.connection, "POST", { "droplets", dropletOf(backupResult), "actions" },
     { json = { type = "snapshot", name = nameOf(backupResult) }, patience = PATIENCE })
-  if isRefusal(reply) then
+  if reply.isRefusal then
     backupResult:setConfigProperty("digitalocean.isRefused", true)
     return false, reason(reply)
   end
-  local action = content(reply).action
+  local action = reply:content().action
   local id = type(action) == "table" and idText(action.id)
   if not id then error(reason(reply)) end -- it may run: recoverBackupResult finds out
   backupResult.externalId = id
@@ -175,7 +164,7 @@ function provider.refreshBackupResult(backupResult)
     if snapshot then return finish(backupResult, snapshot) end
     return ServiceResponse.gone("DigitalOcean has no action " .. id)
   end
-  local action = content(reply).action
+  local action = reply:content().action
   local status = reply.status == 200 and type(action) == "table" and action.status
   if type(status) ~= "string" then return ServiceResponse.retry(reason(reply)) end
   backupResult.startDate = instant(action.started_at) or backupResult.startDate
@@ -200,7 +189,7 @@ local function outputOf(result)
   if result.snapshotId then return result.snapshotId end
   if result:getConfigProperty("digitalocean.isRefused") or not result.sentDate then return nil end
   local reply = result.externalId and call(result.backup.connection, "GET", { "actions", result.externalId })
-  local action = reply and content(reply).action
+  local action = reply and reply:content().action
   if type(action) == "table" and action.status == "in-progress" then return false, ServiceResponse.retry("the snapshot is still being made") end
   local snapshot, failed = findSnapshot(result)
   if snapshot == false then return false, ServiceResponse.error(reason(failed)) end

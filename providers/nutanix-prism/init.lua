@@ -61,28 +61,19 @@ local function snapshots(result, method, id, options)
   return call(result.backup.connection, method, { "v2.0", "snapshots", id }, options)
 end
 
--- What is in an answer, as a table whatever came.
-local function content(reply)
-  local value = reply:json()
-  return type(value) == "table" and value or {}
-end
-
 -- Why it was not done, in one line. The versions of the API say it in different places.
 local function reason(reply)
-  local said = content(reply)
+  local said = reply:content()
   local first = type(said.message_list) == "table" and said.message_list[1]
   local text = type(first) == "table" and first.message or said.message or said.detailed_message or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
   return "Prism answered " .. reply.status .. ": " .. tostring(text)
 end
 
--- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
-local function isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
-
 -- A task: { word, status (in upper case), progress, startDate, endDate, snapshot, why }; or nil and the answer that was none.
 local function readTask(connection, id)
   local prism = prismOf(connection)
   local reply = call(connection, "GET", { prism.tasks[1], prism.tasks[2], id })
-  local said = content(reply)
+  local said = reply:content()
   local word, entities, kind, key, startDate, endDate = prism.read(said)
   if reply.status ~= 200 or type(word) ~= "string" then return nil, reply end
   local meta = type(said.meta_response) == "table" and said.meta_response.error_detail or nil
@@ -100,7 +91,7 @@ local function nameOf(result) return "orrery-" .. result.uuid end
 -- The id of the snapshot of our name, nil: the list has none; or false and the answer that was no list.
 local function findSnapshot(result)
   local reply = snapshots(result, "GET")
-  local rows = content(reply).entities
+  local rows = reply:content().entities
   if reply.status ~= 200 or type(rows) ~= "table" then return false, reply end
   for _, row in ipairs(rows) do
     if row.snapshot_name == nameOf(result) and row.uuid then return row.uuid end
@@ -140,11 +131,11 @@ end
 function provider.executeBackup(backup, backupResult)
   local spec = { vm_uuid = backupResult:getConfigProperty("nutanix.vmUuid"), snapshot_name = nameOf(backupResult) }
   local reply = snapshots(backupResult, "POST", nil, { json = { snapshot_specs = { spec } }, patience = PATIENCE })
-  if isRefusal(reply) then
+  if reply.isRefusal then
     backupResult:setConfigProperty("nutanix.isRefused", true)
     return false, reason(reply)
   end
-  local task = reply.status < 300 and content(reply).task_uuid
+  local task = reply.status < 300 and reply:content().task_uuid
   if not task then error(reason(reply), 0) end -- it may be made: recoverBackupResult looks for it
   backupResult.externalId = task
   backupResult:save()
@@ -177,7 +168,7 @@ local function finish(result, task)
   result.snapshotId = id
   local reply = snapshots(result, "GET", id)
   if reply.status ~= 200 then return ServiceResponse.retry("the task has succeeded, but of its snapshot " .. id .. " " .. reason(reply)) end
-  local made = micros(content(reply).created_time)
+  local made = micros(reply:content().created_time)
   result:setConfigProperty("nutanix.createdDate", made)
   result.endDate, result.status = past(task.endDate or made), "SUCCEEDED"
 end
@@ -238,7 +229,7 @@ function provider.deleteBackupResult(backupResult)
   if not id then return true, "there is nothing of it in Prism" end
   local reply = snapshots(backupResult, "DELETE", id, { patience = PATIENCE })
   if reply.status == 404 then return true, "the snapshot was gone already" end
-  if reply.status < 300 then return waitForDeletion(backupResult, id, content(reply).task_uuid) end
+  if reply.status < 300 then return waitForDeletion(backupResult, id, reply:content().task_uuid) end
   if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(reason(reply)) end
   return false, "Prism keeps the snapshot " .. id .. ": " .. reason(reply)
 end

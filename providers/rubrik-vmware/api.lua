@@ -6,12 +6,6 @@ local function base(connection)
   return address:find("/api/v%d+$") and address or address .. "/api/v1"
 end
 
--- What is in an answer, as a table whatever came.
-function api.content(reply)
-  local value = reply:json()
-  return type(value) == "table" and value or {}
-end
-
 -- What an error of Rubrik's means, in one line. Its message may be JSON text, { message, cause: { reason } }.
 function api.explain(text)
   local inner = type(text) == "string" and json.decode(text)
@@ -23,12 +17,9 @@ end
 
 -- Why it was not done, in one line.
 function api.reason(reply)
-  local text = api.explain(api.content(reply).message) or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
+  local text = api.explain(reply:content().message) or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
   return "Rubrik answered " .. reply.status .. ": " .. text
 end
-
--- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
-function api.isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
 
 local LOGIN_REFUSED = "the login was refused: "
 
@@ -40,7 +31,7 @@ local login = session {
   name = "login",
   open = function(connection)
     local reply = http.post(url.path(base(connection), "session"), { auth = { username = connection.username or "", password = connection.password or "" } })
-    local said = api.content(reply)
+    local said = reply:content()
     if reply.status >= 300 or not said.token then
       local mayPass = reply.status >= 500 or reply.status == 429
       error({ code = mayPass and "unreachable" or "denied", message = LOGIN_REFUSED .. api.reason(reply), retryable = mayPass }, 0)
@@ -70,7 +61,7 @@ function api.list(connection, segments, query)
     query = query,
     get = function(asked)
       local reply = api.call(connection, "GET", segments, { query = asked })
-      local said = api.content(reply)
+      local said = reply:content()
       if reply.status == 200 and type(said.data) == "table" then return said end
       failed = reply
       return {}
@@ -93,7 +84,7 @@ end
 function api.findVm(connection, name)
   if name:find(":::", 1, true) then return name end
   local rows, failed = api.list(connection, { "vmware", "vm" }, { moid = name })
-  if not rows then return nil, api.reason(failed), not api.isRefusal(failed) end
+  if not rows then return nil, api.reason(failed), not failed.isRefusal end
   local found
   for _, row in ipairs(rows) do
     if row.moid == nil or row.moid == name then

@@ -121,11 +121,11 @@ function provider.executeBackup(backup, backupResult)
   local ok, reply = pcall(api.call, backup.connection, "POST", { "vmware", "vm", backupResult:getConfigProperty("rubrik.vmId"), "snapshot" }, { patience = PATIENCE })
   local isLogin = not ok and type(reply) == "table" and api.isLogin(reply) -- it was answered 401, so nothing has begun
   if not ok and not isLogin then error(reply, 0) end
-  if isLogin or api.isRefusal(reply) then
+  if isLogin or reply.isRefusal then
     backupResult:setConfigProperty("rubrik.isRefused", true)
     return false, isLogin and reply.message or api.reason(reply)
   end
-  local id = reply.status < 300 and api.content(reply).id
+  local id = reply.status < 300 and reply:content().id
   if not id then error(api.reason(reply), 0) end -- it may run: recoverBackupResult looks for it
   backupResult.externalId = id
   backupResult:save()
@@ -156,7 +156,7 @@ local words = { QUEUED = "START_REQUESTED", ACQUIRING = "START_REQUESTED", RUNNI
 -- A request: { word, status (ours), ... what Rubrik says }; or nil and the answer that was none.
 local function readRequest(connection, id)
   local reply = api.call(connection, "GET", { "vmware", "vm", "request", id })
-  local said = api.content(reply)
+  local said = reply:content()
   if reply.status ~= 200 or type(said.status) ~= "string" then return nil, reply end
   said.word, said.status = said.status, words[said.status]
   return said

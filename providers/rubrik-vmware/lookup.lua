@@ -69,7 +69,7 @@ function lookup.request(result, since)
   eachRequest(connection, result:getConfigProperty("rubrik.vmId"), function(id, date)
     if taken[id] then return end
     local reply = api.call(connection, "GET", { "vmware", "vm", "request", id })
-    if reply.status == 200 and may(id, api.content(reply).startTime or date) then found, count = id, count + 1 end
+    if reply.status == 200 and may(id, reply:content().startTime or date) then found, count = id, count + 1 end
     taken[id] = true
   end)
   return count == 1 and found or nil

@@ -37,23 +37,13 @@ local function call(connection, method, segments, options)
   return http.request(options)
 end
 
--- What an answer has under a key, as a table whatever came.
-local function content(reply, key)
-  local value = reply:json()
-  local inner = type(value) == "table" and value[key]
-  return type(inner) == "table" and inner or {}
-end
-
 -- Why it was not done, in one line, and UpCloud's word for it.
 local function reason(reply)
-  local said = content(reply, "error")
+  local said = reply:content("error")
   local word = said.error_code and tostring(said.error_code)
   local text = word and word .. ": " .. tostring(said.error_message or "") or reply.body:sub(1, 200):match("[^\r\n]+") or "without a word"
   return "UpCloud answered " .. reply.status .. ": " .. text, word
 end
-
--- Is the answer a certain no? Of the others nobody knows whether it was done all the same.
-local function isRefusal(reply) return reply.status >= 400 and reply.status < 500 and reply.status ~= 408 end
 
 -- ---- the parts of a result ----
 
@@ -85,7 +75,7 @@ local function find(result, parts)
   if next(missing) == nil then return true end
   for _, segments in ipairs { { "storage", "backup" }, { "storage" } } do
     local reply = call(result.backup.connection, "GET", segments)
-    local rows = content(reply, "storages").storage
+    local rows = reply:content("storages").storage
     if reply.status == 200 and type(rows) == "table" then
       for _, row in ipairs(rows) do
         if missing[row.title] then missing[row.title].backup = row.uuid end
@@ -124,8 +114,9 @@ function provider.prepareBackupResult(backupResult)
   local server = backup:getConfigProperty("serverUuid") or (machine and machine.externalId)
   if not server then return false, "which server? Give serverUuid, or a server with an externalId" end
   local reply = call(backup.connection, "GET", { "server", server })
-  if isRefusal(reply) then return false, (reason(reply)) end
-  local devices = type(content(reply, "server").storage_devices) == "table" and content(reply, "server").storage_devices.storage_device
+  if reply.isRefusal then return false, (reason(reply)) end
+  local listed = reply:content("server").storage_devices
+  local devices = type(listed) == "table" and listed.storage_device
   if reply.status ~= 200 or type(devices) ~= "table" then return ServiceResponse.retry((reason(reply))) end
   for _, disk in ipairs(backup:getConfigProperty("disks") or {}) do wanted[disk] = true end
   local isAll, parts = next(wanted) == nil, {}
@@ -140,35 +131,26 @@ function provider.prepareBackupResult(backupResult)
   backupResult:setConfigProperty("upcloud.parts", parts)
 end
 
--- Waits until nothing else is done to a disk; or nil and why that is in vain.
-local function waitForSource(connection, disk)
-  local begun = time.now()
-  while true do
-    local reply = call(connection, "GET", { "storage", disk })
-    local state = content(reply, "storage").state
-    if state == "online" then return true end
-    if isRefusal(reply) then return nil, (reason(reply)) end
-    if state == "error" then return nil, "the disk " .. disk .. " is in state error" end
-    if time.since(begun) > SOURCE_WAIT then return nil, "the disk " .. disk .. " is " .. tostring(state or reply.status) .. " and does not become online" end
-    sleep(2)
-  end
-end
-
--- Has the backup of a part made, and writes it down. True; or nil and why not, for certain. Raises where that is not known.
+-- Has the backup of a part made, as soon as nothing else is done to its disk, and notes it. True; or nil and why not, for certain. Raises where that
+-- is not known: then recoverBackupResult finds out.
 local function start(connection, part)
-  for attempt = 1, 5 do
-    local ready, why = waitForSource(connection, part.disk)
-    if not ready then return nil, why end
-    local reply = call(connection, "POST", { "storage", part.disk, "backup" }, { json = { storage = { title = part.title } }, patience = PATIENCE })
-    local said, word = reason(reply)
-    local made = content(reply, "storage")
-    if reply.status < 300 and made.uuid then
-      part.backup = made.uuid
-      return true
+  local begun, refusals = time.now(), 0
+  while true do
+    local source = call(connection, "GET", { "storage", part.disk })
+    local state = source:content("storage").state
+    if source.isRefusal then return nil, (reason(source)) end
+    if state == "error" then return nil, "it is in state error" end
+    if state == "online" then
+      local reply = call(connection, "POST", { "storage", part.disk, "backup" }, { json = { storage = { title = part.title } }, patience = PATIENCE })
+      local said, word = reason(reply)
+      part.backup = reply.status < 300 and reply:content("storage").uuid or nil
+      if part.backup then return true end
+      if not reply.isRefusal then error(said, 0) end
+      refusals, state = refusals + 1, word -- something else may have begun in between
+      if word ~= "STORAGE_STATE_ILLEGAL" or refusals == 5 then return nil, said end
     end
-    if not isRefusal(reply) then error(said, 0) end -- it may be made: recoverBackupResult finds out
-    if word ~= "STORAGE_STATE_ILLEGAL" or attempt == 5 then return nil, said end
-    sleep(2) -- something else has begun in between
+    if time.since(begun) > SOURCE_WAIT then return nil, "it is " .. tostring(state or source.status) .. " and does not become online" end
+    sleep(2)
   end
 end
 
@@ -211,7 +193,7 @@ function provider.refreshBackupResult(backupResult)
     if not part.backup then return ServiceResponse.gone("the backup of the disk " .. part.disk .. " is not known") end
     local reply = call(backupResult.backup.connection, "GET", { "storage", part.backup })
     if reply.status == 404 then return ServiceResponse.gone("UpCloud has no backup " .. part.backup .. " of the disk " .. part.disk) end
-    local storage = content(reply, "storage")
+    local storage = reply:content("storage")
     if reply.status ~= 200 or type(storage.state) ~= "string" then return ServiceResponse.retry((reason(reply))) end
     if storage.state == "error" then return abandon(backupResult, "the backup " .. part.backup .. " of the disk " .. part.disk .. " is in state error") end
     if storage.state == "online" then

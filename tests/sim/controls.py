@@ -13,6 +13,6 @@ CONTROLS = [
     ("upcloud", "partial-failure", "leaves the parts of what has failed", ("init.lua", '  if backupResult.status == "SUCCEEDED" then return true end', "  do return true end")),
     ("rubrik-vmware", "unauthorized-midrun", "does not end its sessions", ("api.lua", "    if not value.id then return end", "    if true then return end")),
     ("rubrik-vmware", "rate-limited", "sends its POST twice",
-     ("init.lua", "  local id = reply.status < 300 and api.content(reply).id\n",
-      "  local id = reply.status < 300 and api.content(reply).id\n  api.call(backup.connection, 'POST', { 'vmware', 'vm', backupResult:getConfigProperty('rubrik.vmId'), 'snapshot' })\n")),
+     ("init.lua", "  local id = reply.status < 300 and reply:content().id\n",
+      "  local id = reply.status < 300 and reply:content().id\n  api.call(backup.connection, 'POST', { 'vmware', 'vm', backupResult:getConfigProperty('rubrik.vmId'), 'snapshot' })\n")),
 ]
