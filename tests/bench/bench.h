@@ -70,6 +70,8 @@ void case_poll(bench *b);
 void case_fanout(bench *b);
 void case_cron(bench *b);
 void case_start(bench *b);
+void case_recover(bench *b);
+void case_journal(bench *b);
 void case_lifecycle(bench *b);
 
 #endif

@@ -204,3 +204,62 @@ void case_lifecycle(bench *b) {
   bench_folder_remove(dir);
   compare_latency(b);
 }
+
+/* ---- what the journal costs ---------------------------------------------------------------------------------------- */
+
+/* While it is off, rows of the journal are neither written nor changed; nothing else is different. Nobody could recover from that. */
+static bool is_journal_off;
+
+void __real_orr__tx_insert(orr__tx *tx, const orr__object *object);
+void __real_orr__tx_update(orr__tx *tx, const orr__object *object, uint64_t mask);
+void __wrap_orr__tx_insert(orr__tx *tx, const orr__object *object);
+void __wrap_orr__tx_update(orr__tx *tx, const orr__object *object, uint64_t mask);
+
+static bool is_left_out(const orr__object *object) { return is_journal_off && object && object->model->id == ORR_M_op; }
+
+void __wrap_orr__tx_insert(orr__tx *tx, const orr__object *object) {
+  if (!is_left_out(object)) __real_orr__tx_insert(tx, object);
+}
+
+void __wrap_orr__tx_update(orr__tx *tx, const orr__object *object, uint64_t mask) {
+  if (!is_left_out(object)) __real_orr__tx_update(tx, object, mask);
+}
+
+static int64_t rows_of_journal(const char *dir) {
+  sqlite3 *db = bare_open(dir);
+  int64_t rows = bare_number(db, "SELECT count(*) FROM op WHERE resultId IS NOT NULL");
+  bare_close(db);
+  return rows;
+}
+
+void case_journal(bench *b) {
+  long count = b->is_smoke ? 200 : 10000;
+  series rates[2] = { { .count = 0 }, { .count = 0 } }, cpu[2] = { { .count = 0 }, { .count = 0 } };
+  char *dirs[2] = { bench_folder(b), bench_folder(b) }, *source = orr__strf("local ROUND = %ld\n%s", count, provider_source);
+  bool is_whole = true;
+  rig rigs[2];
+  bench_title("full lifecycles with the journal and without, %ld at a time", count);
+  for (int off = 0; off < 2; off++) {
+    seed_results(dirs[off], 0, 0.001);
+    rig_open(&rigs[off], b, dirs[off], source);
+  }
+  for (int i = 0; i < b->runs * 2 && is_whole; i++) {
+    is_journal_off = i % 2;
+    double start_cpu = bench_cpu();
+    series_add(&rates[i % 2], our_cycles(&rigs[i % 2], count, &is_whole));
+    series_add(&cpu[i % 2], (bench_cpu() - start_cpu) * 1e6 / (double)count);
+  }
+  bench_compare("without the journal; as it is", "lifecycles/s", BENCH_RATE, &rates[1], &rates[0], 1 / 1.25);
+  bench_compare("the same in processor time of both threads", "us a lifecycle", BENCH_COST, &cpu[1], &cpu[0], 1 / 1.25);
+  for (int off = 0; off < 2; off++) {
+    is_journal_off = off;
+    rig_settle(&rigs[off]);
+    rig_close(&rigs[off]);
+  }
+  is_journal_off = false;
+  int64_t with = rows_of_journal(dirs[0]), without = rows_of_journal(dirs[1]);
+  bench_check(b, is_whole && with >= 2 * (int64_t)count * b->runs && without == 0, "journal: %lld rows with it, %lld without", (long long)with,
+              (long long)without);
+  free(source);
+  for (int off = 0; off < 2; off++) bench_folder_remove(dirs[off]);
+}

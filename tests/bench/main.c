@@ -28,6 +28,8 @@ static const struct {
   { "fanout", case_fanout, "HTTP from hooks against bare libcurl" },
   { "cron", case_cron, "next fires, the timing wheel and a million schedules" },
   { "start", case_start, "the start with a million stored results" },
+  { "recover", case_recover, "the recovery of ten thousand results in flight" },
+  { "journal", case_journal, "executions with the journal and without" },
   { "lifecycle", case_lifecycle, "executions from accepted to ended against bare SQLite" },
 };
 enum { CASES = sizeof cases / sizeof *cases };

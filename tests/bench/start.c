@@ -1,4 +1,4 @@
-/* The start with many stored results, all of them in progress.
+/* The start with many stored results, all of them in progress, and the recovery of those whose runtime was killed.
  *
  * Limits: bare SQLite reading the rows into structs, and the ids and dates that are due alone. Ours: core, bindings and store opened
  * as the library opens them; live is when every result is in the wheel, and a first hook has run when it says so. Each measurement is a
@@ -99,7 +99,7 @@ typedef struct parts {
   orr__core *core;
   orr__bindings *bindings;
   orr__random random;
-  double first;
+  double first, all;
 } parts;
 
 static void on_reply(void *self, uint64_t request, int code, const char *json, const orr_error *err) {
@@ -112,13 +112,14 @@ static void on_log(void *self, enum orr__log_level level, const orr__log_about *
   parts *p = self;
   (void)about;
   if (strcmp(message, "first") == 0) p->first = bench_now();
-  if (level >= ORR_LOG_WARNING) bench_note("log: %s", message);
+  if (strcmp(message, "all") == 0) p->all = bench_now();
+  if (level >= ORR_LOG_ERROR) bench_note("log: %s", message);
 }
 
 static void wake(void *arg) { orr__loop_wake(((parts *)arg)->waker); }
 static void woken(void *arg) { orr__core_store_woken(((parts *)arg)->core); }
 
-static void parts_open(parts *p, const char *dir) {
+static void parts_open(parts *p, const char *dir, const char *source) {
   orr_error err = ORR_ERROR_INIT;
   char *path = orr__strf("%s/orrery.db", dir);
   orr__random_system(&p->random);
@@ -132,7 +133,7 @@ static void parts_open(parts *p, const char *dir) {
   if (code) bench_die("%s", orr__error_message(&err));
   orr__bindings_config bindings = { .loop = p->loop, .http = p->http, .random = &p->random, .host = *orr__core_host(p->core) };
   code = orr__bindings_open(&bindings, &p->bindings, &err);
-  if (!code) code = orr__bindings_add_source(p->bindings, "bench", provider_source, sizeof provider_source - 1, &err);
+  if (!code) code = orr__bindings_add_source(p->bindings, "bench", source, strlen(source), &err);
   orr__core_use(p->core, orr__bindings_ops(p->bindings));
   if (!code) code = orr__core_start(p->core, &err);
   if (code) bench_die("%s", orr__error_message(&err));
@@ -143,7 +144,7 @@ static void measure_ours(void *arg, double values[CHILD_VALUES]) {
   start_case *c = arg;
   parts p = { .first = 0 };
   double start = bench_now();
-  parts_open(&p, c->dir);
+  parts_open(&p, c->dir, provider_source);
   while (!p.core->is_live && bench_now() < start + 120) orr__loop_step(p.loop, 100);
   values[V_LIVE] = bench_now() - start;
   while (p.first == 0 && bench_now() < start + 120) orr__loop_step(p.loop, 100);
@@ -179,4 +180,64 @@ void case_start(bench *b) {
              ours[V_PEAK] / 1048576);
   bench_check(b, is_whole && is_right, "start: %d times all rows were read, and a refresh ran", rows.count);
   bench_folder_remove(c.dir);
+}
+
+/* ---- recovery ----------------------------------------------------------------------------------------------------- */
+
+/* One in two was in the midst of executeBackup, past its mark, when the runtime was killed; the others were in progress. */
+static const char recovering_source[] =
+    "local provider = Provider { apiVersion = 1, code = 'bench', name = 'Bench', version = '1', refreshInterval = 3600, visibilityDelay = 0 }\n"
+    "local n, seen = 0, {}\n"
+    "function provider.executeBackup() log.error('started twice') end\n"
+    "function provider.recoverBackupResult(r)\n  r.externalId = 'job-' .. r.uuid\n  return true\nend\n"
+    "function provider.refreshBackupResult(r)\n"
+    "  if not seen[r.id] then n, seen[r.id] = n + 1, true end\n  r.sizeInBytes = n\n"
+    "  if n == 1 then log.info('first') end\n  if n == COUNT then log.info('all') end\n"
+    "end\n"
+    "return provider\n";
+
+static void cut_in_the_midst(const char *dir) {
+  sqlite3 *db = bare_open(dir);
+  bare_do(db, "BEGIN");
+  bare_do(db, "UPDATE result SET status = 'INITIALIZING', nextAction = 'executeBackup', sentDate = startDate, externalId = NULL WHERE id % 2 = 0");
+  bare_do(db, "INSERT INTO op (hook, resultId, backupId, subjectUuid, subjectName, state, providerCode, act, attempt, startDate, sentDate)"
+              " SELECT 'executeBackup', id, 1, uuid, 'bench', 'sent', 'bench', 'POST https://bench', 1, startDate, startDate FROM result WHERE id % 2 = 0");
+  bare_do(db, "COMMIT");
+  bare_close(db);
+}
+
+static void measure_recovery(void *arg, double values[CHILD_VALUES]) {
+  start_case *c = arg;
+  parts p = { .first = 0 };
+  char *source = orr__strf("local COUNT = %lld\n%s", (long long)c->count, recovering_source);
+  double start = bench_now();
+  parts_open(&p, c->dir, source);
+  while (p.all == 0 && bench_now() < start + 300) orr__loop_step(p.loop, 100);
+  values[V_FIRST] = p.first - start;
+  values[V_LIVE] = p.all - start;
+  values[V_COUNT] = p.all > 0;
+  free(source);
+}
+
+void case_recover(bench *b) {
+  start_case c = { .count = b->is_smoke ? 500 : 10000 };
+  series first = { .count = 0 }, all = { .count = 0 };
+  bool is_right = true;
+  bench_title("recovery of %lld results in flight, half of them cut in executeBackup", (long long)c.count);
+  for (int i = 0; i < b->runs && is_right; i++) {
+    double values[CHILD_VALUES] = { 0 };
+    c.dir = bench_folder(b);
+    seed_results(c.dir, c.count, 0);
+    cut_in_the_midst(c.dir);
+    is_right = bench_child(measure_recovery, &c, values) && values[V_COUNT] > 0;
+    series_add(&first, values[V_FIRST]);
+    series_add(&all, values[V_LIVE]);
+    sqlite3 *db = bare_open(c.dir);
+    is_right = is_right && bare_number(db, "SELECT count(*) FROM result WHERE attention IS NOT NULL") == 0;
+    bare_close(db);
+    bench_folder_remove(c.dir);
+  }
+  bench_show("the first refresh (target 2 s)", "s", &first);
+  bench_show("all looked up, adopted and refreshed (target 30 s)", "s", &all);
+  bench_check(b, is_right, "recovery: %d times all were adopted, and none needs anybody", first.count);
 }
