@@ -61,7 +61,7 @@ static void take_up_ops(orr__flow *flow, orr__tx *tx, int slot) {
       log_line(flow->core, ORR_LOG_WARNING, message);
     } else if (is_hook(op, ORR_HOOK_updateBackup) && orr__streq(op->state, "sent")) {
       orr__update_lost(flow, tx, op);
-    } else if (is_hook(op, ORR_HOOK_testConnection)) {
+    } else if (is_hook(op, ORR_HOOK_testConnection) || is_hook(op, ORR_HOOK_listBackupResults)) {
       orr__tx_delete(tx, ORR_M_op, op->id);
     } else if (!op->resultId || is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_extractBackup)) {
       bool goes_on = is_hook(op, ORR_HOOK_deleteBackupResult) || is_hook(op, ORR_HOOK_deleteBackup);

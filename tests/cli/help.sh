@@ -36,6 +36,7 @@ for code in archive restic; do
     s/required = true/defaultValue = 0.3/; s/{ fieldName = \"ends\", inputType = \"text\" },/&{ fieldName = \"path\", inputType = \"text\" }, { fieldName = \"target\", inputType = \"text\" }, { fieldName = \"exclude\", inputType = \"text\" },/" \
     providers/nap.lua >providers/$code.lua
 done
+sed -i 's/^return provider/function provider.listBackupResults() return ServiceResponse.success {} end\n&/' providers/restic.lua
 cp providers/nap.lua my-provider.lua
 sed -i 's/code = "nap"/code = "my-provider"/' my-provider.lua
 mkdir my-provider acme
