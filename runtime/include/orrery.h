@@ -226,7 +226,7 @@ typedef struct orr_provider {
   void (*released)(void *self);  /* no hook is called any more: replaced, or the runtime closes. NULL: nothing to do */
   orr_hook_function configureBackup, validateBackup, createBackup, deleteBackup, deleteBackupResult, prepareExecuteBackup, prepareBackupResult,
       executeBackup, refreshBackupResult, cancelBackup, extractBackup, recoverBackupResult, recoverBackup, refreshBackupResults,
-      updateBackup, testConnection, cleanUp, optionSource;
+      updateBackup, testConnection, cleanUp, optionSource, listBackupResults;
 } orr_provider;
 
 /* Copied. Between orr_open and the first step, so that what was in flight finds it; a second one of the same code replaces the first for

@@ -195,7 +195,7 @@ class runtime {
         ORRERY_HOOK(deleteBackupResult) ORRERY_HOOK(prepareExecuteBackup) ORRERY_HOOK(prepareBackupResult) ORRERY_HOOK(executeBackup)
         ORRERY_HOOK(refreshBackupResult) ORRERY_HOOK(cancelBackup) ORRERY_HOOK(extractBackup) ORRERY_HOOK(recoverBackupResult)
         ORRERY_HOOK(recoverBackup) ORRERY_HOOK(refreshBackupResults) ORRERY_HOOK(updateBackup) ORRERY_HOOK(testConnection)
-        ORRERY_HOOK(cleanUp) ORRERY_HOOK(optionSource)
+        ORRERY_HOOK(cleanUp) ORRERY_HOOK(optionSource) ORRERY_HOOK(listBackupResults)
 #undef ORRERY_HOOK
     };
     for (const auto &named : *kept) {

@@ -17,7 +17,7 @@ ReleasedFunction = CFUNCTYPE(None, c_void_p)
 
 HOOKS = ("configureBackup", "validateBackup", "createBackup", "deleteBackup", "deleteBackupResult", "prepareExecuteBackup", "prepareBackupResult",
          "executeBackup", "refreshBackupResult", "cancelBackup", "extractBackup", "recoverBackupResult", "recoverBackup", "refreshBackupResults",
-         "updateBackup", "testConnection", "cleanUp", "optionSource")
+         "updateBackup", "testConnection", "cleanUp", "optionSource", "listBackupResults")
 
 
 class ProviderStruct(Structure):
