@@ -182,7 +182,7 @@ int orr__sources_read(const char *code, const char *path, const char *folder, or
 
 int orr__sources_from_text(const char *code, const char *text, size_t len, orr__sources *ret, orr_error *reterr) {
   if (len > ORR_SOURCE_MAX)
-    return orr__error_set(reterr, ORR_E_LIMIT, "provider '%s': source text is limited to %u bytes", code, ORR_SOURCE_MAX);
+    return orr__error_set(reterr, ORR_E_LIMIT, "provider '%.100s': source text is limited to %u bytes", code, ORR_SOURCE_MAX);
   orr__sources sources = { calloc(1, sizeof *sources.items), 1, "" };
   if (!sources.items) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   orr__source *source = &sources.items[0];

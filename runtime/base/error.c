@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELD_LIMIT = 1000 };
+enum { FIELD_LIMIT = 1000, MESSAGE_MAX = 65536 /* bytes */ };
 
 typedef struct code_facts {
   int code;
@@ -65,7 +65,13 @@ static void blank_controls(char *text) {
 /* Owned, NULL when memory ran out. */
 __attribute__((format(printf, 1, 0))) static char *format_line(const char *format, va_list args) {
   char *text = NULL;
-  if (vasprintf(&text, format, args) < 0) return NULL;
+  int len = vasprintf(&text, format, args);
+  if (len < 0) return NULL;
+  if (len > MESSAGE_MAX) {
+    len = MESSAGE_MAX;
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) len--; /* not within a character */
+    text[len] = '\0';
+  }
   blank_controls(text);
   return text;
 }

@@ -132,8 +132,8 @@ int orr__core_submit(orr__core *core, const char *request, const char *args_text
   int i = find(request);
   if (i < 0) {
     const char *nearest = orr__nearest(request, request_name_at, NULL);
-    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no request '%s'; did you mean '%s'?", request, nearest)
-                   : orr__error_set(reterr, ORR_E_INVALID, "no request '%s'", request);
+    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no request '%.100s'; did you mean '%s'?", request, nearest)
+                   : orr__error_set(reterr, ORR_E_INVALID, "no request '%.100s'", request);
   }
   bool may_always = requests[i].info.kind[0] == 'R' || strcmp(request, "runtime.handover") == 0;
   if (core->is_draining && !may_always) return orr__error_set(reterr, ORR_E_CLOSED, "the runtime is closing");

@@ -17,7 +17,7 @@ failed=0
 holds() {
   what=$1
   shift
-  if timeout 120 "$@" >"$place/out" 2>&1; then
+  if timeout 400 "$@" >"$place/out" 2>&1; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
@@ -37,6 +37,11 @@ holds "orrery.h is C11" gcc -std=c11 -Wall -Wextra -pedantic -Wshadow -Wconversi
 holds "orrery.h is C11 for clang" clang -std=c11 -Wall -Wextra -pedantic -Wshadow -Wconversion -Werror -fsyntax-only -I "$prefix/include" "$here/strict.c"
 holds "orrery.h is C++17" g++ -std=c++17 -Wall -Wextra -pedantic -Wshadow -Wconversion -Werror -fsyntax-only -x c++ -I "$prefix/include" "$here/strict.c"
 holds "orrery.h is C++17 for clang" clang++ -std=c++17 -Wall -Wextra -pedantic -Wshadow -Wconversion -Werror -fsyntax-only -x c++ -I "$prefix/include" "$here/strict.c"
+
+# ---- the program of docs/embedding.md
+awk '/^```c$/ { inside = 1; next } /^```$/ { exit } inside' "$here/../../docs/embedding.md" >"$place/hello.c"
+holds "the program of the documentation builds" gcc -Wall -Wextra -Werror ${sanitized:+-fsanitize=address,undefined} -o "$place/hello" "$place/hello.c" $(pkg-config --cflags --libs orrery)
+holds "and runs a backup to its end" sh -c "'$place/hello' | tee /dev/stderr | grep -qx 'result.watch: SUCCEEDED'"
 
 # ---- a guest: a sanitized build shares LuaJIT's names with the host's Lua, so it is the release's to show
 if [ -z "$sanitized" ]; then
@@ -62,6 +67,7 @@ if [ -z "$sanitized" ]; then
   holds "an idle runtime has one thread more than the host" test "$threads" -eq 2
   holds "an idle runtime does not wake up" test "${wakes%.*}" -lt 1
   holds "the interface is what was promised" sh "$here/abi.sh" "$build"
+  holds "a fuzzer finds nothing in 15 seconds" sh "$here/fuzz.sh" "$build" 15
 fi
 
 echo "$passed passed, $failed failed"

@@ -57,12 +57,12 @@ static int offer(orr_runtime *rt, const char *service, orr_error *reterr) {
   size_t i = find(service);
   if (i == SERVICE_COUNT) {
     const char *nearest = orr__nearest(service, service_at, NULL);
-    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no service '%s'; did you mean '%s'?", service, nearest)
-                   : orr__error_set(reterr, ORR_E_INVALID, "no service '%s'", service);
+    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no service '%.100s'; did you mean '%s'?", service, nearest)
+                   : orr__error_set(reterr, ORR_E_INVALID, "no service '%.100s'", service);
   }
   const char *colon = strchr(services[i].name, ':');
   if (colon && !is_name(service + strlen(services[i].name)))
-    return orr__error_set(reterr, ORR_E_INVALID, "service '%s': the name of a function is letters, digits and _, at most %d", service, NAME_MAX_LEN);
+    return orr__error_set(reterr, ORR_E_INVALID, "service '%.100s': the name of a function is letters, digits and _, at most %d", service, NAME_MAX_LEN);
   int code = orr__hostcalls_offer(rt->calls, service, reterr);
   return code ? code : carry(rt, i, reterr);
 }
@@ -96,7 +96,7 @@ static int check(const char *service, const orr__json *answer, orr_error *reterr
 
 static int answer(orr_runtime *rt, uint64_t call, int64_t delay_ms, const char *json, const char *error, const char *message, orr_error *reterr) {
   int code = error ? orr__code_from_word(error) : 0;
-  if (error && !code) return orr__error_set(reterr, ORR_E_INVALID, "no error '%s': docs/errors.md lists the words", error);
+  if (error && !code) return orr__error_set(reterr, ORR_E_INVALID, "no error '%.100s': docs/errors.md lists the words", error);
   const char *text = json ? json : "null", *service = orr__hostcall_service(rt->calls, call);
   orr__json *value = orr__json_parse(text, strlen(text), reterr);
   if (!value) return ORR_E_INVALID;
@@ -136,7 +136,7 @@ static int tell_process(orr_runtime *rt, const orr__json *said, orr_error *reter
 }
 
 int orr_host_tell(orr_runtime *runtime, const char *service, const char *json, orr_error *reterr) {
-  if (!service || strcmp(service, "process")) return orr__error_set(reterr, ORR_E_INVALID, "only process is told of things, not '%s'", service ? service : "");
+  if (!service || strcmp(service, "process")) return orr__error_set(reterr, ORR_E_INVALID, "only process is told of things, not '%.100s'", service ? service : "");
   orr__json *said = orr__json_parse_map(json, reterr);
   if (!said) return ORR_E_INVALID;
   int code = orr__enter(runtime, reterr);

@@ -50,11 +50,11 @@ int orr_settings_set(orr_settings *settings, const char *key, const char *value,
   while (i < ORR_S_COUNT && strcmp(settings_table[i].key, key)) i++;
   if (i == ORR_S_COUNT) {
     const char *nearest = orr__nearest(key, key_at, NULL);
-    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no setting '%s'; did you mean '%s'?", key, nearest)
-                   : orr__error_set(reterr, ORR_E_INVALID, "no setting '%s'", key);
+    return nearest ? orr__error_set(reterr, ORR_E_INVALID, "no setting '%.100s'; did you mean '%s'?", key, nearest)
+                   : orr__error_set(reterr, ORR_E_INVALID, "no setting '%.100s'", key);
   }
   if (!value || !fits(settings_table[i].type, value))
-    return orr__error_set(reterr, ORR_E_INVALID, "setting %s: '%s' is no %s", key, value ? value : "",
+    return orr__error_set(reterr, ORR_E_INVALID, "setting %s: '%.200s' is no %s", key, value ? value : "",
                           settings_table[i].type);
   char *copy = orr__strdup(value);
   if (!copy) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
