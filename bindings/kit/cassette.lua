@@ -49,7 +49,7 @@ end
 --- Does the URL of the tape stand for this one? Learns what the uuid is here.
 local function sameUrl(tape, recorded, given)
   if recorded == given then return true end
-  local pattern = recorded:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("{uuid}", "(" .. UUID .. ")")
+  local pattern = recorded:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("{uuid}", "(" .. UUID:gsub("%%", "%%%%") .. ")")
   local uuid = given:match("^" .. pattern .. "$")
   if uuid and recorded:find(PLACE, 1, true) then tape.uuid = uuid end
   return uuid ~= nil

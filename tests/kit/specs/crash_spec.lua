@@ -40,6 +40,7 @@ local function outside(knowsKeys)
     return job and { json = { id = job.id } } or 404
   end)
   api:on("GET /jobs/:id", function(request) return { json = { state = jobs:find(request.params.id).state } } end)
+  api:on("POST /jobs/:id/cancel", function(request) return jobs:cancel(request.params.id) and 202 or 404 end)
   api:on("DELETE /jobs/:id", function(request) return jobs:remove(request.params.id) and 204 or 404 end)
   return jobs
 end
@@ -143,6 +144,29 @@ describe("everyCrash", function()
       function provider.refreshBackupResult(r) if mine[r.uuid] then refresh(r) end end
     ]], true))
     matches("needs attention %(overdue%), which nobody has to give it", text)
+  end)
+
+  it("bears deaths in a schedule's fire, in a cancel, and in several runs", function()
+    local cancels = plain .. "function provider.cancelBackup(r) return http.post('https://jobs.test/jobs/' .. r.externalId .. '/cancel').status < 300 end\n" .. [[
+      local refresh = provider.refreshBackupResult
+      function provider.refreshBackupResult(r)
+        if http.get("https://jobs.test/jobs/" .. r.externalId):json().state == "cancelled" then r.status = "CANCELLED" else refresh(r) end
+      end
+    ]]
+    local ran = everyCrash({ jobs = 2 }, function()
+      local jobs = outside(true)
+      assert(test.provider("p", head:format("idempotent = true") .. cancels .. "return provider"))
+      local backup = run.create { provider = "p", schedule = "@every 10m" }
+      test.clock:advance(610)
+      local fired = backup:results()
+      assert.equal(1, #fired)
+      assert.result(fired[1]:wait()).succeeded()
+      local second = backup:run()
+      second:cancel()
+      assert.result(second:wait()).cancelled()
+      assert.equal(2, #jobs:all())
+    end)
+    assert.equal(2, ran.started)
   end)
 
   it("says so where nothing is counted, nothing is run, or something was made before", function()
