@@ -93,6 +93,7 @@ struct orr__bindings {
   orr__map calls;                /* orr__hookcall by call id */
   orr__queue ready, sliced;      /* tasks to go on, in order: what has waited, and what used up a slice */
   size_t queued;                 /* in both */
+  const struct orr__provider *last_sliced; /* whose task went on last of those; to compare with, it may be gone */
   orr__timer run_timer, reap_timer;
   bool is_closing, may_jit;
   /* session_close.c */

@@ -101,6 +101,10 @@ static void pace(lua_State *L, orr__version *v) {
 
 static void take_off(lua_State *L, lua_Debug *info, orr__version *v) {
   v->is_sliced = true;
+  if (v->stopped_at) { /* one around it, which was too long on its way out */
+    lua_yield(L, 0);
+    return;
+  }
   v->stopped_at = L;
   /* Exact only here: of a coroutine that was taken off LuaJIT says the line of the instruction before. */
   v->stopped_line = lua_getinfo(L, "l", info) ? info->currentline : 0;

@@ -1,7 +1,7 @@
 /* Tasks and their queue: coroutines go on in the order in which they became ready, one slice at a time.
  *
  * There are two queues: what has waited for something goes before what used up a slice, of which a turn of the loop runs one. All of them
- * share one slice's time in a turn. So a loop without end costs others one slice's delay, however often they wait, and I/O and timers are
+ * share one slice's time in a turn, and providers take turns. So a loop without end costs others one slice's delay, however often they wait, and I/O and timers are
  * hardly further away than that. On a virtual loop Lua takes no time, except that a slice that was
  * ended by the count hook costs its length: a loop without end then meets its deadline there too.
  *
@@ -258,12 +258,14 @@ static void resume(orr__task *task, int64_t most_ns) {
     return;
   }
   v->running = task;
-  task->taken_off = NULL;
   orr__slice_begin(v, most_ns, hc->stop ? 0 : hc->call->deadline_mono_ms);
   int status = lua_resume(task->co, count);
   v->running = NULL;
-  task->taken_off = v->stopped_at;
-  task->taken_line = v->stopped_line;
+  /* One that yields for no reason of its own has come to the end of its way out: what is inside it has not moved. */
+  if (v->stopped_at || status != LUA_YIELD || task->wait) {
+    task->taken_off = v->stopped_at;
+    task->taken_line = v->stopped_line;
+  }
   if (hc->is_out_of_memory) {
     out_of_memory(hc);
     return;
@@ -284,6 +286,15 @@ static int64_t rest_of(int64_t end_ns) {
   return left > LEAST_NS ? left : LEAST_NS;
 }
 
+/* The first of another provider than the last time: one with a hundred branches that compute has no more turns than one with one. */
+static orr__task *next_sliced(orr__bindings *b) {
+  orr__task *task = b->sliced.head;
+  while (task && task->hc->version->provider == b->last_sliced) task = task->queue_next;
+  if (!task) task = b->sliced.head;
+  if (task) b->last_sliced = task->hc->version->provider;
+  return task;
+}
+
 static void run_queue(void *arg) {
   orr__bindings *b = arg;
   orr__task *last = b->ready.tail;
@@ -294,7 +305,7 @@ static void run_queue(void *arg) {
     dequeue(task);
     resume(task, rest_of(end_ns));
   }
-  orr__task *sliced = b->sliced.head;
+  orr__task *sliced = next_sliced(b);
   if (sliced) {
     dequeue(sliced);
     resume(sliced, rest_of(end_ns));

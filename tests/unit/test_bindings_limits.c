@@ -100,6 +100,26 @@ static void test_limits__a_call_prints_and_logs_so_many_lines(void **state) {
   fake_close(&f);
 }
 
+/* On the real clock, in turns of the loop, each of which has one slice: the hundred alone would take three hundred. */
+static void test_limits__a_hundred_loops_have_the_turns_of_one(void **state) {
+  (void)state;
+  fake f;
+  orr__loop *loop;
+  assert_int_equal(orr__loop_new(&loop, NULL), 0);
+  fake_open_on(&f, loop, NULL, 0, 0);
+  load_as(&f, "bad", "function provider.executeBackup() local all = {} for i = 1, 100 do all[i] = function() while true do end end end parallel(all) end");
+  load_as(&f, "good", "function provider.executeBackup() local n = 0 for i = 1, 1.5e7 do n = n + i end end");
+  uint64_t bad = fake_start(&f, call_of(&f, "bad", ORR_HOOK_executeBackup, 600000));
+  for (int i = 0; i < 200; i++) orr__loop_step(f.loop, -1); /* all of them have begun */
+  uint64_t good = fake_start(&f, call_of(&f, "good", ORR_HOOK_executeBackup, 600000));
+  int turns = 0;
+  for (; !f.answered[good]; turns++) orr__loop_step(f.loop, -1);
+  if (turns > 150) fail_msg("it took %d turns", turns);
+  assert_success(&f.answers[good]);
+  assert_int_equal(f.answered[bad], 0);
+  fake_close(&f);
+}
+
 static void test_limits__slices_do_not_change_results(void **state) {
   (void)state;
   fake f;
@@ -321,6 +341,7 @@ int main(void) {
     cmocka_unit_test(test_limits__a_loop_in_the_cleanup_ends_after_a_slice),
     cmocka_unit_test(test_limits__parallels_in_parallels_are_bounded),
     cmocka_unit_test(test_limits__a_call_prints_and_logs_so_many_lines),
+    cmocka_unit_test(test_limits__a_hundred_loops_have_the_turns_of_one),
     cmocka_unit_test(test_limits__slices_do_not_change_results),
     cmocka_unit_test(test_limits__functions_that_go_over_megabytes_are_sliced),
     cmocka_unit_test(test_limits__memory_ends_the_call_and_not_the_process),
