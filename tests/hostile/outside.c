@@ -17,9 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 500, TICK_MS = 20, TRICKLE_TICKS = 5, CHUNK = 65536 };
+enum { PEERS_MAX = 500, TICK_MS = 20, TRICKLE_TICKS = 5, CHUNK = 65536, BOMB_PAIRS = 400000, BOMB_SIZE = BOMB_PAIRS * 13 / 8 + 64 };
 
-enum kind { ASKING, ENDLESS, TRICKLE, HEADERS, DEEP, DONE };
+enum kind { ASKING, ENDLESS, TRICKLE, HEADERS, DEEP, BOMB, DONE };
 
 typedef struct peer {
   int fd;
@@ -65,6 +65,26 @@ static bool put(peer *p, const char *bytes, size_t len) {
   return count == (ssize_t)len;
 }
 
+/* 100 MB of NUL bytes in 650 KB: one literal, and then "258 bytes from one before" again and again. */
+static unsigned char bomb[BOMB_SIZE];
+static size_t bomb_bits = 80;
+
+static void add_bits(unsigned value, int count) {
+  for (int i = count - 1; i >= 0; i--, bomb_bits++)
+    if (value >> i & 1) bomb[bomb_bits / 8] |= (unsigned char)(1u << bomb_bits % 8);
+}
+
+static void make_bomb(void) {
+  static const unsigned char head[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
+  memcpy(bomb, head, sizeof head);
+  add_bits(2, 3);     /* not the last block; fixed codes */
+  add_bits(0x30, 8);  /* the byte 0 */
+  for (int i = 0; i < BOMB_PAIRS; i++) {
+    add_bits(0xc5, 8); /* 258 bytes */
+    add_bits(0, 5);    /* from one before */
+  }
+}
+
 static void answer(peer *p) {
   char text[512];
   char *path = strchr(p->head, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
@@ -83,6 +103,12 @@ static void answer(peer *p) {
   } else {
     static const char ok[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
     put(p, ok, sizeof ok - 1);
+    if (strcmp(path, "/bomb") == 0) {
+      put(p, "Content-Encoding: gzip\r\n\r\n", 26);
+      p->kind = BOMB;
+      p->sent = 0;
+      return;
+    }
     p->kind = strcmp(path, "/endless") == 0 ? ENDLESS : strcmp(path, "/trickle") == 0 ? TRICKLE : strcmp(path, "/headers") == 0 ? HEADERS : DEEP;
     if (p->kind != HEADERS) put(p, "\r\n", 2);
   }
@@ -115,6 +141,9 @@ static void go_on(peer *p, long tick) {
       snprintf(line, sizeof line, "X-Header-%ld: %ld\r\n", p->sent, p->sent);
       if (!put(p, line, strlen(line))) break;
     }
+    break;
+  case BOMB:
+    while ((size_t)p->sent < sizeof bomb && put(p, (const char *)bomb + p->sent, sizeof bomb - (size_t)p->sent)) {}
     break;
   case DEEP:
     memset(bytes, '[', sizeof bytes);
@@ -150,6 +179,7 @@ int main(int argc, char **argv) {
   char text[64];
   int server_port, server, canary;
   if (argc != 2 || chdir(argv[1])) return 2;
+  make_bomb();
   server = listen_on_loopback(&server_port);
   canary = listen_on_loopback(&canary_port);
   snprintf(text, sizeof text, "%d %d\n", server_port, canary_port);

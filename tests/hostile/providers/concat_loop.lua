@@ -1,7 +1,6 @@
 -- tries: table.concat of a million numbers whose text is there already
 -- expect: timeout the deadline of the hook has passed
-local provider = Provider { apiVersion = 1, code = "concat_loop", name = "concat_loop", version = "1",
-  timeouts = { executeBackup = 1.5 } }
+local provider = Provider { apiVersion = 1, code = "concat_loop", name = "concat_loop", version = "1", timeouts = { executeBackup = 1 } }
 
 function provider.executeBackup(backup, backupResult)
   local list = {}

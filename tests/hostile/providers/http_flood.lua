@@ -1,6 +1,6 @@
 -- tries: requests without end
--- expect: timeout
-local provider = Provider { apiVersion = 1, code = "http_flood", name = "http_flood", version = "1", timeouts = { executeBackup = 1 },
+-- expect: timeout/retry
+local provider = Provider { apiVersion = 1, code = "http_flood", name = "http_flood", version = "1", timeouts = { executeBackup = 0.6 },
   needs = { http = { "@SERVER@" } } }
 
 function provider.executeBackup(backup, backupResult)

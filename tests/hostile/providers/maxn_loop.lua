@@ -1,6 +1,6 @@
 -- tries: table.maxn of a large table
 -- expect: timeout the deadline of the hook has passed
-local provider = Provider { apiVersion = 1, code = "maxn_loop", name = "maxn_loop", version = "1", timeouts = { executeBackup = 1 } }
+local provider = Provider { apiVersion = 1, code = "maxn_loop", name = "maxn_loop", version = "1", timeouts = { executeBackup = 0.6 } }
 
 function provider.executeBackup(backup, backupResult)
   local t = {}

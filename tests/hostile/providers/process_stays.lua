@@ -1,5 +1,5 @@
 -- tries: a program that outlives its deadline
--- expect: timeout the deadline of the hook has passed
+-- expect: timeout/retry
 local provider = Provider { apiVersion = 1, code = "process_stays", name = "process_stays", version = "1",
   timeouts = { executeBackup = 0.3 }, needs = { exec = { "sleep" } } }
 

@@ -1,7 +1,7 @@
 -- tries: very many sessions, opened and kept
 -- expect: timeout the deadline of the hook has passed
 local provider = Provider { apiVersion = 1, code = "session_flood", name = "session_flood", version = "1",
-  timeouts = { executeBackup = 1 } }
+  timeouts = { executeBackup = 0.6 } }
 
 function provider.executeBackup(backup, backupResult)
   for i = 1, 1e9 do
