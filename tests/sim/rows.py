@@ -148,6 +148,23 @@ def garbled_reply(case, scenario):
 
 
 @row
+def skewed(case, scenario):
+    """Their clock is an hour ahead, or behind, the job is not visible at first, and connections break."""
+    for skew in (3600, -3600):
+        s = scenario("skew%d" % skew, **case.lost_setup).serve()
+        s.fault("clock_skew", s=skew)
+        s.fault("timeout_after_processing", "POST", case.start, hold_s=0.1) if skew < 0 else None
+        s.fault("eventual_visibility", "GET", case.poll, n=1)
+        s.fault("reset", "GET", case.poll, 2)
+        s.run()
+        result = s.ended("SUCCEEDED")
+        once(s, case)
+        check(not result["attention"] and 0 <= result["endDate"] - result["startDate"] < 2 * 3600 * 1000, "dates are sane", result)
+        check(abs(result["endDate"] / 1000 - time.time()) < 2 * 3600, "and near", result)
+        check(result["endDate"] / 1000 < time.time() + 60, "and nothing ended in the future", result)
+
+
+@row
 def lost_for_good(case, scenario):
     """The start never arrived, but that cannot be seen from here."""
     s = scenario("never-arrived", **case.lost_setup).serve()
