@@ -63,6 +63,7 @@ typedef struct orr__provider {
   int64_t looked_ms;             /* when its files were last looked at, on a real clock; 0: never */
   orr__timer settle_timer;       /* its files have changed, and are read when they are left alone */
   uint64_t print;                /* of them, since it was started */
+  uint64_t read_print;           /* right before they were read */
   /* reload_watch.c */
   orr__folder **folders;         /* watched for it alone: of its modules, and where its links lead */
   size_t folder_count;

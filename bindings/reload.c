@@ -65,50 +65,6 @@ static int read_files(orr__provider *p, orr__sources *ret, orr_error *reterr) {
   return rc;
 }
 
-/* Not yet: more of the files may be to come. It is tried again when they have settled. */
-static bool is_early(const orr__provider *p) {
-  return p->last == ORR_RELOAD_REFUSED && !p->current && !is_virtual(p) && orr__stamps_young(&p->stamps, p->bindings->config.settle_ms);
-}
-
-int orr__provider_refresh(orr__provider *p, orr_error *reterr) {
-  orr__sources sources = { 0 };
-  orr_error err = ORR_ERROR_INIT;
-  bool is_news = true;
-  orr__timer_stop(p->bindings->config.loop, &p->settle_timer);
-  int rc = read_files(p, &sources, &err);
-  if (!rc) {
-    rc = orr__provider_judge(p, &sources, &is_news, &err);
-  } else {
-    /* It was expected, and went again. */
-    bool is_nothing = rc == ORR_E_NOT_FOUND && !p->current && !p->path && !p->kept_sources;
-    is_news = !is_nothing && (!p->is_error_told || p->error.code != rc || !orr__streq(p->error.message, err.message));
-    *p->seen_sha256 = '\0';
-    orr__provider_drop_pending(p);
-    p->last = ORR_RELOAD_REFUSED;
-  }
-  p->is_tried = true;
-  bool is_too_early = rc && is_early(p);
-  if (!p->current && p->kept_sources) orr__provider_use_kept(p);
-  if (is_too_early) {
-    *p->seen_sha256 = '\0';
-    orr__error_clear(&p->error);
-    orr__error_copy(&p->error, &err);
-    p->is_error_told = false;
-    orr__provider_touch(p);
-  } else if (is_news) {
-    orr__provider_announce(p, rc ? &err : NULL);
-  }
-  orr__sources_clear(&sources);
-  orr__reload_watch(p);
-  if (!p->current && !rc) rc = orr__error_set(&err, ORR_E_PROVIDER, "provider '%s' has no version that works", p->code);
-  rc = p->current ? 0 : rc;
-  if (rc) orr__error_move(reterr, &err);
-  orr__error_clear(&err);
-  return rc;
-}
-
-/* ---- settling ---------------------------------------------------------------------------------------------- */
-
 /* Where the files are now, wherever they were: a file may have become a folder. */
 static uint64_t print_of(const orr__provider *p) {
   char *path = NULL, *folder = NULL;
@@ -130,6 +86,51 @@ static void settle(orr__provider *p, uint64_t print) {
   orr__timer_start(loop, &p->settle_timer, orr__loop_mono_ms(loop) + wait_ms, settled, p);
 }
 
+/* Not yet: more of the files may be to come. It is tried again when they have settled. */
+static bool is_early(const orr__provider *p) {
+  return p->last == ORR_RELOAD_REFUSED && !p->current && !is_virtual(p) && orr__stamps_young(&p->stamps, p->bindings->config.settle_ms);
+}
+
+int orr__provider_refresh(orr__provider *p, orr_error *reterr) {
+  orr__sources sources = { 0 };
+  orr_error err = ORR_ERROR_INIT;
+  bool is_news = true;
+  orr__timer_stop(p->bindings->config.loop, &p->settle_timer);
+  p->read_print = is_virtual(p) ? 0 : print_of(p);
+  int rc = read_files(p, &sources, &err);
+  if (!rc) {
+    rc = orr__provider_judge(p, &sources, &is_news, &err);
+  } else {
+    /* It was expected, and went again. */
+    bool is_nothing = rc == ORR_E_NOT_FOUND && !p->current && !p->path && !p->kept_sources;
+    is_news = !is_nothing && (!p->is_error_told || p->error.code != rc || !orr__streq(p->error.message, err.message));
+    *p->seen_sha256 = '\0';
+    orr__provider_drop_pending(p);
+    p->last = ORR_RELOAD_REFUSED;
+  }
+  p->is_tried = true;
+  bool is_too_early = rc && is_early(p);
+  if (!p->current && p->kept_sources) orr__provider_use_kept(p);
+  if (is_too_early) {
+    *p->seen_sha256 = '\0';
+    orr__error_clear(&p->error);
+    orr__error_copy(&p->error, &err);
+    p->is_error_told = false;
+    settle(p, p->read_print);
+  } else if (is_news) {
+    orr__provider_announce(p, rc ? &err : NULL);
+  }
+  orr__sources_clear(&sources);
+  orr__reload_watch(p);
+  if (!p->current && !rc) rc = orr__error_set(&err, ORR_E_PROVIDER, "provider '%s' has no version that works", p->code);
+  rc = p->current ? 0 : rc;
+  if (rc) orr__error_move(reterr, &err);
+  orr__error_clear(&err);
+  return rc;
+}
+
+/* ---- settling ---------------------------------------------------------------------------------------------- */
+
 static void settled(void *arg) {
   orr__provider *p = arg;
   uint64_t print = print_of(p);
@@ -145,8 +146,10 @@ static void settled(void *arg) {
 void orr__provider_touch(orr__provider *p) {
   if (p->bindings->is_closing) return;
   uint64_t print = print_of(p);
-  /* Told of something else meanwhile: what settles goes on settling. */
-  if (orr__timer_is_started(&p->settle_timer) && print == p->print) return;
+  bool is_settling = orr__timer_is_started(&p->settle_timer);
+  /* Told of something else: what settles goes on settling; what was read is what is there, unless it was read in a hurry. */
+  bool is_read = p->is_tried && print == p->read_print && !orr__stamps_racy(&p->stamps);
+  if (is_settling ? print == p->print : is_read) return;
   settle(p, print);
 }
 

@@ -1,7 +1,7 @@
 /* Which folders are watched for which provider, and whom a change concerns.
  *
  *   every folder that is searched        a name in it is that of a provider: this one is touched, also one that nobody knew;
- *                                        any other name (a link that was swapped): all that are known
+ *                                        `..data` and the like, or the folder itself: all that are known
  *   the folders of a provider's modules, and every folder that a link of its files leads through: this provider
  *
  * What editors leave beside a file concerns nobody. Does not know what is done about a change (reload.c). */
@@ -29,6 +29,12 @@ static void touch_all(orr__bindings *b) {
     if (!p->is_text) orr__provider_touch(p);
 }
 
+/* A folder or link has come that files which could not be read may lead through. */
+static void touch_refused(orr__bindings *b) {
+  for (orr__provider *p = b->providers; p; p = p->next)
+    if (!p->is_text && p->last == ORR_RELOAD_REFUSED) orr__provider_touch(p);
+}
+
 /* It may be a new provider: it is known from now on, and read when it has settled. */
 static void expect(orr__bindings *b, const char *code) {
   orr__provider *p = orr__provider_make(b, code);
@@ -49,14 +55,16 @@ static void dir_changed(void *arg, const char *name) {
   size_t len = name ? strlen(name) : 0;
   bool is_file = len > 4 && strcmp(name + len - 4, ".lua") == 0;
   if (is_file) len -= 4;
-  if (!may_be_code(name, len)) {
-    if (!is_file) touch_all(b);
+  if (!name || name[0] == '.') { /* `..data` */
+    touch_all(b);
     return;
   }
+  if (!may_be_code(name, len)) return;
   char *code = orr__strndup(name, len);
   orr__provider *p = code ? orr__provider_known(b, code) : NULL;
   if (p && !p->is_text) orr__provider_touch(p);
   else if (!p && code && is_file) expect(b, code);
+  else if (!p) touch_refused(b);
   free(code);
 }
 

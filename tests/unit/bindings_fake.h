@@ -149,7 +149,8 @@ static inline void fake_open_on(fake *f, orr__loop *loop, const char *const *dir
   assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
   orr__bindings_config config = {
     .loop = f->loop, .http = f->http, .random = &f->random, .dirs = dirs, .memory_limit = memory_limit, .settle_ms = settle_ms,
-    .host = { f, fake_answered, fake_mark_sent, fake_checkpoint, fake_results, fake_log, fake_changed },
+    .host = { .core = f, .answered = fake_answered, .mark_sent = fake_mark_sent, .checkpoint = fake_checkpoint, .results = fake_results,
+              .log = fake_log, .provider_changed = fake_changed },
   };
   orr_error err = ORR_ERROR_INIT;
   int rc = orr__bindings_open(&config, &f->bindings, &err);

@@ -37,7 +37,7 @@ static inline int libs_setup(void **state) {
   assert_int_equal(orr__jobs_new(t->f.loop, jobs, ORR_TEST_RUNNER, libs_job_ended, t, &t->jobs, &err), 0);
   orr__bindings_config config = {
     .loop = t->f.loop, .random = &t->f.random, .http = t->http, .processes = t->processes, .jobs = t->jobs,
-    .host = { &t->f, fake_answered, fake_mark_sent, fake_checkpoint, fake_results, fake_log, fake_changed },
+    .host = { .core = &t->f, .answered = fake_answered, .mark_sent = fake_mark_sent, .checkpoint = fake_checkpoint, .results = fake_results, .log = fake_log, .provider_changed = fake_changed },
   };
   if (orr__bindings_open(&config, &t->f.bindings, &err)) fail_msg("%s", orr__error_message(&err));
   t->f.ops = orr__bindings_ops(t->f.bindings);

@@ -123,7 +123,7 @@ static void test_libs__a_call_writes_a_thousand_lines(void **state) {
   libs_fake *t = *state;
   orr__bindings_close(t->f.bindings);
   orr__bindings_config config = {
-    .loop = t->f.loop, .random = &t->f.random, .host = { &t->f, fake_answered, fake_mark_sent, fake_checkpoint, fake_results, count_line, fake_changed },
+    .loop = t->f.loop, .random = &t->f.random, .host = { .core = &t->f, .answered = fake_answered, .mark_sent = fake_mark_sent, .checkpoint = fake_checkpoint, .results = fake_results, .log = count_line, .provider_changed = fake_changed },
   };
   assert_int_equal(orr__bindings_open(&config, &t->f.bindings, NULL), 0);
   t->f.ops = orr__bindings_ops(t->f.bindings);

@@ -214,11 +214,31 @@ static void test_watch__what_editors_leave_is_ignored(void **state) {
     write_in_place(p, name, "this is no Lua");
   }
   assert_int_equal(symlink("nobody@nowhere.1:2", at(p, "providers/.#test.lua")), 0);
+  write_in_place(p, "providers/notes.txt", "nobody's business");
+  mkdir(at(p, "providers/notes"), 0700);
   run_for(p, SETTLE_MS * 4);
   assert_int_equal(p->f.changes, 1);
   assert_int_equal(p->f.refusals, 0);
   unlink(at(p, "providers/4913"));
   rename_over(p, "providers/test.lua", text_of("2"));
+  expect_live(p, "2");
+}
+
+static void test_watch__files_behind_a_link_that_led_nowhere_are_found(void **state) {
+  place *p = *state;
+  assert_int_equal(symlink("release/test.lua", at(p, "providers/test.lua")), 0);
+  mkdir(at(p, "r1"), 0700);
+  write_in_place(p, "r1/test.lua", text_of("1"));
+  run_for(p, SETTLE_MS * 2);
+  assert_int_equal(p->f.changes, 0);
+  assert_int_equal(symlink("../r1", at(p, "providers/release")), 0);
+  const orr__declaration *d;
+  if (p->f.ops->describe(p->f.ops->self, "test", &d, NULL) == 0) assert_string_equal(d->version, "1");
+  mkdir(at(p, "r2"), 0700);
+  write_in_place(p, "r2/test.lua", text_of("2"));
+  assert_string_equal(version_now(p), "1");
+  assert_int_equal(symlink("../r2", at(p, "providers/next")), 0);
+  assert_int_equal(rename(at(p, "providers/next"), at(p, "providers/release")), 0);
   expect_live(p, "2");
 }
 
@@ -334,6 +354,7 @@ int main(void) {
     setup_test(test_watch__data_of_kubernetes_is_swapped),
     setup_test(test_watch__half_of_a_file_is_neither_live_nor_an_error),
     setup_test(test_watch__what_editors_leave_is_ignored),
+    setup_test(test_watch__files_behind_a_link_that_led_nowhere_are_found),
     setup_test(test_watch__modules_and_new_folders_count),
     setup_test(test_watch__a_new_provider_is_looked_over_unasked),
     setup_test(test_watch__a_broken_one_is_told_of_once_and_the_old_goes_on),
