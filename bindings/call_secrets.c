@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "call_secrets.h"
 #include "task.h"
 
 /* Without memory to know a secret in, it might show: the call does not begin then. A full list is no reason. */
@@ -51,18 +52,19 @@ static int learn_options(orr__secrets *secrets, const orr__declaration *d, const
   return rc;
 }
 
-int orr__call_secrets(orr__hookcall *hc) {
-  const orr__call *call = hc->call;
-  orr__secrets *secrets = &hc->version->provider->secrets;
+int orr__secrets_learn(orr__secrets *secrets, const orr__declaration *declaration, const orr__call *call) {
   int rc = learn_graph(secrets, &call->graph);
   for (size_t i = 0; i < call->batch_count && !rc; i++) rc = learn_graph(secrets, &call->batch[i]);
   if (!rc && call->previous) rc = learn_map(secrets, call->previous->secrets);
-  if (!rc) rc = learn_options(secrets, &hc->version->declaration, call->config);
-  return rc ? rc : learn_options(secrets, &hc->version->declaration, call->execution_config);
+  if (!rc) rc = learn_options(secrets, declaration, call->config);
+  return rc ? rc : learn_options(secrets, declaration, call->execution_config);
 }
 
-void orr__object_redact(const orr__hookcall *hc, orr__object *object) {
-  const orr__secrets *secrets = &hc->version->provider->secrets;
+int orr__call_secrets(orr__hookcall *hc) {
+  return orr__secrets_learn(&hc->version->provider->secrets, &hc->version->declaration, hc->call);
+}
+
+void orr__secrets_clean_object(const orr__secrets *secrets, orr__object *object) {
   if (!secrets->count) return;
   for (size_t i = 0; i < object->model->field_count; i++) {
     if (!(object->model->fields[i].flags & ORR_FIELD_PROSE) || !(object->dirty & ORR_BIT(i))) continue;
@@ -75,12 +77,39 @@ void orr__object_redact(const orr__hookcall *hc, orr__object *object) {
   }
 }
 
-static void redact_graph(const orr__hookcall *hc, const orr__graph *g) {
-  if (g->result) orr__object_redact(hc, &g->result->head);
-  if (g->backup) orr__object_redact(hc, &g->backup->head);
+static void clean_graph(const orr__secrets *secrets, const orr__graph *g) {
+  if (g->result) orr__secrets_clean_object(secrets, &g->result->head);
+  if (g->backup) orr__secrets_clean_object(secrets, &g->backup->head);
 }
 
-void orr__call_redact(const orr__hookcall *hc) {
-  redact_graph(hc, &hc->call->graph);
-  for (size_t i = 0; i < hc->call->batch_count; i++) redact_graph(hc, &hc->call->batch[i]);
+void orr__secrets_clean_call(const orr__secrets *secrets, const orr__call *call) {
+  clean_graph(secrets, &call->graph);
+  for (size_t i = 0; i < call->batch_count; i++) clean_graph(secrets, &call->batch[i]);
+}
+
+void orr__object_redact(const orr__hookcall *hc, orr__object *object) { orr__secrets_clean_object(&hc->version->provider->secrets, object); }
+
+void orr__call_redact(const orr__hookcall *hc) { orr__secrets_clean_call(&hc->version->provider->secrets, hc->call); }
+
+/* ---- answers ------------------------------------------------------------------------------------------------ */
+
+static void clean_text(const orr__secrets *secrets, char **text) {
+  if (!*text) return;
+  char *redacted = orr__secrets_redact(secrets, *text, strlen(*text), ORR_SHOWN_MAX);
+  /* Without memory to redact in, nothing is said rather than a secret. */
+  free(*text);
+  *text = redacted;
+}
+
+static void clean_error(const orr__secrets *secrets, orr_error *err) {
+  clean_text(secrets, &err->message);
+  for (size_t i = 0; i < err->field_count; i++) clean_text(secrets, &err->fields[i].message);
+}
+
+void orr__secrets_clean_answer(const orr__secrets *secrets, orr__answer *answer) {
+  clean_text(secrets, &answer->msg);
+  clean_text(secrets, &answer->traceback);
+  clean_text(secrets, &answer->warnings);
+  clean_error(secrets, &answer->errors);
+  clean_error(secrets, &answer->error);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "call_secrets.h"
 #include "lib_session.h"
 #include "task.h"
 #include "recording.h"
@@ -16,7 +17,6 @@
 #include "where.h"
 
 #define WARNINGS_MAX 16384
-#define SHOWN_MAX 65536
 
 const char *orr__call_what(const orr__call *call) {
   if (call->eval) return "the typed line";
@@ -102,19 +102,6 @@ int orr__call_push_start(lua_State *L, orr__hookcall *hc) {
 
 /* ---- the end ----------------------------------------------------------------------------------------------- */
 
-static void redact_text(orr__hookcall *hc, char **text) {
-  if (!*text) return;
-  char *redacted = orr__secrets_redact(&hc->version->provider->secrets, *text, strlen(*text), SHOWN_MAX);
-  /* Without memory to redact in, nothing is said rather than a secret. */
-  free(*text);
-  *text = redacted;
-}
-
-static void redact_error(orr__hookcall *hc, orr_error *err) {
-  redact_text(hc, &err->message);
-  for (size_t i = 0; i < err->field_count; i++) redact_text(hc, &err->fields[i].message);
-}
-
 static void let_go(orr__hookcall *hc) {
   orr__timer_stop(hc->version->bindings->config.loop, &hc->timer);
   if (hc->opts_ref > 0) luaL_unref(hc->version->L, LUA_REGISTRYINDEX, hc->opts_ref);
@@ -134,11 +121,7 @@ void orr__call_end(orr__hookcall *hc, orr__answer *answer) {
   orr__map_remove(&b->calls, hc->id);
   memcpy(answer->sha256, v->sources.sha256, sizeof answer->sha256);
   if (hc->warnings.len) answer->warnings = orr__buf_take(&hc->warnings, NULL);
-  redact_text(hc, &answer->msg);
-  redact_text(hc, &answer->traceback);
-  redact_text(hc, &answer->warnings);
-  redact_error(hc, &answer->errors);
-  redact_error(hc, &answer->error);
+  orr__secrets_clean_answer(&v->provider->secrets, answer);
   orr__trial_end(hc, answer);
   orr__record_end(hc, answer);
   orr__call *call = hc->call;

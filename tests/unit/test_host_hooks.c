@@ -353,6 +353,33 @@ static void test_hooks__secrets_and_inventory_come_from_the_host(void **state) {
   orr_close(g.runtime);
 }
 
+static void blabs(void *self, orr_hook *hook) {
+  (void)self;
+  char text[200];
+  snprintf(text, sizeof text, "\"the key is %s\"", orr_hook_secret(hook, "connection.apiKey"));
+  assert_int_equal(orr_hook_set(hook, "backupResult.statusMessage", text, NULL), 0);
+  snprintf(text, sizeof text, "{\"success\":false,\"msg\":\"refused: %s\"}", orr_hook_secret(hook, "connection.apiKey"));
+  assert_int_equal(orr_hook_done(hook, text, NULL), 0);
+}
+
+static void test_hooks__secrets_are_taken_out_of_what_is_kept(void **state) {
+  (void)state;
+  guest g;
+  acme a;
+  set_up(&g, &a, "virtual", blabs);
+  guest_do(&g, "connection.add", "{\"name\":\"c\",\"provider\":\"native\",\"config\":{\"apiKey\":\"hush-hush\"}}");
+  guest_do(&g, "backup.create", "{\"name\":\"b\",\"provider\":\"native\",\"connection\":\"c\"}");
+  guest_do(&g, "backup.run", "{\"backup\":\"b\"}");
+  cJSON_Delete(guest_ask(&g, "result.watch", "{\"result\":\"1\"}"));
+  cJSON *result = guest_ask(&g, "result.show", "{\"result\":\"1\",\"journal\":true}");
+  char *text = cJSON_PrintUnformatted(result);
+  assert_non_null(strstr(text, "refused: ***"));
+  assert_null(strstr(text, "hush"));
+  cJSON_free(text);
+  cJSON_Delete(result);
+  orr_close(g.runtime);
+}
+
 static void keeper_refuses(guest *g, const char *service, uint64_t call, const cJSON *args) {
   (void)service, (void)args;
   assert_int_equal(orr_host_answer(g->runtime, call, NULL, "denied", "the vault is sealed", NULL), 0);
@@ -389,6 +416,7 @@ int main(void) {
     cmocka_unit_test(test_hooks__what_is_wrong_with_a_provider_is_told),
     cmocka_unit_test(test_hooks__null_is_no_hook),
     cmocka_unit_test(test_hooks__secrets_and_inventory_come_from_the_host),
+    cmocka_unit_test(test_hooks__secrets_are_taken_out_of_what_is_kept),
     cmocka_unit_test(test_hooks__without_its_secret_a_hook_is_not_called),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

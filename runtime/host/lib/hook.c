@@ -212,6 +212,7 @@ static int ask(orr_hook *hook, const char *act, orr_hook_ready ready, void *arg,
   orr__object *object = head_of(hook->call->graph.result);
   if (!act && !object) object = head_of(hook->call->graph.backup);
   if (!act && (!object || !orr__object_id(object))) return orr__error_set(reterr, ORR_E_MISUSE, "this hook has nothing that is persisted already");
+  if (!act) orr__secrets_clean_object(&hook->secrets, object);
   if (hook->stop) return orr__error_set(reterr, hook->stop, "%s", hook->stop_why ? hook->stop_why : "stopped");
   asked *a = malloc(sizeof *a);
   if (!a) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");

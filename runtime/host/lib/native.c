@@ -122,6 +122,7 @@ void orr__hook_free(orr_hook *hook) {
   if (hook->call || hook->is_given || hook->asks > 0) return;
   orr__native_provider_unref(hook->provider);
   orr__answer_clear(&hook->answer);
+  orr__secrets_clear(&hook->secrets);
   for (orr__kept_text *kept; (kept = hook->texts);) {
     hook->texts = kept->next;
     explicit_bzero(kept->text, strlen(kept->text));
@@ -139,6 +140,8 @@ static void finish(orr_hook *hook, orr__answer *answer) {
   orr__call *call = hook->call;
   orr__timer_release(hook->rt->loop, &hook->timer);
   orr__map_remove(&native->calls, hook->id);
+  orr__secrets_clean_call(&hook->secrets, call);
+  orr__secrets_clean_answer(&hook->secrets, answer);
   memcpy(answer->sha256, hook->provider->declaration.sha256, sizeof answer->sha256);
   hook->call = NULL;
   hook->is_answered = true;
@@ -201,12 +204,13 @@ int orr__native_call(struct orr__native *native, orr__call *call, orr_error *ret
   if (call->trial || call->eval) return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' is not a script: its hooks cannot be tried out", call->provider);
   orr_hook *hook = calloc(1, sizeof *hook);
   char *text = hook ? orr__hook_text(call) : NULL;
-  bool is_whole = text && orr__timer_reserve(rt->loop, &hook->timer) == 0;
+  bool is_whole = text && orr__secrets_learn(&hook->secrets, &provider->declaration, call) == 0 && orr__timer_reserve(rt->loop, &hook->timer) == 0;
   if (is_whole && orr__map_put(&native->calls, call->id, hook)) {
     orr__timer_release(rt->loop, &hook->timer);
     is_whole = false;
   }
   if (!is_whole) {
+    if (hook) orr__secrets_clear(&hook->secrets);
     free(text);
     free(hook);
     return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");

@@ -10,6 +10,7 @@
 #define ORR_LIB_NATIVE_H
 
 #include "base/map.h"
+#include "call_secrets.h"
 #include "host/lib/lib.h"
 
 typedef struct orr__native_provider {
@@ -40,6 +41,7 @@ struct orr_hook {
   int asks;                      /* marks and checkpoints under way */
   orr__timer timer;              /* the start, then the deadline, then the end of grace or the answer */
   orr__answer answer;
+  orr__secrets secrets;          /* what the call was given: taken out of what it gives back */
 };
 
 struct orr__native {
