@@ -119,6 +119,36 @@ describe("digitalocean", function()
     assert.same({ "a-1", "7" }, { result.externalId, result.snapshotId })
   end)
 
+  for _, hours in ipairs { -2, 2 } do
+    it("keeps to our clock where theirs is " .. hours .. " hours off", function()
+      local function theirs(ms) return ms and os.date("!%Y-%m-%dT%H:%M:%SZ", ms / 1000 + hours * 3600) end
+      outside()
+      api:on("GET /v2/actions/:id", function(request)
+        local job = jobs:find(request.params.id)
+        local said = action(job)
+        said.started_at, said.completed_at = theirs(job.startDate), theirs(job.endDate)
+        return { json = { action = said } }
+      end)
+      local begun = test.clock:now()
+      local result = run.backup(setup)
+      assert.result(result).succeeded()
+      assert.equal(150000, result.durationMillis)
+      assert.is_true(result.startDate >= begun and result.endDate <= test.clock:now())
+    end)
+  end
+
+  it("deletes what is made but not listed yet", function()
+    outside()
+    local result = run.create(setup):run()
+    local lost, unlisted = fault.status(404), fault.status(200, { json = { snapshots = {} } })
+    api:fault("GET /v2/actions/:id", lost, lost, lost)
+    api:fault("GET /v2/droplets/3164444/snapshots", unlisted, unlisted, unlisted, unlisted)
+    test.clock:advance(200)
+    assert.result(result:wait()).needsAttention("lost_external")
+    result:delete()
+    assert.equal(0, #jobs:all())
+  end)
+
   it("starts exactly one snapshot, wherever it dies", function()
     everyCrash(function()
       outside()

@@ -19,6 +19,7 @@ local provider = Provider {
 }
 
 local GIGABYTE = 1e9
+local LISTED_WAIT = 30 -- seconds for which a deletion looks for a snapshot that may have been made
 local PATIENCE = 600 -- seconds for which a request is held back where the rate limit says so
 
 -- ---- the API ----
@@ -75,17 +76,24 @@ local function findSnapshot(result)
   end
 end
 
--- Their clock need not be ours: an end that is to come is now.
-local function instant(text)
-  local at = type(text) == "string" and time.parse(text)
-  return at and math.min(at, time.now()) or nil
+local function instant(text) return type(text) == "string" and time.parse(text) or nil end
+
+-- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
+-- later as theirs is.
+local function tellDates(result, first, last)
+  local now, ours = time.now(), result.startDate or result.sentDate
+  local isOff = first and (first > now or result.sentDate and first < result.sentDate - 1000)
+  local shift = isOff and ours and ours - first or 0
+  if first and not (isOff and not ours) then result.startDate = first + shift end
+  last = last and last + shift
+  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
 end
 
 local function finish(result, snapshot, action)
   result.snapshotId = idText(snapshot.id)
   local size = tonumber(snapshot.size_gigabytes)
   if size then result.sizeInBytes = math.floor(size * GIGABYTE) end
-  result.endDate = instant(action and action.completed_at)
+  tellDates(result, action and instant(action.started_at), instant(action and action.completed_at or snapshot.created_at))
   result.progress, result.status = 100, "SUCCEEDED"
 end
 
@@ -167,12 +175,13 @@ function provider.refreshBackupResult(backupResult)
   local action = reply:content().action
   local status = reply.status == 200 and type(action) == "table" and action.status
   if type(status) ~= "string" then return ServiceResponse.retry(reason(reply)) end
-  backupResult.startDate = instant(action.started_at) or backupResult.startDate
+  tellDates(backupResult, instant(action.started_at))
   if status == "completed" then
     local snapshot, failed = findSnapshot(backupResult)
     if snapshot then return finish(backupResult, snapshot, action) end
     return ServiceResponse.retry("the action " .. id .. " is completed, but there is no snapshot " .. nameOf(backupResult) .. (failed and ": " .. reason(failed) or " yet"))
   elseif status == "errored" then
+    tellDates(backupResult, instant(action.started_at), instant(action.completed_at))
     backupResult.errorMessage = tostring(action.message or action.error or "DigitalOcean says no more than that the action " .. id .. " errored")
     backupResult.status = "FAILED"
   elseif status ~= "in-progress" then
@@ -189,11 +198,18 @@ local function outputOf(result)
   if result.snapshotId then return result.snapshotId end
   if result:getConfigProperty("digitalocean.isRefused") or not result.sentDate then return nil end
   local reply = result.externalId and call(result.backup.connection, "GET", { "actions", result.externalId })
-  local action = reply and reply:content().action
-  if type(action) == "table" and action.status == "in-progress" then return false, ServiceResponse.retry("the snapshot is still being made") end
-  local snapshot, failed = findSnapshot(result)
-  if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
-  return snapshot and idText(snapshot.id)
+  local action = reply and reply.status == 200 and reply:content().action
+  local status = type(action) == "table" and action.status
+  if reply and reply.status ~= 404 and not status then return false, ServiceResponse.retry(reason(reply)) end
+  if status and status ~= "completed" and status ~= "errored" then return false, ServiceResponse.retry("the snapshot is still being made") end
+  local begun = time.now()
+  while true do -- what has just been made may not be listed yet
+    local snapshot, failed = findSnapshot(result)
+    if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
+    if snapshot then return idText(snapshot.id) end
+    if status == "errored" or time.since(begun) > LISTED_WAIT then return nil end
+    sleep(5)
+  end
 end
 
 function provider.deleteBackupResult(backupResult)

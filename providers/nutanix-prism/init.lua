@@ -23,6 +23,7 @@ local provider = Provider {
 }
 
 local PATIENCE = 300    -- seconds for which a request is held back where Prism is too busy
+local LISTED_WAIT = 30  -- seconds for which a deletion looks for a snapshot that may have been made
 local DELETE_WAIT = 600 -- seconds until the task of a deletion must have ended
 
 -- ---- the API ----
@@ -88,18 +89,26 @@ end
 
 local function nameOf(result) return "orrery-" .. result.uuid end
 
--- The id of the snapshot of our name, nil: the list has none; or false and the answer that was no list.
+-- The id of the snapshot of our name, and when it was made; nil: the list has none; or false and the answer that was no list.
 local function findSnapshot(result)
   local reply = snapshots(result, "GET")
   local rows = reply:content().entities
   if reply.status ~= 200 or type(rows) ~= "table" then return false, reply end
   for _, row in ipairs(rows) do
-    if row.snapshot_name == nameOf(result) and row.uuid then return row.uuid end
+    if row.snapshot_name == nameOf(result) and row.uuid then return row.uuid, micros(row.created_time) end
   end
 end
 
--- Their clock need not be ours: what is to come is now.
-local function past(at) return at and math.min(at, time.now()) end
+-- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
+-- later as theirs is.
+local function tellDates(result, first, last)
+  local now, ours = time.now(), result.startDate or result.sentDate
+  local isOff = first and (first > now or result.sentDate and first < result.sentDate - 1000)
+  local shift = isOff and ours and ours - first or 0
+  if first and not (isOff and not ours) then result.startDate = first + shift end
+  last = last and last + shift
+  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
+end
 
 -- ---- hooks ----
 
@@ -143,13 +152,14 @@ end
 
 -- The snapshot is there: it ran. That it is not there does not say that no task is making it, so it is asked for again, and then somebody has to look.
 function provider.recoverBackupResult(backupResult, opts)
-  local snapshot, failed = findSnapshot(backupResult)
+  local snapshot, told = findSnapshot(backupResult)
   if snapshot then
+    tellDates(backupResult, nil, told)
     backupResult.externalId, backupResult.snapshotId = snapshot, snapshot
     backupResult.status = "SUCCEEDED"
     return true
   end
-  local why = failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; whether a task is making it Prism does not say"
+  local why = told and reason(told) or "there is no snapshot " .. nameOf(backupResult) .. " yet; whether a task is making it Prism does not say"
   return ServiceResponse.retry(why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
 end
 
@@ -170,7 +180,8 @@ local function finish(result, task)
   if reply.status ~= 200 then return ServiceResponse.retry("the task has succeeded, but of its snapshot " .. id .. " " .. reason(reply)) end
   local made = micros(reply:content().created_time)
   result:setConfigProperty("nutanix.createdDate", made)
-  result.endDate, result.status = past(task.endDate or made), "SUCCEEDED"
+  tellDates(result, task.startDate, task.endDate or made)
+  result.status = "SUCCEEDED"
 end
 
 function provider.refreshBackupResult(backupResult)
@@ -182,7 +193,7 @@ function provider.refreshBackupResult(backupResult)
     if snapshot then return finish(backupResult, { snapshot = snapshot }) end
     return ServiceResponse.gone("Prism has no task " .. id)
   end
-  backupResult.startDate = past(task.startDate) or backupResult.startDate
+  tellDates(backupResult, task.startDate, (task.status:find("^FAIL") or task.status == "ABORTED") and task.endDate or nil)
   if task.status == "SUCCEEDED" then
     return finish(backupResult, task)
   elseif task.status == "FAILED" or task.status == "FAILURE" then
@@ -205,11 +216,19 @@ end
 local function outputOf(result)
   if result.snapshotId then return result.snapshotId end
   if result:getConfigProperty("nutanix.isRefused") or not result.sentDate then return nil end
-  local task = result.externalId and readTask(result.backup.connection, result.externalId)
-  if task and (task.status == "QUEUED" or task.status == "RUNNING") then return false, ServiceResponse.retry("the snapshot is still being made") end
-  local snapshot, failed = findSnapshot(result)
-  if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
-  return snapshot
+  local task, unread = nil, nil
+  if result.externalId then task, unread = readTask(result.backup.connection, result.externalId) end
+  if unread and unread.status ~= 404 then return false, ServiceResponse.retry(reason(unread)) end
+  if task and task.snapshot then return task.snapshot end
+  local isOver = task and (task.status:find("^FAIL") or task.status == "ABORTED")
+  if task and not isOver and task.status ~= "SUCCEEDED" then return false, ServiceResponse.retry("the snapshot is still being made") end
+  local begun = time.now()
+  while true do -- what has just been made may not be listed yet
+    local snapshot, failed = findSnapshot(result)
+    if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
+    if snapshot or isOver or time.since(begun) > LISTED_WAIT then return snapshot end
+    sleep(5)
+  end
 end
 
 -- The end of a deletion, as the answer: its task says it or, where there is none, the snapshot that is not there any more.

@@ -68,6 +68,38 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       assert.equal(0, #jobs:all())
     end)
 
+    it("deletes what is made but not listed yet", function()
+      outside()
+      local result = run.create(setup):run()
+      local lost, unlisted = fault.status(404), fault.status(200, { json = { entities = {} } })
+      api:fault(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", lost, lost, lost)
+      api:fault("GET /api/nutanix/v2.0/snapshots", unlisted, unlisted, unlisted, unlisted)
+      test.clock:advance(200)
+      assert.result(result:wait()).needsAttention("lost_external")
+      result:delete()
+      assert.equal(0, #jobs:all())
+    end)
+
+    for _, hours in ipairs { -2, 2 } do
+      it("keeps to our clock where theirs is " .. hours .. " hours off", function()
+        local function theirs(ms) return ms and ms + hours * 3600000 end
+        outside()
+        api:on(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", function(request)
+          if request.params.id == "deletion" then return { json = { status = "SUCCEEDED", progress_status = "Succeeded" } } end
+          local job = jobs:find(request.params.id)
+          local said, first, last = task(job), theirs(job.startDate), theirs(job.endDate)
+          local function iso(ms) return ms and os.date("!%Y-%m-%dT%H:%M:%SZ", ms / 1000) end
+          said.start_time, said.completion_time, said.start_time_usecs, said.complete_time_usecs = iso(first), iso(last), first * 1000, last and last * 1000
+          return { json = said }
+        end)
+        local begun = test.clock:now()
+        local result = run.backup(setup)
+        assert.result(result).succeeded()
+        assert.equal(100000, result.durationMillis)
+        assert.is_true(result.startDate >= begun and result.endDate <= test.clock:now())
+      end)
+    end
+
     it("says why a task has failed", function()
       outside { fails = "no space left in the container" }
       assert.result(run.backup(setup)).failed("no space left in the container")

@@ -26,6 +26,7 @@ local provider = Provider {
 }
 
 local PATIENCE = 600       -- seconds for which a request is held back where Rubrik is too busy
+local LISTED_ATTEMPTS = 5  -- looks for a snapshot that is not listed yet, of those that no link tells
 local INVENTORY_WAIT = 40  -- seconds for which a creation waits for a VM to appear
 
 -- ---- the connection ----
@@ -150,6 +151,17 @@ end
 
 local function instant(text) return type(text) == "string" and time.parse(text) or nil end
 
+-- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
+-- later as theirs is.
+local function tellDates(result, first, last)
+  local now, ours = time.now(), result.startDate or result.sentDate
+  local isOff = first and (first > now or result.sentDate and first < result.sentDate - 1000)
+  local shift = isOff and ours and ours - first or 0
+  if first and not (isOff and not ours) then result.startDate = first + shift end
+  last = last and last + shift
+  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
+end
+
 local words = { QUEUED = "START_REQUESTED", ACQUIRING = "START_REQUESTED", RUNNING = "IN_PROGRESS", FINISHING = "IN_PROGRESS", ["CANCEL REQUESTED"] = "CANCEL_REQUESTED",
   CANCELED = "CANCELLED", SUCCEEDED = "SUCCEEDED", FAILED = "FAILED" }
 
@@ -171,8 +183,10 @@ local function linkedSnapshot(request)
 end
 
 local function finish(result, request)
-  local id, why = linkedSnapshot(request), nil
-  if not id then id, why = lookup.snapshot(result, instant(request.startTime) or result.sentDate) end
+  local id, why, mayHelp = linkedSnapshot(request), nil, nil
+  if not id then id, why, mayHelp = lookup.snapshot(result, instant(request.startTime) or result.sentDate) end
+  if not id and mayHelp and result.errorCount < LISTED_ATTEMPTS then return ServiceResponse.retry("Rubrik has made a snapshot, but which: " .. why) end
+  result:setConfigProperty("rubrik.known", nil) -- it has done its duty
   result.snapshotId = id
   result.statusMessage = not id and "Rubrik does not say which snapshot it made: " .. why or nil
   result.status = id and "SUCCEEDED" or "SUCCEEDED_WARNING"
@@ -186,16 +200,16 @@ local function note(result, word)
 end
 
 function provider.refreshBackupResult(backupResult)
-  local id, now = backupResult.externalId, time.now()
+  local id = backupResult.externalId
   local request, failed = readRequest(backupResult.backup.connection, id)
   if not request and failed.status ~= 404 then return ServiceResponse.retry(api.reason(failed)) end
   if not request then return ServiceResponse.gone("Rubrik has no request " .. id) end
-  local status, startDate, endDate = request.status, instant(request.startTime), instant(request.endTime)
-  backupResult.startDate = startDate and math.min(startDate, now) or backupResult.startDate
+  local status = request.status
+  local isOver = status == "SUCCEEDED" or status == "FAILED" or status == "CANCELLED"
+  tellDates(backupResult, instant(request.startTime), isOver and instant(request.endTime) or nil)
   backupResult.progress = tonumber(request.progress) or backupResult.progress
-  if status == "SUCCEEDED" or status == "FAILED" or status == "CANCELLED" then backupResult.endDate = math.min(endDate or now, now) end
   if status == "SUCCEEDED" then
-    finish(backupResult, request)
+    return finish(backupResult, request)
   elseif status == "FAILED" then
     backupResult.errorMessage = api.explain(type(request.error) == "table" and request.error.message) or "Rubrik says no more than FAILED"
     backupResult.status = status
@@ -204,7 +218,7 @@ function provider.refreshBackupResult(backupResult)
   elseif status == "CANCELLED" or backupResult.status ~= "CANCEL_REQUESTED" then
     backupResult.status = status
   end
-  if backupResult.endDate then backupResult:setConfigProperty("rubrik.known", nil) end -- it has done its duty
+  if isOver then backupResult:setConfigProperty("rubrik.known", nil) end
 end
 
 -- Only newer CDMs know this request.
@@ -223,7 +237,9 @@ end
 local function outputOf(result)
   if result.snapshotId then return result.snapshotId end
   if result:getConfigProperty("rubrik.isRefused") or not result.sentDate then return nil end
-  local request = result.externalId and readRequest(result.backup.connection, result.externalId)
+  local request, failed = nil, nil
+  if result.externalId then request, failed = readRequest(result.backup.connection, result.externalId) end
+  if failed and failed.status ~= 404 then return false, ServiceResponse.retry(api.reason(failed)) end
   local status = request and request.status
   if status == "FAILED" or status == "CANCELLED" then return nil end
   if request and status ~= "SUCCEEDED" then return false, ServiceResponse.retry("the snapshot is still being made") end

@@ -51,15 +51,15 @@ local function isNew(result, since)
   end, taken
 end
 
--- The one snapshot of the VM that may be of this result; nil and why: none, or several, or no list.
+-- The one snapshot of the VM that may be of this result; nil, why (none, or several, or no list), and whether asking again may help.
 function lookup.snapshot(result, since)
   local may, found, count = isNew(result, since), nil, 0
   local isListed, failed = eachSnapshot(result.backup.connection, result:getConfigProperty("rubrik.vmId"), function(id, date)
     if may(id, date) then found, count = id, count + 1 end
   end)
-  if not isListed then return nil, api.reason(failed) end
+  if not isListed then return nil, api.reason(failed), not failed.isRefusal end
   if count == 1 then return found end
-  return nil, count == 0 and "there is no snapshot of it yet" or count .. " snapshots may be it"
+  return nil, count == 0 and "there is no snapshot of it yet" or count .. " snapshots may be it", count == 0
 end
 
 -- The one request that may be of this result; nil: none, or several, or no events.

@@ -207,6 +207,37 @@ describe("rubrik-vmware", function()
     assert.equal("snap-1", result.snapshotId)
   end)
 
+  it("looks again for a snapshot that no link tells and no list has yet", function()
+    outside()
+    on("GET /api/v1/vmware/vm/request/:id", function(request)
+      local said = requestOf(jobs:find(request.params.id))
+      said.links = nil
+      return { json = said }
+    end)
+    local result = run.create(setup):run()
+    api:fault("GET /api/v1/vmware/vm/:id/snapshot", fault.status(200, list {}), fault.status(200, list {}))
+    assert.result(result:wait()).succeeded()
+    assert.matches("^snap%-", result:show().snapshotId)
+  end)
+
+  for _, hours in ipairs { -2, 2 } do
+    it("keeps to our clock where theirs is " .. hours .. " hours off", function()
+      local function theirs(ms) return ms and iso(ms + hours * 3600000) end
+      outside()
+      on("GET /api/v1/vmware/vm/request/:id", function(request)
+        local job = jobs:find(request.params.id)
+        local said = requestOf(job)
+        said.startTime, said.endTime = theirs(job.startDate), theirs(job.endDate)
+        return { json = said }
+      end)
+      local begun = test.clock:now()
+      local result = run.backup(setup)
+      assert.result(result).succeeded()
+      assert.equal(150000, result.durationMillis)
+      assert.is_true(result.startDate >= begun and result.endDate <= test.clock:now())
+    end)
+  end
+
   it("takes no other snapshot for its own", function()
     outside { events = false }
     api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })

@@ -7,8 +7,8 @@
  *   success        status terminal: it has ended. Else again after the interval; errors in a row are forgotten
  *   halt           FAILED with msg, and an event that the external job may still run
  *   retry, error   again with back-off, ORR_ERROR_BUDGET times in a row, then attention refresh_failing
- *   gone           the external job is not there: again after visibilityDelay; still gone: attention lost_external, and one look more at
- *                  the deadline, which ends it FAILED
+ *   gone           the external job is not there: again after the interval, until visibilityDelay has passed; still gone: attention
+ *                  lost_external, and one look more at the deadline, which ends it FAILED
  *   no progress    for the declared time, where progress is told: attention no_progress
  *   past deadline  it is asked to end (overdue.c)
  *
@@ -66,12 +66,12 @@ static void seen_gone(orr__flow *flow, orr__tx *tx) {
   orr__set_str(&result->head, ORR_F_result_statusMessage, orr__answer_text(&flow->answer));
   if (!orr__object_has(&result->head, ORR_F_result_goneDate)) {
     orr__set_int(&result->head, ORR_F_result_goneDate, now);
-    orr__flow_event(flow, tx, "result.gone", "warning", "the external job %s is not there: looking again in %g s",
+    orr__flow_event(flow, tx, "result.gone", "warning", "the external job %s is not there: looked for again, for %g s",
                     result->externalId ? result->externalId : "", delay);
   }
   int64_t left = result->goneDate + (int64_t)(delay * 1000) - now;
   if (left > 0)
-    orr__result_next(flow, ORR_HOOK_refreshBackupResult, (double)left / 1000);
+    orr__result_next(flow, ORR_HOOK_refreshBackupResult, (double)left / 1000 < interval ? (double)left / 1000 : interval);
   else if (orr__is_overdue(flow))
     orr__overdue_end(flow, tx, orr__answer_text(&flow->answer));
   else

@@ -13,15 +13,24 @@ describe("a result whose external job is gone", function()
   end
   after_each(support.clean)
 
-  it("is looked at again after visibilityDelay, then needs attention", function()
+  it("is looked for again until visibilityDelay has passed, then needs attention", function()
     runs("return ServiceResponse.gone('no such job: job-1')", "refreshInterval = 10, visibilityDelay = 45")
     rt:advance(3600)
     local result = rt:result(1)
     assert.same({ "lost_external", "IN_PROGRESS", "no such job: job-1" }, { result.attention, result.status, result.statusMessage })
     local at = rt:spied("at")
-    assert.equal(2, #at)
-    assert.equal(45000, at[2] - at[1])
+    assert.equal(6, #at) -- after 10 s each, and at the end of the delay
+    assert.equal(45000, at[6] - at[1])
     assert.matches("job%-1 is not there", rt:events("result.gone", 1)[1])
+  end)
+
+  it("is found as soon as it is there", function()
+    runs("r.config = { n = (r:getConfigProperty('n') or 0) + 1 }; if r:getConfigProperty('n') <= 3 then return ServiceResponse.gone() end; r.status = 'SUCCEEDED'",
+      "refreshInterval = 10, visibilityDelay = 45")
+    rt:advance(3600)
+    local result = rt:result(1)
+    assert.same({ "SUCCEEDED", 40000 }, { result.status, result.durationMillis })
+    assert.is_nil(result.attention)
   end)
 
   it("goes on where it was only a glimpse", function()
