@@ -55,7 +55,7 @@ static void fail_at(enum whose whose, int n) {
 
 /* A Backup, and changes to it and to the one before: all or nothing. */
 static orr__tx *make(int64_t id) {
-  char name[24];
+  char name[40];
   snprintf(name, sizeof name, "backup %lld", (long long)id);
   orr__tx *tx = orr__tx_new();
   orr_backup *backup = make_backup(id, name);
