@@ -23,6 +23,7 @@ local provider = Provider {
 local GIGABYTE = 1e9
 local PATIENCE = 300     -- seconds for which a request is held back where the rate limit says so
 local SOURCE_WAIT = 600  -- seconds until a disk that something else is done to must be online
+local PAGE = 100         -- a list of so many rows, or more, may go on
 local TITLE = "orrery-"
 
 -- ---- the API ----
@@ -66,25 +67,37 @@ local function keep(result, parts)
   result:save()
 end
 
+-- Calls look(row) for all storages of a list, be it in pages or not. Nil; or why there is no such list.
+local function each(connection, segments, look)
+  local seen, count, hasNews = {}, 0, true
+  while hasNews do
+    local reply = call(connection, "GET", segments, { query = count > 0 and { offset = count, limit = PAGE } or nil })
+    local rows = reply:content("storages").storage
+    if reply.status ~= 200 or type(rows) ~= "table" then return (reason(reply)) end
+    hasNews = false
+    for _, row in ipairs(rows) do
+      if row.uuid and not seen[row.uuid] then
+        seen[row.uuid], hasNews = true, #rows >= PAGE
+        look(row)
+      end
+    end
+    count = count + #rows
+  end
+end
+
 -- Looks for the backups that are not known, by title. Is it certain now which there are? If not, what was in the way.
 local function find(result, parts)
-  local missing, why = {}, nil
+  local missing = {}
   for _, part in ipairs(parts) do
     if not part.backup then missing[part.title] = part end
   end
   if next(missing) == nil then return true end
-  for _, segments in ipairs { { "storage", "backup" }, { "storage" } } do
-    local reply = call(result.backup.connection, "GET", segments)
-    local rows = reply:content("storages").storage
-    if reply.status == 200 and type(rows) == "table" then
-      for _, row in ipairs(rows) do
-        if missing[row.title] then missing[row.title].backup = row.uuid end
-      end
-      return true
-    end
-    why = reason(reply)
+  local function look(row)
+    if missing[row.title] then missing[row.title].backup = row.uuid end
   end
-  return false, "what there is of it cannot be said: " .. why
+  local connection = result.backup.connection
+  local why = each(connection, { "storage", "backup" }, look) and each(connection, { "storage" }, look)
+  return why == nil, why and "what there is of it cannot be said: " .. why
 end
 
 -- What could not be made whole is removed, by cleanUp.

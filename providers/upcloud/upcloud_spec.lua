@@ -29,11 +29,14 @@ describe("upcloud", function()
       if request.params.id:find("^disk") then return { json = { storage = { uuid = request.params.id, state = "online", type = "normal", size = 25 } } } end
       return no(404, "STORAGE_NOT_FOUND", "no such storage")
     end)
-    local function list()
+    local function list(request)
       if more.lists == false then return no(404, "NOT_FOUND", "no such resource") end
-      local rows = {}
-      for i, job in ipairs(jobs:all()) do rows[i] = storage(job) end
-      return { json = { storages = { storage = rows[1] and rows or {} } } }
+      local rows, part = {}, {}
+      for i = 1, more.others or 0 do rows[i] = { uuid = "other-" .. i, title = "other", state = "online" } end
+      for _, job in ipairs(jobs:all()) do rows[#rows + 1] = storage(job) end
+      local offset = tonumber(request.query.offset) or 0
+      for i = offset + 1, math.min(offset + (more.per or 1000), #rows) do part[#part + 1] = rows[i] end
+      return { json = { storages = { storage = part } } }
     end
     api:on("GET /1.3/storage/backup", list)
     api:on("GET /1.3/storage", list)
@@ -74,6 +77,15 @@ describe("upcloud", function()
     assert.equal(0, #jobs:all())
     assert.is_nil(result:show().attention)
   end)
+
+  for _, per in ipairs { 100, 1000 } do
+    it("finds a backup whose start was not answered, behind 250 others in pages of " .. per, function()
+      outside { others = 250, per = per }
+      api:fault("POST /1.3/storage/disk-b/backup", fault.timeout { processed = true })
+      assert.result(run.backup(setup)).succeeded()
+      assert.equal(2, api:count "POST /1.3/storage/:id/backup")
+    end)
+  end
 
   it("waits for a disk that something else is done to", function()
     outside()
