@@ -4,7 +4,8 @@
 -- Exit codes: 0 all passed, 1 some did not or busted is not installed, 2 an option that is none, 4 no specs there.
 local specs = require "orrery.specs"
 
-local function complain(...) io.stderr:write("orrery: ", table.concat { ... }, "\n") end
+-- One line; what was typed cannot steer a terminal.
+local function complain(...) io.stderr:write("orrery: ", (table.concat { ... }:gsub("%c", " ")), "\n") end
 
 local function options(args)
   local chosen = { filter = {}, output = "text" }

@@ -264,8 +264,19 @@ static bool turn(workshop *w, orr_error *reterr) {
   return ending == ENDED && !ferror(stdout);
 }
 
+/* Could it be a provider at all? What cannot is told at once, not watched for ever. */
+static bool is_provider(const char *path, bool is_folder) {
+  const char *slash = strrchr(path, '/');
+  char *inner = is_folder ? orr__strf("%s/init.lua", path) : NULL;
+  bool is = is_folder ? inner && access(inner, F_OK) == 0 : is_lua(slash ? slash + 1 : path);
+  free(inner);
+  return is;
+}
+
 static int open_workshop(workshop *w, orr_error *reterr) {
   struct stat st;
+  if (stat(w->path, &st) == 0 && !is_provider(w->path, S_ISDIR(st.st_mode)))
+    return orr__error_set(reterr, ORR_E_NOT_FOUND, "%s is no provider: that is a folder with an init.lua, or a .lua file", w->path);
   if (stat(w->path, &st) != 0) return orr__error_errno(reterr, errno == ENOENT ? ORR_E_NOT_FOUND : ORR_E_IO, errno, "%s", w->path);
   const char *slash = strrchr(w->path, '/');
   w->folder = S_ISDIR(st.st_mode) ? orr__strdup(w->path) : orr__strndup(w->path, slash > w->path ? (size_t)(slash - w->path) : 1);

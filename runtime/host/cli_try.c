@@ -117,6 +117,17 @@ static int trier_ask(trier *t, const char *request, cJSON **ret_data, orr_error 
   return orr__cli_call(t->cli, request, t->cli->args, ret_data, reterr);
 }
 
+/* Is it there, and does it work? Said before anything is typed. */
+static int trier_check(trier *t, orr_error *reterr) {
+  cJSON *args = cJSON_CreateObject(), *data = NULL;
+  int rc = args && cJSON_AddStringToObject(args, "provider", t->provider) ? 0 : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  if (rc == 0 && t->runtime) rc = orr__apart_call(t->cli, t->runtime, "provider.show", args, &data, reterr);
+  else if (rc == 0) rc = orr__cli_call(t->cli, "provider.show", args, &data, reterr);
+  cJSON_Delete(args);
+  cJSON_Delete(data);
+  return rc;
+}
+
 static void trier_close(trier *t) {
   orr_close(t->runtime);
   free(t->provider);
@@ -295,6 +306,7 @@ int orr__cli_repl(orr__cli *cli) {
   orr__buf_init(&s.line, TEXT_MAX);
   orr__buf_init(&s.chunk, TEXT_MAX);
   int rc = trier_open(&s.trier, cli, &error);
+  if (rc == 0) rc = trier_check(&s.trier, &error);
   if (rc == 0 && s.is_terminal) orr__remark("Lua in the provider %s; the end of the input (^D) ends it", s.trier.provider);
   while (rc == 0 && read_line(&s)) {
     if (s.chunk.len) orr__buf_addc(&s.chunk, '\n');

@@ -72,6 +72,15 @@ kill -TERM $dev
 wait $dev
 status=$?
 ok "TERM ends it as well" exits 130
+mkdir empty
+run provider dev empty
+ok "nor is a folder without a provider watched for ever" exits 4
+run provider dev ""
+ok "nor nothing" exits 4
+echo text >notes.txt
+run provider dev notes.txt
+ok "nor another file" exits 4
+ok "in one line" complains "is no provider: that is a folder with an init.lua, or a .lua file"
 run provider dev nothere
 ok "a folder that is not there exits 4" exits 4
 ok "in one line" test "$(wc -l <err)" = 1

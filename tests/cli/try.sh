@@ -125,6 +125,8 @@ run provider repl ./providers/acme.lua <typed
 ok "a line that fails exits 1 at the end" exits 1
 ok "says why" complains "undefined global 'nosuch'"
 ok "and the next one is run" says '"still here"'
+run provider repl nothere </dev/null
+ok "a provider that is not there is told at once" exits 4
 printf 'for i = 1, 2 do' >typed
 run provider repl acme <typed
 ok "a line that never ends is an error" test "$status" = 1
