@@ -106,6 +106,22 @@ static int roll_back(void *self, const orr__kept *to, orr_error *reterr) {
   return orr__provider_roll_back(p, to, reterr);
 }
 
+static int forget(void *self, const char *code, orr_error *reterr) {
+  orr__provider *p = orr__provider_known(self, code);
+  char *path = NULL, *folder = NULL;
+  if (p && p->is_text) return orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' is no file: the program gave it", code);
+  if (orr__provider_find(self, code, &path, &folder, NULL) == 0) {
+    orr__error_set(reterr, ORR_E_REFUSED, "provider '%s' has a file: remove %s first", code, path);
+    free(path);
+    free(folder);
+    return ORR_E_REFUSED;
+  }
+  for (const orr__version *v = p ? p->current : NULL; v; v = v == p->current ? p->old : v->next)
+    if (v->calls) return orr__error_set(reterr, ORR_E_REFUSED, "a hook of provider '%s' is running", code);
+  if (p) orr__provider_forget(p);
+  return 0;
+}
+
 static void add_up(const orr__version *v, orr__provider_state *ret) {
   ret->in_flight += v->calls;
   ret->memory += v->used;
@@ -185,6 +201,7 @@ int orr__bindings_open(const orr__bindings_config *config, orr__bindings **ret, 
                                .outcome = outcome,
                                .trust = trust,
                                .roll_back = roll_back,
+                               .forget = forget,
                                .state = state,
                                .check = check,
                                .forget_connection = forget_connection,

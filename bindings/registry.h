@@ -153,7 +153,7 @@ int orr__provider_typed(orr__provider *provider, orr__version **ret, orr_error *
 orr__provider *orr__provider_known(const orr__bindings *b, const char *code);
 orr__provider *orr__provider_make(orr__bindings *b, const char *code); /* not known yet; NULL: no memory */
 void orr__provider_free(orr__provider *p);
-void orr__provider_forget(orr__provider *p); /* a known one that never loaded: frees it */
+void orr__provider_forget(orr__provider *p); /* a known one without calls: frees it */
 void orr__provider_put(orr__provider *p);    /* it is known from now on */
 void orr__providers_free(orr__bindings *b);
 /* A call of it has ended: an old version without calls goes, in a later turn. */

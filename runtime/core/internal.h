@@ -447,6 +447,7 @@ void orr__kept_install(orr__core *core);          /* into core->host */
 int orr__kept_read(orr__tx *tx);                  /* its first slot */
 void orr__kept_take(orr__core *core, const orr__tx *tx, int slot); /* and the backend is told */
 void orr__kept_free(orr__core *core);
+void orr__kept_forget(orr__core *core, const char *code, orr__tx *tx); /* what is kept of it is deleted */
 /* Numbers parted by blanks; how many. */
 size_t orr__reads_parse(const char *text, int reads[ORR_READS_MAX]);
 /* As host->can_read. What counts: results that have not ended, or have clean-ups before them, and Backups, of this provider. 0 or

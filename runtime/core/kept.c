@@ -209,6 +209,14 @@ static void keep(void *self, const orr__kept *k, bool is_back) {
   orr__flow_submit(flow, tx, kept);
 }
 
+void orr__kept_forget(orr__core *core, const char *code, orr__tx *tx) {
+  orr__kept_entry *e = entry_of(core, code);
+  if (!e) return;
+  while (e->count) drop_version(e, e->count - 1, tx);
+  if (e->id) orr__tx_delete(tx, ORR_M_provider, e->id);
+  e->id = e->version_id = 0;
+}
+
 /* ---- what is stored, and who can read it -------------------------------------------------------------------- */
 
 void orr__state_stamp(orr__object *object, int state_version) {

@@ -249,6 +249,9 @@ typedef struct orr__provider_ops {
   /* Makes a kept version live until the files change; the caller has seen that it can read what is stored. PROVIDER: its checks
    * fail; CORRUPT: what was kept is not what the hash says. */
   int (*roll_back)(void *self, const orr__kept *to, orr_error *reterr);
+  /* Lets go of a provider whose files are gone: what was kept of it is not used any more. REFUSED: it has files, comes from memory, or a
+   * hook of it runs. One that nobody has asked for is forgotten already. */
+  int (*forget)(void *self, const char *code, orr_error *reterr);
   int (*state)(void *self, const char *code, orr__provider_state *ret); /* 0 or NOT_FOUND: nobody has asked for it yet */
   /* Checks a file, or a folder's init.lua, without making it live: all findings, a line each, in *ret_report (owned, "" if clean). */
   int (*check)(void *self, const char *path, char **ret_report, orr_error *reterr);

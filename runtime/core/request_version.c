@@ -1,6 +1,7 @@
-/* Requests about which version of a provider is live: reload, trust, rollback.
+/* Requests about which version of a provider is live: reload, trust, rollback; and forget, where none shall be.
  *
  *   reload, trust   ops does it; where the store has to be asked first, its outcome is waited for
+ *   forget          nothing uses it --> the backend lets go of it --> what is kept of it is deleted
  *   rollback        versions that are kept --> the one meant --> can it read what is stored? --> ops->roll_back
  *
  * All of them say what has become of it: a version that is not live after all is an error that says why. What is read of files, and when,
@@ -210,4 +211,47 @@ void orr__request_provider_rollback(orr__flow *flow) {
   flow->slot = orr__tx_query(tx, &(orr__query){ .model = ORR_M_providerVersion, .where = &versions, .where_count = 1, .order_field = -1, .is_descending = true });
   flow->slot2 = orr__tx_query(tx, &(orr__query){ .model = ORR_M_provider, .where = &live, .where_count = 1, .order_field = -1, .fields = ORR_BIT(ORR_F_provider_versionId) });
   orr__flow_submit(flow, tx, versions_read);
+}
+
+/* ---- forget ------------------------------------------------------------------------------------------------- */
+
+static void forgotten(orr__flow *flow) {
+  if (!flow->code) orr__json_put_str(flow->out, "forgotten", code_of(flow));
+  finish(flow);
+}
+
+static void forget_unused(orr__flow *flow) {
+  orr__core *core = flow->core;
+  const orr__provider_ops *ops = core->ops;
+  int64_t backups = flow->code ? 0 : orr__tx_number(flow->tx, flow->slot), connections = flow->code ? 0 : orr__tx_number(flow->tx, flow->slot2);
+  if (backups + connections > 0)
+    flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "provider '%s' is in use: %lld Backup%s, %lld connection%s", code_of(flow),
+                                (long long)backups, backups == 1 ? "" : "s", (long long)connections, connections == 1 ? "" : "s");
+  if (!flow->code && ops) flow->code = ops->forget(ops->self, code_of(flow), &flow->error);
+  if (flow->code || !ops) {
+    finish(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__kept_forget(core, code_of(flow), tx);
+  orr__flow_submit(flow, tx, forgotten);
+}
+
+void orr__request_provider_forget(orr__flow *flow) {
+  const orr__provider_ops *ops = flow->core->ops;
+  orr__provider_state state;
+  flow->out = orr__json_map();
+  if (!flow->out) orr__flow_no_memory(flow);
+  bool is_known = ops->forget && ops->state(ops->self, code_of(flow), &state) == 0;
+  if (!flow->code && !is_known) flow->code = orr__error_set(&flow->error, ORR_E_NOT_FOUND, "nothing is kept of a provider '%s'", code_of(flow));
+  if (flow->code) {
+    finish(flow);
+    return;
+  }
+  orr__tx *tx = orr__flow_tx(flow);
+  orr__where backups = { .field = ORR_F_backup_providerCode, .compare = ORR_EQ, .text = code_of(flow) };
+  orr__where connections = { .field = ORR_F_connection_providerCode, .compare = ORR_EQ, .text = code_of(flow) };
+  flow->slot = orr__tx_count(tx, &(orr__query){ .model = ORR_M_backup, .where = &backups, .where_count = 1, .order_field = -1 });
+  flow->slot2 = orr__tx_count(tx, &(orr__query){ .model = ORR_M_connection, .where = &connections, .where_count = 1, .order_field = -1 });
+  orr__flow_submit(flow, tx, forget_unused);
 }

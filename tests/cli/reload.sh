@@ -112,6 +112,26 @@ run provider check odd.lua
 ok "stateVersion is a whole number" says "stateVersion must be a whole number from 1"
 ok "readsState an array of them" says "readsState must be an array of whole numbers"
 
+# ---- a provider that is not wanted any more
+sed 's/"acme"/"gone"/' "$providers/acme.lua" >"$providers/gone.lua"
+run backup create three --provider gone
+run provider forget gone
+ok "one that is in use is not forgotten" exits 5
+ok "which is said" complains "provider 'gone' is in use: 1 Backup, 0 connections"
+run backup rm three --yes
+run provider forget gone
+ok "nor one that has a file" exits 5
+ok "which is named" complains "gone.lua first"
+rm "$providers/gone.lua"
+run provider ls
+ok "without it, it is a problem" says "no provider 'gone': its file is gone"
+run provider forget gone
+ok "until it is forgotten" says "provider gone forgotten"
+run provider ls
+ok "then it is no more" sh -c "! grep -q gone out"
+run provider forget gone
+ok "nor can it be forgotten again" exits 4
+
 # ---- with serve
 start_serve
 run provider ls

@@ -86,6 +86,12 @@ static int roll_back(void *self, const orr__kept *to, orr_error *reterr) {
   return native->lua->roll_back(native->lua->self, to, reterr);
 }
 
+static int forget(void *self, const char *code, orr_error *reterr) {
+  const struct orr__native *native = self;
+  if (orr__native_has(native, code)) return no_script(code, reterr);
+  return native->lua->forget(native->lua->self, code, reterr);
+}
+
 static int state(void *self, const char *code, orr__provider_state *ret) {
   const struct orr__native *native = self;
   return orr__native_has(native, code) ? ORR_E_NOT_FOUND : native->lua->state(native->lua->self, code, ret);
@@ -99,7 +105,7 @@ struct orr__native *orr__native_new(orr_runtime *rt, const orr__provider_host *h
   native->rt = rt;
   native->host = host;
   native->lua = lua;
-  native->ops = (orr__provider_ops){ native, describe, list, call_either, interrupt, remember, reload, outcome, trust, roll_back, state, check, forget_connection, backlog };
+  native->ops = (orr__provider_ops){ native, describe, list, call_either, interrupt, remember, reload, outcome, trust, roll_back, forget, state, check, forget_connection, backlog };
   orr__map_init(&native->calls);
   orr__map_init(&native->preparing);
   return native;
