@@ -203,7 +203,7 @@ def kill_while_waiting(case, scenario):
 
 @row
 def vanished(case, scenario):
-    s = scenario("vanished", tune={"timeout": "6"}).serve()
+    s = scenario("vanished", tune={"timeout": "12"}).serve()
     frozen(s)
     s.run()
     s.started()
@@ -217,7 +217,7 @@ def vanished(case, scenario):
 
 @row
 def never_finishes(case, scenario):
-    s = scenario("endless", tune={"timeout": "3"}).serve()
+    s = scenario("endless", tune={"timeout": "6"}).serve()
     frozen(s)
     s.run()
     s.started()
