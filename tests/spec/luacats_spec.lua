@@ -84,7 +84,8 @@ describe("what editors are told", function()
       for argument in hooks[name]:match("^fun(%b())"):gmatch("(%w+):") do table.insert(told, argument) end
       assert.equal(arguments, table.concat(told, ", "), name)
     end
-    assert.equal(18, count)
+    for name in pairs(hooks) do if name ~= "selfTest" then count = count - 1 end end
+    assert.equal(0, count) -- as many are told as there are
     for key in reference:match("<!%-%- begin declaration.-end declaration"):gmatch("\n| `(%w+)`") do assert.is_truthy(keys[key], key) end
   end)
 
