@@ -275,6 +275,21 @@ function provider.deleteBackupResult(backupResult)
   return runAlone(connection, "forget", id)
 end
 
+-- The snapshots under our tags. Whether one lacks files is not told by it, so nothing is said of its status.
+function provider.listBackupResults(connection)
+  local output, why, word = run(connection, true, "snapshots", "--json", "--no-lock", "--tag", "orrery")
+  if not output then return false, word == "missing" and why .. " (is it mounted?)" or why end
+  local list = {}
+  for _, snapshot in ipairs(json.decode(output) or {}) do
+    for _, tag in ipairs(snapshot.tags) do
+      if #tag == 36 and tag:match("^%x+%-%x+%-%x+%-%x+%-%x+$") then
+        list[#list + 1] = { uuid = tag, externalId = snapshot.short_id, snapshotId = snapshot.short_id }
+      end
+    end
+  end
+  return ServiceResponse.success(list)
+end
+
 function provider.deleteBackup(backup, opts)
   if tostring(opts.prune) ~= "true" then return true end
   return runAlone(backup.connection, "prune")
