@@ -149,6 +149,27 @@ describe("digitalocean", function()
     assert.equal(0, #jobs:all())
   end)
 
+  it("does not start another one where what it made is not listed yet", function()
+    outside { lasts = 10 }
+    local unlisted = {}
+    for i = 1, 6 do unlisted[i] = fault.status(200, { json = { snapshots = {} } }) end
+    api:fault("GET /v2/droplets/3164444/snapshots", unpack(unlisted))
+    api:fault("POST /v2/droplets/3164444/actions", fault.reset { processed = true })
+    local result = run.create(setup):run():wait()
+    assert.result(result).succeeded()
+    assert.equal(1, #jobs:all())
+  end)
+
+  it("does not delete to nothing what was made and is never listed", function()
+    outside()
+    api:on("GET /v2/droplets/3164444/snapshots", { json = { snapshots = {} } })
+    local result = run.create(setup):run():wait()
+    assert.result(result).needsAttention("refresh_failing")
+    local ok, err = result:delete()
+    assert.is_nil(ok)
+    assert.matches("does not list it", err.message)
+  end)
+
   it("starts exactly one snapshot, wherever it dies", function()
     everyCrash(function()
       outside()

@@ -19,6 +19,8 @@ local provider = Provider {
 }
 
 local GIGABYTE = 1e9
+local DAY = 86400000   -- milliseconds: their clock may be so much behind ours
+local KNOWN = 500      -- so many ids from before are kept in mind; of more, their dates have to tell
 local LISTED_WAIT = 30 -- seconds for which a deletion looks for a snapshot that may have been made
 local PATIENCE = 600 -- seconds for which a request is held back where the rate limit says so
 
@@ -78,6 +80,29 @@ end
 
 local function instant(text) return type(text) == "string" and time.parse(text) or nil end
 
+-- What is done, and was done, to the Droplet that makes snapshots; nil: DigitalOcean does not list it.
+local function listActions(result)
+  local rows, actions = list(result.backup.connection, { "droplets", dropletOf(result), "actions" }, "actions"), {}
+  for _, row in ipairs(rows or {}) do
+    if row.type == nil or row.type == "snapshot" or row.status == "in-progress" then actions[#actions + 1] = row end
+  end
+  return rows and actions
+end
+
+-- The first of these that may be this result's and has not failed: not there before and, where that is not known, not from long before.
+local function findAction(result, actions)
+  local known, taken = result:getConfigProperty("digitalocean.known"), {}
+  for _, id in ipairs(known or {}) do taken[id] = true end
+  for _, other in ipairs(result.backup:results { limit = 100 }) do
+    if other.uuid ~= result.uuid then taken[other.externalId or ""] = true end
+  end
+  for _, action in ipairs(actions) do
+    local at = instant(action.started_at)
+    local isOver = action.status == "completed" and (taken[idText(action.id)] or not known and at and at < result.sentDate - DAY)
+    if not isOver and action.status ~= "errored" then return action end
+  end
+end
+
 -- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
 -- later as theirs is.
 local function tellDates(result, first, last)
@@ -91,6 +116,7 @@ end
 
 local function finish(result, snapshot, action)
   result.snapshotId = idText(snapshot.id)
+  result:setConfigProperty("digitalocean.known", nil) -- it has done its duty
   local size = tonumber(snapshot.size_gigabytes)
   if size then result.sizeInBytes = math.floor(size * GIGABYTE) end
   tellDates(result, action and instant(action.started_at), instant(action and action.completed_at or snapshot.created_at))
@@ -118,6 +144,9 @@ function provider.prepareBackupResult(backupResult)
   local droplet = backupResult.backup:getConfigProperty("dropletId") or (server and server.externalId)
   if not droplet then return false, "which Droplet? Give dropletId, or a server with an externalId" end
   backupResult:setConfigProperty("digitalocean.dropletId", idText(droplet))
+  local known, actions = json.array {}, listActions(backupResult)
+  for i, action in ipairs(actions or {}) do known[i] = idText(action.id) end
+  backupResult:setConfigProperty("digitalocean.known", actions and #known <= KNOWN and known or nil)
 end
 
 function provider.executeBackup(backup, backupResult)
@@ -134,8 +163,8 @@ function provider.executeBackup(backup, backupResult)
   backupResult:save()
 end
 
--- The snapshot is there: it ran. An action that runs on the Droplet may be ours, and what it makes will have our name: asked again.
--- Nothing runs and there is no snapshot: it was never begun. An API without the list of actions cannot say so.
+-- The snapshot is there: it ran. An action that runs on the Droplet, or has ended since, may be ours, and what it makes will have our name: asked
+-- again. There is no such action and no snapshot: it was never begun. An API without the list of actions cannot say so.
 function provider.recoverBackupResult(backupResult, opts)
   local snapshot, failed = findSnapshot(backupResult)
   if snapshot then
@@ -143,15 +172,15 @@ function provider.recoverBackupResult(backupResult, opts)
     finish(backupResult, snapshot)
     return true
   end
-  local actions = snapshot == nil and list(backupResult.backup.connection, { "droplets", dropletOf(backupResult), "actions" }, "actions")
+  local actions = snapshot == nil and listActions(backupResult)
   local after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600
   if not actions then
     return ServiceResponse.retry(failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; it may still be made", { after = after })
   end
-  for _, action in ipairs(actions) do
-    if action.status == "in-progress" then
-      return ServiceResponse.retry("an action runs on the Droplet that may be this one: " .. tostring(idText(action.id)), { after = after })
-    end
+  local action = findAction(backupResult, actions)
+  if action then
+    local what = action.status == "completed" and "an action has ended" or "an action runs"
+    return ServiceResponse.retry(what .. " on the Droplet that may be this one: " .. tostring(idText(action.id)), { after = after })
   end
   if opts.attempt < 2 then return ServiceResponse.retry("nothing runs on the Droplet; looking once more", { after = after }) end
   return ServiceResponse.success { found = false }
@@ -207,9 +236,13 @@ local function outputOf(result)
     local snapshot, failed = findSnapshot(result)
     if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
     if snapshot then return idText(snapshot.id) end
-    if status == "errored" or time.since(begun) > LISTED_WAIT then return nil end
+    if status == "errored" then return nil end
+    if time.since(begun) > LISTED_WAIT then break end
     sleep(5)
   end
+  if status then return false, ServiceResponse.retry("the snapshot was made, but DigitalOcean does not list it") end
+  if not result.externalId and findAction(result, listActions(result) or {}) then return false, ServiceResponse.retry("an action on the Droplet may still make the snapshot") end
+  return nil
 end
 
 function provider.deleteBackupResult(backupResult)

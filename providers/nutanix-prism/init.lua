@@ -48,7 +48,7 @@ local function prismOf(connection) return prisms[connection.config.prism or "cen
 -- Sends a request below /api/nutanix; `options` as http.request has them.
 local function call(connection, method, segments, options)
   options = options or {}
-  local base = connection.serviceUrl:gsub("/+$", ""):gsub("/api/nutanix.*$", "")
+  local base = connection.serviceUrl:gsub("/+$", ""):gsub("/api/nutanix.*$", ""):gsub("/api$", "")
   options.method, options.url = method, url.path(base, "api", "nutanix", unpack(segments))
   options.auth = { username = connection.username, password = connection.password }
   return http.request(options)
@@ -226,9 +226,12 @@ local function outputOf(result)
   while true do -- what has just been made may not be listed yet
     local snapshot, failed = findSnapshot(result)
     if snapshot == false then return false, ServiceResponse.error(reason(failed)) end
-    if snapshot or isOver or time.since(begun) > LISTED_WAIT then return snapshot end
+    if snapshot or isOver then return snapshot end
+    if time.since(begun) > LISTED_WAIT then break end
     sleep(5)
   end
+  if task then return false, ServiceResponse.retry("the snapshot was made, but Prism does not list it") end
+  return nil
 end
 
 -- The end of a deletion, as the answer: its task says it or, where there is none, the snapshot that is not there any more.

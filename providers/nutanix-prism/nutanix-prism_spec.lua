@@ -100,6 +100,13 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       end)
     end
 
+    it("takes its address with and without the path of the API", function()
+      outside()
+      for _, path in ipairs { "", "/", "/api", "/api/nutanix/v3", "/api/nutanix/v2.0/" } do
+        assert.truthy(run.testConnection { serviceUrl = URL .. path, username = "admin", password = "nutanix/4u" })
+      end
+    end)
+
     it("says why a task has failed", function()
       outside { fails = "no space left in the container" }
       assert.result(run.backup(setup)).failed("no space left in the container")

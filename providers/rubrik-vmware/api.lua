@@ -2,7 +2,7 @@
 local api = {}
 
 local function base(connection)
-  local address = connection.serviceUrl:gsub("/+$", "")
+  local address = connection.serviceUrl:gsub("/+$", ""):gsub("/api$", "")
   return address:find("/api/v%d+$") and address or address .. "/api/v1"
 end
 

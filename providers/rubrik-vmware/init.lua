@@ -185,7 +185,8 @@ end
 local function finish(result, request)
   local id, why, mayHelp = linkedSnapshot(request), nil, nil
   if not id then id, why, mayHelp = lookup.snapshot(result, instant(request.startTime) or result.sentDate) end
-  if not id and mayHelp and result.errorCount < LISTED_ATTEMPTS then return ServiceResponse.retry("Rubrik has made a snapshot, but which: " .. why) end
+  local isOverdue = result.deadlineDate and time.now() >= result.deadlineDate
+  if not id and mayHelp and not isOverdue and result.errorCount < LISTED_ATTEMPTS then return ServiceResponse.retry("Rubrik has made a snapshot, but which: " .. why) end
   result:setConfigProperty("rubrik.known", nil) -- it has done its duty
   result.snapshotId = id
   result.statusMessage = not id and "Rubrik does not say which snapshot it made: " .. why or nil
@@ -229,7 +230,7 @@ function provider.cancelBackup(backupResult)
   if request and request.status and request.word ~= "QUEUED" and request.word ~= "ACQUIRING" and request.status ~= "IN_PROGRESS" then return true end
   local reply = api.call(connection, "DELETE", { "vmware", "vm", "request", id })
   if reply.status < 300 then return true end
-  if reply.status >= 500 and reply.status ~= 501 then return ServiceResponse.retry(api.reason(reply)) end
+  if reply.status == 429 or reply.status >= 500 and reply.status ~= 501 then return ServiceResponse.retry(api.reason(reply)) end
   return false, "this Rubrik does not cancel the request " .. id .. ": " .. api.reason(reply)
 end
 

@@ -238,6 +238,13 @@ describe("rubrik-vmware", function()
     end)
   end
 
+  it("takes its address with and without the path of the API", function()
+    outside()
+    for _, path in ipairs { "", "/", "/api", "/api/v1", "/api/v1/" } do
+      assert.truthy(run.testConnection { serviceUrl = URL .. path, username = "admin", password = "Rubrik!23" })
+    end
+  end)
+
   it("takes no other snapshot for its own", function()
     outside { events = false }
     api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
