@@ -103,7 +103,7 @@ end
 -- later as theirs is.
 local function tellDates(result, first, last)
   local now, ours = time.now(), result.startDate or result.sentDate
-  local isOff = first and (first > now or result.sentDate and first < result.sentDate - 1000)
+  local isOff = first and (first > now or result.sentDate and first < result.sentDate)
   local shift = isOff and ours and ours - first or 0
   if first and not (isOff and not ours) then result.startDate = first + shift end
   last = last and last + shift

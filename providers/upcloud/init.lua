@@ -178,13 +178,20 @@ function provider.executeBackup(backup, backupResult)
   end
 end
 
--- All parts are there: it ran. Some are certainly not: executeBackup makes those.
-function provider.recoverBackupResult(backupResult)
+-- All parts are there: it ran. Some are certainly not: executeBackup makes those. Only the first of them can have been asked for, and while its
+-- disk is being backed up, that may be it.
+function provider.recoverBackupResult(backupResult, opts)
   local parts = partsOf(backupResult)
   local isCertain, why = find(backupResult, parts)
   keep(backupResult, parts)
   for _, part in ipairs(parts) do
-    if not part.backup then return isCertain and ServiceResponse.success { found = false } or ServiceResponse.retry(why) end
+    if not part.backup then
+      local state = isCertain and call(backupResult.backup.connection, "GET", { "storage", part.disk }):content("storage").state
+      if state == "backuping" then why = "the disk " .. part.disk .. " is being backed up, and that may be it" end
+      if isCertain and opts.attempt < 2 then why = why or "there is no backup " .. part.title .. "; looking once more" end
+      if not why then return ServiceResponse.success { found = false } end
+      return ServiceResponse.retry(why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
+    end
   end
   return true
 end

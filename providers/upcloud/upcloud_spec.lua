@@ -111,6 +111,19 @@ describe("upcloud", function()
     assert.result(result).deleted()
   end)
 
+  it("does not start another one where what it made is not listed yet", function()
+    outside()
+    local unlisted = fault.status(200, { json = { storages = { storage = {} } } })
+    api:fault("GET /1.3/storage/backup", unlisted, unlisted, unlisted)
+    api:fault("POST /1.3/storage/disk-a/backup", fault.reset { processed = true })
+    api:on("GET /1.3/storage/disk-a", function()
+      local job = jobs:all()[1]
+      return { json = { storage = { state = job and job.state == "running" and "backuping" or "online" } } }
+    end)
+    assert.result(run.create(setup):run():wait()).succeeded()
+    assert.equal(2, #jobs:all())
+  end)
+
   it("starts exactly one backup of each disk, wherever it dies", function()
     everyCrash({ jobs = 2 }, function()
       outside()
