@@ -152,6 +152,8 @@ make 3.0 'stateVersion = 2, readsState = { 1 }'
 ok "a saved file is live without anybody asking" until_ok grep -q 'version 3.0 .* is live' serve.log
 run backup run one --wait
 ok "and runs" says "by 3.0"
+end_serve
+start_serve --setting reload_settle_ms=600000
 make 3.1 'stateVersion = 2, readsState = { 1 }'
 ok "so is the next one" until_ok live 3.1
 run provider reload acme
@@ -164,6 +166,8 @@ run provider rollback acme
 ok "one can go back from there" says ") is live, instead of 3.1 ("
 run provider reload acme
 ok "reload is no way around a rollback" says "acme: held: version 3.0"
+end_serve
+start_serve
 make 3.2 'stateVersion = 2, readsState = { 1 }'
 ok "a change of the file ends it" until_ok live 3.2
 run backup run one --wait

@@ -67,7 +67,7 @@ print(eval(sys.argv[2], {"r": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
 # Starts a daemon: $serve is its pid, serve.log what it says.
 start_serve() {
   : >serve.log # the one before said ready too
-  later serve --log-format logfmt 2>>serve.log &
+  later "$@" serve --log-format logfmt 2>>serve.log &
   serve=$!
   until_ok grep -q msg=ready serve.log
 }
