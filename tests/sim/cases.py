@@ -9,7 +9,6 @@ class Case:
     has_size = True
     cancels = False
     cancel_is_asked = False  # although it cannot: the vendor is asked, and says no
-    removes_failed = True
     overdue_status = "FAILED"
     unauthorized_setup = {}
     lost_setup = {}

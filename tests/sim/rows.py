@@ -62,7 +62,7 @@ def vendor_failure(case, scenario):
     result = s.ended("FAILED")
     once(s, case)
     check(case.failure_text in (result["errorMessage"] or ""), "it says what the vendor said", result)
-    s.must("result", "rm", result["uuid"], "--yes") if case.removes_failed else None
+    s.until(lambda: s.o("result", "rm", result["uuid"], "--yes").returncode == 0, "it can be deleted, once its clean-ups are done")
 
 
 @row
