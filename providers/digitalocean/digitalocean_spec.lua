@@ -157,6 +157,7 @@ describe("digitalocean", function()
     api:fault("POST /v2/droplets/3164444/actions", fault.reset { processed = true })
     local result = run.create(setup):run():wait()
     assert.result(result).succeeded()
+    assert.is_nil(result.statusMessage)
     assert.equal(1, #jobs:all())
   end)
 

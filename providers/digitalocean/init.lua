@@ -120,6 +120,7 @@ local function finish(result, snapshot, action)
   local size = tonumber(snapshot.size_gigabytes)
   if size then result.sizeInBytes = math.floor(size * GIGABYTE) end
   tellDates(result, action and instant(action.started_at), instant(action and action.completed_at or snapshot.created_at))
+  result.statusMessage = nil -- of what was in the way before
   result.progress, result.status = 100, "SUCCEEDED"
 end
 
@@ -211,6 +212,7 @@ function provider.refreshBackupResult(backupResult)
     return ServiceResponse.retry("the action " .. id .. " is completed, but there is no snapshot " .. nameOf(backupResult) .. (failed and ": " .. reason(failed) or " yet"))
   elseif status == "errored" then
     tellDates(backupResult, instant(action.started_at), instant(action.completed_at))
+    backupResult:setConfigProperty("digitalocean.known", nil)
     backupResult.errorMessage = tostring(action.message or action.error or "DigitalOcean says no more than that the action " .. id .. " errored")
     backupResult.status = "FAILED"
   elseif status ~= "in-progress" then

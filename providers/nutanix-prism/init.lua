@@ -156,7 +156,7 @@ function provider.recoverBackupResult(backupResult, opts)
   if snapshot then
     tellDates(backupResult, nil, told)
     backupResult.externalId, backupResult.snapshotId = snapshot, snapshot
-    backupResult.status = "SUCCEEDED"
+    backupResult.statusMessage, backupResult.status = nil, "SUCCEEDED"
     return true
   end
   local why = told and reason(told) or "there is no snapshot " .. nameOf(backupResult) .. " yet; whether a task is making it Prism does not say"
@@ -181,6 +181,7 @@ local function finish(result, task)
   local made = micros(reply:content().created_time)
   result:setConfigProperty("nutanix.createdDate", made)
   tellDates(result, task.startDate, task.endDate or made)
+  result.statusMessage = nil -- of what was in the way before
   result.status = "SUCCEEDED"
 end
 

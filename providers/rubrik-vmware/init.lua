@@ -143,7 +143,7 @@ function provider.recoverBackupResult(backupResult, opts)
   if not snapshot then
     return ServiceResponse.retry("what became of the start Rubrik does not tell: " .. why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
   end
-  backupResult.externalId, backupResult.snapshotId, backupResult.status = snapshot, snapshot, "SUCCEEDED"
+  backupResult.externalId, backupResult.snapshotId, backupResult.statusMessage, backupResult.status = snapshot, snapshot, nil, "SUCCEEDED"
   return true
 end
 
