@@ -72,6 +72,23 @@ void ask_for_backups(harness *h) {
   *m = h->made[--h->made_count];
 }
 
+/* Versions rise, so that whoever compares knows which was the last. Those that are run are updated, too: their runs go on. */
+void ask_for_updates(harness *h) {
+  char args[160];
+  const char *code = h->options.control ? h->options.control->wrong.code : h->kinds[below(h, 3)].code;
+  for (int i = 0; i < 3; i++)
+    if (strncmp(h->wanted, h->kinds[i].code, strlen(h->kinds[i].code)) == 0) code = h->kinds[i].code;
+  if (waits_for(h, ".update") || h->options.control || below(h, 4) == 0) {
+    bool takes_other = h->made_count && !waits_for(h, ".update") && below(h, 2) == 0;
+    snprintf(args, sizeof args, "{\"backup\":\"%s\",\"config\":{\"version\":\"%ld\"}}", takes_other ? h->made[below(h, (int64_t)h->made_count)].name : code, ++h->updates);
+    talk_ask(&h->talk, "backup.update", args);
+  }
+  if (waits_for(h, ".test.") || below(h, 8) == 0) {
+    snprintf(args, sizeof args, "{\"connection\":\"%s\"}", code);
+    h->tests += talk_ask(&h->talk, "connection.test", args) != 0;
+  }
+}
+
 void ask_for_changes(harness *h) {
   char args[400];
   const control *c = h->options.control;

@@ -21,7 +21,7 @@ typedef struct control {
   const char *name, *what;
   kind wrong; /* takes the place of the one with its code */
   enum check caught_by;
-  bool cancels, deletes, kills_runners; /* what was started is cancelled, every round deletes one, or kills a job runner, for that is what goes wrong */
+  bool cancels, deletes, kills_runners, updates; /* what was started is cancelled, every round deletes one, kills a job runner, or updates a Backup, for that is what goes wrong */
 } control;
 
 typedef struct options {
@@ -60,7 +60,7 @@ typedef struct harness {
   size_t known_count;
   made made[KNOWN_MAX];
   size_t made_count;
-  long creations, removals;
+  long creations, removals, updates, tests;
   asked asked[ASKED_MAX];
   size_t asked_count;
   long cancels, deletions, extractions;
@@ -90,6 +90,7 @@ void ask_for_cancel(harness *h, const char *uuid);
 void ask_for_changes(harness *h); /* something is done with results that are known: the newest are cancelled, any are deleted or extracted */
 void ask_for_backups(harness *h); /* Backups come and go, too; one that is removed is forgotten here */
 void ask_for_runs(harness *h);    /* of any kind, one of them of the kind whose step is waited for; for a control, all of the kind that is wrong */
+void ask_for_updates(harness *h); /* Backups get another version, connections are tested */
 void kill_runner(harness *h);     /* the job runner of one of the newest results, if one runs */
 
 #endif

@@ -24,7 +24,7 @@
 
 #include "harness.h"
 
-enum { LABEL_WAIT_US = 130000, REST_MS = 90000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000 };
+enum { LABEL_WAIT_US = 130000, REST_MS = 90000, CONTROL_REST_MS = 12000, REST_STEP_MS = 100, LATE_MS = 600, LAST_MS = 5000, UPDATES_MAX = 20 };
 
 /* recover's delay is longer than the outside's VISIBLE_MAX_MS. */
 static const kind all_well[KINDS] = {
@@ -35,14 +35,16 @@ static const kind all_well[KINDS] = {
 };
 
 static const control controls[] = {
-  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false, false },
-  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE, false, false, false },
-  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH, false, false, false },
-  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE, false, false, false },
-  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH, true, false, false },
-  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED, false, true, false },
-  { "believer", "takes a job that was lost for done", { "job", "job.lua", "job", false, "nil", "'believes'" }, CHECK_TRUTH, false, false, true },
-  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED, false, false, false },
+  { "liar", "says idempotent = true of a service that is not", { "idempotent", "http.lua", "neither", true, "nil", "nil" }, CHECK_ONCE, false, false, false, false },
+  { "hasty", "looks up at once", { "lookup", "http.lua", "lookup", false, "0", "nil" }, CHECK_ONCE, false, false, false, false },
+  { "pessimist", "takes what is not there yet for failed", { "lookup", "http.lua", "lookup", false, "0.4", "'pessimist'" }, CHECK_TRUTH, false, false, false, false },
+  { "child", "runs a child again where it should be a job", { "job", "job.lua", "job", true, "nil", "'child'" }, CHECK_ONCE, false, false, false, false },
+  { "relabel", "says CANCELLED and leaves the job alone", { "lookup", "http.lua", "lookup", false, "0.4", "'relabels'" }, CHECK_TRUTH, true, false, false, false },
+  { "forgetful", "says deleted and leaves the job there", { "lookup", "http.lua", "lookup", false, "0.4", "'forgets'" }, CHECK_DELETED, false, true, false, false },
+  { "believer", "takes a job that was lost for done", { "job", "job.lua", "job", false, "nil", "'believes'" }, CHECK_TRUTH, false, false, true, false },
+  { "boaster", "says updated and changes nothing outside", { "lookup", "http.lua", "lookup", false, "0.4", "'boasts'" }, CHECK_UPDATED, false, false, false, true },
+  { "litterer", "says cleaned up and leaves it there", { "lookup", "http.lua", "lookup", false, "0.4", "'litters'" }, CHECK_CLEANED, false, false, false, false },
+  { "amnesia", "puts back an older database", { NULL, NULL, NULL, false, NULL, NULL }, CHECK_ACKNOWLEDGED, false, false, false, false },
 };
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
 
@@ -203,7 +205,9 @@ static void listen_runtime(harness *h) {
     const orr__json *data = orr__json_get(reply, "data");
     const char *uuid = orr__json_str(data, "uuid"), *name = orr__json_str(data, "backupName");
     const orr__json *backup = orr__json_get(data, "backup");
-    if (backup && h->made_count < KNOWN_MAX) {
+    bool is_update = orr__json_get(data, "changed") != NULL;
+    if (backup && is_update) verdict_updated(h->verdict, orr__json_str(backup, "uuid"), orr__json_str(orr__json_get(backup, "config"), "version"));
+    if (backup && !is_update && h->made_count < KNOWN_MAX) {
       made *m = &h->made[h->made_count++];
       snprintf(m->uuid, sizeof m->uuid, "%s", orr__json_str(backup, "uuid"));
       snprintf(m->name, sizeof m->name, "%s", orr__json_str(backup, "name"));
@@ -247,6 +251,7 @@ static void round_once(harness *h) {
       ask_for_runs(h);
       ask_for_changes(h);
       if (!h->options.control) ask_for_backups(h);
+      if (!h->options.control || h->options.control->updates) ask_for_updates(h);
       has_asked = true;
       if (plan == AT_ASK) deadline = now_us() + below(h, 6000);
       if (plan == AT_STEP) deadline = now_us() + LABEL_WAIT_US;
@@ -328,19 +333,40 @@ static void check_database(harness *h) {
   if (status != 0) verdict_fault(h->verdict, CHECK_SOUND, "`orrery db check` ended with status %x: see check.log in %s", (unsigned)status, h->dir);
 }
 
+/* A Backup whose last update may or may not have gone outside is updated again, as a person would; a reply may be lost then, too. */
+static long update_unknown(harness *h) {
+  long count = 0;
+  orr__json *reply, *updated;
+  const orr__json *list = talk_call(&h->talk, "backup.ls", "{}", &reply);
+  for (const orr__json *b = orr__json_first(list); b; b = orr__json_next(b)) {
+    const char *attention = orr__json_str(b, "attention");
+    bool is_unknown = attention && strcmp(attention, "unknown_update") == 0;
+    count += is_unknown;
+    for (int i = 0; is_unknown && i < UPDATES_MAX; i++) {
+      char args[160];
+      snprintf(args, sizeof args, "{\"backup\":\"%s\",\"config\":{\"version\":\"%ld\"}}", orr__json_str(b, "name"), ++h->updates);
+      is_unknown = talk_call(&h->talk, "backup.update", args, &updated) == NULL;
+      orr__json_free(updated);
+    }
+  }
+  orr__json_free(reply);
+  return count;
+}
+
 static void come_to_rest(harness *h) {
-  int64_t begun = now_us();
+  int64_t begun = now_us(), rest_ms = h->options.control ? CONTROL_REST_MS : REST_MS; /* what a control does wrong shows at once */
   start_runtime(h);
   if (!connect_runtime(h)) {
     verdict_fault(h->verdict, CHECK_SOUND, "the runtime cannot be reached");
     return;
   }
   if (!h->options.control) ask(h, "backup.pause", "{\"backup\":\"scheduled\"}");
-  while (count_open(h) + count_moving(h) && now_us() - begun < (int64_t)REST_MS * 1000) {
+  while (count_open(h) + count_moving(h) && now_us() - begun < rest_ms * 1000) {
     sleep_us(REST_STEP_MS * 1000);
     listen_outside(h);
   }
   printf("# at rest after %.1f s\n", (double)(now_us() - begun) / 1e6);
+  printf("# %ld Backups did not know the end of their last update\n", update_unknown(h));
   for (int i = 0; i <= KINDS; i++) {
     char args[96];
     orr__json *reply;
@@ -364,7 +390,7 @@ static void print_counts(const harness *h, int64_t us) {
   printf("# seed %llu: %ld kills in %.1f s (%.0f a second): %ld during the start, %ld after a request, %ld at a step, %ld waiting for one\n", h->options.seed,
          h->kills, (double)us / 1e6, (double)h->kills * 1e6 / (double)us, h->at_start, h->at_ask, h->at_step, h->too_late);
   printf("# %ld cancels, %ld deletions and %ld extractions were asked for; %ld job runners were killed\n", h->cancels, h->deletions, h->extractions, h->runners);
-  printf("# %ld creations and %ld deletions of Backups\n", h->creations, h->removals);
+  printf("# %ld creations and %ld deletions of Backups, %ld updates, %ld tests of connections were asked for\n", h->creations, h->removals, h->updates, h->tests);
   for (size_t i = 0; i < h->label_count; i++) printf("#   %-28s passed %6ld times, killed there %4ld\n", h->labels[i].name, h->labels[i].seen, h->labels[i].kills);
 }
 

@@ -10,8 +10,10 @@
  *
  *   POST /KIND/jobs {"key":K}    GET /KIND/jobs/ID    GET /KIND/jobs?key=K    GET /step/KIND.LABEL (a hook says how far it got)
  *   POST /KIND/cancel {"key":K}  (takes effect some time later, too)          DELETE /KIND/jobs/ID
+ *   POST /KIND/update {"key":K,"value":V}    POST /KIND/clean {"key":K}    GET /KIND/defer?key=K (a clean-up has been registered)
  *
- * The ledger DIR/ledger has one line per fact, appended: `begin KIND KEY ID`, `end KIND KEY STATUS` and `delete KIND KEY ID`. Each act and each step
+ * The ledger DIR/ledger has one line per fact, appended: `begin KIND KEY ID`, `end KIND KEY STATUS`, `delete KIND KEY ID`,
+ * `update KIND KEY VALUE`, `clean KIND KEY -` and `defer KIND KEY -`. Each act and each step
  * is told to FD as a line, and the reply to it waits a little, so that whoever reads FD can kill the runtime right there. One
  * start in eight has its reply lost. Invariant: a start that was read to its end happens. Deliberately knows nothing of Orrery. */
 #include <arpa/inet.h>
@@ -69,11 +71,13 @@ static unsigned chance(unsigned below) {
   return (unsigned)(seed >> 33) % below;
 }
 
-static void note(const char *word, const job *about, const char *last) {
-  char line[160];
-  int len = snprintf(line, sizeof line, "%s %s %s %s\n", word, about->kind, about->key, last);
+static void note_key(const char *word, const char *kind, const char *key, const char *last) {
+  char line[192];
+  int len = snprintf(line, sizeof line, "%s %s %s %s\n", word, kind, key, last);
   if (write(ledger_fd, line, (size_t)len) != len) die("ledger");
 }
+
+static void note(const char *word, const job *about, const char *last) { note_key(word, about->kind, about->key, last); }
 
 static void tell(const char *kind, const char *label) {
   char line[96];
@@ -181,6 +185,39 @@ static void delete(connection *from, const char *kind, size_t id) {
   from->is_lost = chance(8) == 0;
 }
 
+/* What is done at once, each time that it is asked for. */
+static void update(connection *from, const char *kind, const char *body) {
+  char key[64] = "", value[24] = "";
+  if (!take_key(from, body, key)) return;
+  const char *at = strstr(body, "\"value\"");
+  if (!at || sscanf(at, "\"value\" : \"%23[^\"]", value) != 1) {
+    reply(from, 400, "{}");
+    return;
+  }
+  tell(kind, "update");
+  note_key("update", kind, key, value);
+  reply(from, 200, "{}");
+  from->reply_ms += HOLD_MS;
+  from->is_lost = chance(8) == 0;
+}
+
+static void clean(connection *from, const char *kind, const char *body) {
+  char key[64] = "";
+  if (!take_key(from, body, key)) return;
+  tell(kind, "clean");
+  note_key("clean", kind, key, "-");
+  reply(from, 200, "{}");
+  from->reply_ms += HOLD_MS;
+  from->is_lost = chance(8) == 0;
+}
+
+static void remember(connection *from, const char *kind, const char *key) {
+  tell(kind, "defer");
+  note_key("defer", kind, key, "-");
+  reply(from, 200, "{}");
+  from->reply_ms += HOLD_MS;
+}
+
 static void show(connection *to, size_t id) {
   char text[160];
   const job *j = id >= 1 && id <= job_count && jobs[id - 1].has_begun && !jobs[id - 1].is_deleted ? &jobs[id - 1] : NULL;
@@ -205,6 +242,12 @@ static void handle(connection *from, const char *body) {
     start(from, kind, body);
   } else if (strcmp(method, "POST") == 0 && strcmp(rest, "cancel") == 0) {
     cancel(from, kind, body);
+  } else if (strcmp(method, "POST") == 0 && strcmp(rest, "update") == 0) {
+    update(from, kind, body);
+  } else if (strcmp(method, "POST") == 0 && strcmp(rest, "clean") == 0) {
+    clean(from, kind, body);
+  } else if (strncmp(rest, "defer?key=", 10) == 0) {
+    remember(from, kind, rest + 10);
   } else if (strcmp(method, "DELETE") == 0 && strncmp(rest, "jobs/", 5) == 0) {
     delete(from, kind, strtoul(rest + 5, NULL, 10));
   } else if (strncmp(rest, "jobs?key=", 9) == 0) {

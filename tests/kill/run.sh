@@ -2,7 +2,7 @@
 # Kills the runtime again and again and looks at what is left: sh tests/kill/run.sh BUILD_DIR [--kills N] [--seconds N] [--seed N]
 #
 # N kills (2000), by several harnesses beside each other, each with an outside and a data directory of its own; so many are made that there are
-# N, and a machine on which that takes longer than the seconds (360) has failed. Of a sanitized build there are as many as fit into 45 seconds. Then
+# N, and a machine on which that takes longer than the seconds (330) has failed. Of a sanitized build there are as many as fit into 45 seconds. Then
 # each negative control, which has to be caught. A run can be repeated by its seed, as far as chance goes: instants are the machine's.
 # Ends with `N passed, N failed`.
 set -u
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 if [ -z "$seconds" ] && grep -q "^ORR_SANITIZE:BOOL=ON" "$build/CMakeCache.txt"; then seconds=45 rule=; fi
-seconds=${seconds:-360}
+seconds=${seconds:-330}
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 trap 'exit 130' INT TERM
@@ -57,7 +57,7 @@ made=$(sed -n 's/^# seed [0-9]*: \([0-9]*\) kills .*/\1/p' "$out"/kills-* | awk 
 if [ "$made" -ge "$kills" ]; then word=ok; elif [ -n "$rule" ]; then word="not ok"; else word=ok; fi
 echo "$word $made kills in all, of $kills; at most $seconds s" | tee "$out/total"
 
-set -- liar hasty pessimist child relabel forgetful believer amnesia
+set -- liar hasty pessimist child relabel forgetful believer boaster litterer amnesia
 while [ $# -gt 0 ]; do
   for control in "$1" "${2:-}"; do
     [ -z "$control" ] || harness "with-$control" --kills 60 --seconds 8 --seed "$seed" --control "$control" &

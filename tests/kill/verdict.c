@@ -13,6 +13,8 @@ const char *const check_names[CHECK_COUNT] = {
   [CHECK_ONCE] = "each result has exactly one external job, each Backup one policy (at most one where it can be neither repeated nor looked up)",
   [CHECK_ORPHANS] = "no external job is without its result, and no policy without its Backup",
   [CHECK_DELETED] = "what was deleted is gone here and outside, and nothing else is",
+  [CHECK_UPDATED] = "an acknowledged update stays, here and outside are the same, and none was repeated where that is not allowed",
+  [CHECK_CLEANED] = "a clean-up that was registered is done after the end of its result, and recorded",
   [CHECK_FIRES] = "no instant of a schedule has fired twice",
   [CHECK_TRUTH] = "no result says FAILED, CANCELLED or SUCCEEDED where the outside says otherwise",
   [CHECK_REST] = "each result has ended, or needs attention",
@@ -21,13 +23,14 @@ const char *const check_names[CHECK_COUNT] = {
 };
 
 /* What one source says of a key. */
-enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, BACKUP, FIRED };
+enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, BACKUP, UPDATED, UPDATE_KNOWN, DEFERRED, CLEANED, FIRED };
 typedef struct entry {
   char key[KEY_MAX];
   enum source source;
   char word[24]; /* status of a result, outcome of a job */
-  bool has_attention, is_neither;
-  int64_t errors;
+  bool has_attention, is_neither, is_idempotent, cleans_up;
+  int64_t errors, version; /* of a Backup, of an update */
+  size_t line;             /* in the ledger */
 } entry;
 
 struct verdict {
@@ -67,6 +70,10 @@ void verdict_away(verdict *v, const char *uuid) { add(v, AWAY, uuid, NULL); }
 
 void verdict_killed(verdict *v, const char *uuid) { add(v, KILLED, uuid, NULL); }
 
+void verdict_updated(verdict *v, const char *uuid, const char *version) {
+  add(v, UPDATE_KNOWN, uuid, NULL)->version = version ? atoll(version) : 0;
+}
+
 size_t verdict_acknowledged_count(const verdict *v) { return v->acknowledged; }
 
 void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
@@ -75,6 +82,7 @@ void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
     e->has_attention = orr__json_str(r, "attention") != NULL;
     e->is_neither = is_neither;
     e->errors = orr__json_int(r, "errorCount", 0);
+    e->cleans_up = orr__json_str(r, "nextAction") && strcmp(orr__json_str(r, "nextAction"), "cleanUp") == 0;
     int64_t instant = orr__json_int(r, "scheduledDate", 0);
     char fire[KEY_MAX];
     snprintf(fire, sizeof fire, "%s@%lld", orr__json_str(r, "backupName"), (long long)instant);
@@ -87,10 +95,23 @@ void verdict_backups(verdict *v, const orr__json *backups, const char *without) 
     if (strcmp(orr__json_str(b, "provider"), without) == 0) continue;
     entry *e = add(v, BACKUP, orr__json_str(b, "uuid"), orr__json_str(b, "name"));
     e->has_attention = orr__json_str(b, "attention") != NULL;
+    const char *version = orr__json_str(orr__json_get(b, "config"), "version");
+    e->version = version ? atoll(version) : 0;
   }
 }
 
+static enum source source_of(const char *word) {
+  static const struct {
+    const char *word;
+    enum source source;
+  } words[] = { { "begin", BEGUN }, { "end", ENDED }, { "delete", DELETED }, { "update", UPDATED }, { "clean", CLEANED } };
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(words[i].word, word) == 0) return words[i].source;
+  return DEFERRED;
+}
+
 bool verdict_ledger(verdict *v, const char *path) {
+  size_t number = 0;
   FILE *file = fopen(path, "r");
   char line[256], word[16], kind[24], key[KEY_MAX], last[24];
   if (!file) return false;
@@ -99,7 +120,10 @@ bool verdict_ledger(verdict *v, const char *path) {
       verdict_fault(v, CHECK_SOUND, "the ledger says: %s", line);
       continue;
     }
-    entry *e = add(v, strcmp(word, "begin") == 0 ? BEGUN : strcmp(word, "delete") == 0 ? DELETED : ENDED, key, last);
+    entry *e = add(v, source_of(word), key, last);
+    e->line = ++number;
+    e->version = e->source == UPDATED ? atoll(last) : 0;
+    e->is_idempotent = strncmp(kind, "idempotent", 10) == 0;
     e->is_neither = strcmp(kind, "neitherpolicy") == 0;
   }
   fclose(file);
@@ -124,6 +148,38 @@ static int by_key(const void *a, const void *b) {
 
 static bool has_ended(const char *status) {
   return strcmp(status, "FAILED") == 0 || strcmp(status, "CANCELLED") == 0 || strncmp(status, "SUCCEEDED", 9) == 0;
+}
+
+/* What is outside is the last that was sent. Who is idempotent may have sent a version twice, others never. */
+static void judge_updates(verdict *v, const entry *backup, const entry *said, size_t count) {
+  int64_t outside = 0, acknowledged = 0;
+  for (size_t i = 0; i < count; i++) {
+    int64_t *last = said[i].source == UPDATED ? &outside : said[i].source == UPDATE_KNOWN ? &acknowledged : NULL;
+    if (last && said[i].version > *last) *last = said[i].version;
+    for (size_t j = 0; j < i && said[i].source == UPDATED && !said[i].is_idempotent; j++)
+      if (said[j].source == UPDATED && said[j].version == said[i].version)
+        verdict_fault(v, CHECK_UPDATED, "the Backup %s (%s) was updated twice to version %lld", backup->key, backup->word, (long long)said[i].version);
+  }
+  if (acknowledged > backup->version)
+    verdict_fault(v, CHECK_UPDATED, "the Backup %s (%s): version %lld was acknowledged, and there is %lld", backup->key, backup->word,
+                  (long long)acknowledged, (long long)backup->version);
+  if (outside != backup->version && !(backup->has_attention && outside > backup->version))
+    verdict_fault(v, CHECK_UPDATED, "the Backup %s (%s) has version %lld, outside it has %lld", backup->key, backup->word, (long long)backup->version, (long long)outside);
+}
+
+/* A result without a row has ended: it would not be gone otherwise. */
+static void judge_clean_ups(verdict *v, const entry *result, const entry *said, size_t count) {
+  size_t ended = 0, cleaned = 0;
+  bool is_deferred = false, is_over = !result || has_ended(result->word);
+  for (size_t i = 0; i < count; i++) {
+    if (said[i].source == DEFERRED) is_deferred = true;
+    if (said[i].source == ENDED) ended = said[i].line;
+    if (said[i].source == CLEANED && (!cleaned || said[i].line < cleaned)) cleaned = said[i].line;
+  }
+  if (is_deferred && is_over && !cleaned)
+    verdict_fault(v, CHECK_CLEANED, "%s has registered a clean-up, is %s, and nothing was cleaned", said->key, result ? result->word : "gone");
+  if (cleaned && cleaned < ended) verdict_fault(v, CHECK_CLEANED, "%s was cleaned up while it ran outside", said->key);
+  if (result && result->cleans_up) verdict_fault(v, CHECK_CLEANED, "%s is still to be cleaned up", said->key);
 }
 
 /* A Backup has exactly one policy. */
@@ -155,8 +211,10 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
   if (of[FIRED]) return;
   if (backup) {
     judge_backup(v, backup, begun, of[DELETED], of[AWAY] > 0);
+    judge_updates(v, backup, said, count);
     return;
   }
+  judge_clean_ups(v, result, said, count);
   if (of[DELETED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_DELETED, "%s was deleted outside, and nobody asked for it", key);
   if (!result) {
     if (of[ACKNOWLEDGED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);
@@ -181,7 +239,7 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
 }
 
 void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
-  size_t results = 0, backups = 0, attention = 0, spent = 0, failed = 0, begun = 0;
+  size_t results = 0, backups = 0, updates = 0, deferred = 0, cleaned = 0, attention = 0, spent = 0, failed = 0, begun = 0;
   qsort(v->entries, v->count, sizeof *v->entries, by_key);
   for (size_t i = 0, next; i < v->count; i = next) {
     for (next = i + 1; next < v->count && strcmp(v->entries[next].key, v->entries[i].key) == 0;) next++;
@@ -191,6 +249,9 @@ void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
     const entry *e = &v->entries[i];
     begun += e->source == BEGUN;
     backups += e->source == BACKUP;
+    updates += e->source == UPDATED;
+    deferred += e->source == DEFERRED;
+    cleaned += e->source == CLEANED;
     if (e->source != RESULT) continue;
     results++;
     attention += e->has_attention;
@@ -199,6 +260,7 @@ void verdict_judge(verdict *v, bool ret_holds[CHECK_COUNT]) {
   }
   printf("# %zu results and %zu Backups, %zu acknowledgements; %zu FAILED, %zu need attention (%zu after ten errors); %zu external jobs and policies\n", results,
          backups, v->acknowledged, failed, attention, spent, begun);
+  printf("# outside: %zu updates, %zu clean-ups registered, %zu done\n", updates, deferred, cleaned);
   if (!results) verdict_fault(v, CHECK_REST, "there are no results at all");
   for (int i = 0; i < CHECK_COUNT; i++) ret_holds[i] = v->faults[i] == 0;
 }

@@ -7,7 +7,7 @@
 
 #include "model/json.h"
 
-enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_DELETED, CHECK_FIRES, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
+enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_DELETED, CHECK_UPDATED, CHECK_CLEANED, CHECK_FIRES, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
 extern const char *const check_names[CHECK_COUNT];
 
 typedef struct verdict verdict;
@@ -19,6 +19,8 @@ void verdict_acknowledged(verdict *v, const char *uuid); /* the runtime said tha
 void verdict_asked_away(verdict *v, const char *uuid);
 void verdict_away(verdict *v, const char *uuid);
 void verdict_killed(verdict *v, const char *uuid); /* its job runner was killed: it may have FAILED without a word from the tool */
+/* The update of this Backup was acknowledged, to this version; those of one Backup rise. */
+void verdict_updated(verdict *v, const char *uuid, const char *version);
 size_t verdict_acknowledged_count(const verdict *v);
 /* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
 void verdict_results(verdict *v, const orr__json *results, bool is_neither);

@@ -7,6 +7,7 @@
 local provider = Provider {
   apiVersion = 1, code = CODE, name = CODE, version = "1.0.0",
   idempotent = IDEMPOTENT, visibilityDelay = DELAY, refreshInterval = 0.1,
+  optionTypes = { { fieldName = "version" } },
   needs = { http = { "${connection.serviceUrl}" } },
 }
 
@@ -45,6 +46,23 @@ local function recoverPolicy(backup)
 end
 if DELAY then provider.recoverBackup = recoverPolicy end
 
+-- The Backup's version is made the policy's, whatever that was. A reply that is lost is an error: it is not known then whether it was.
+function provider.updateBackup(backup)
+  step(backup, "update.begin")
+  if FAULT ~= "boasts" then
+    local reply = http.post(policies(backup):gsub("/jobs$", "/update"), { json = { key = backup.uuid, value = backup:getConfigProperty("version") or "0" } })
+    if reply.status ~= 200 then error("the service answered " .. reply.status) end
+  end
+  step(backup, "update.end")
+  return true
+end
+
+function provider.testConnection(connection)
+  http.get(connection.serviceUrl .. "/step/" .. CODE .. ".test.begin")
+  http.get(connection.serviceUrl .. "/step/" .. CODE .. ".test.end")
+  return true
+end
+
 function provider.deleteBackup(backup)
   step(backup, "deletePolicy.begin")
   local reply = http.delete(policies(backup, "/" .. backup.externalId))
@@ -63,6 +81,10 @@ end
 
 function provider.executeBackup(backup, backupResult)
   step(backup, "execute.begin")
+  if math.random(2) == 1 then -- the service is told only once that is durable
+    defer("tidy", { key = backupResult.uuid })
+    http.get(url(backup, KIND .. "/defer"), { query = { key = backupResult.uuid } })
+  end
   local hasReply, reply = pcall(http.post, url(backup, KIND .. "/jobs"), { json = { key = backupResult.uuid } })
   step(backup, "execute.sent")
   if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.2 }) end
@@ -115,6 +137,17 @@ function provider.deleteBackupResult(backupResult)
     if reply.status ~= 200 and reply.status ~= 404 then return false, "the service answered " .. reply.status end
   end
   step(backup, "delete.end")
+  return true
+end
+
+function provider.cleanUp(backupResult, name, args)
+  local backup = backupResult.backup
+  step(backup, "cleanUp.begin")
+  if FAULT ~= "litters" then
+    local hasReply, reply = pcall(http.post, url(backup, KIND .. "/clean"), { json = args })
+    if not hasReply or reply.status ~= 200 then return ServiceResponse.retry("no clean answer", { after = 0.1 }) end
+  end
+  step(backup, "cleanUp.end")
   return true
 end
 
