@@ -13,9 +13,9 @@ static int run(orr_runtime *rt, orr_error *reterr) {
   int code = 0;
   while (!(code = orr__enter_step(rt, NULL, reterr))) {
     bool is_over = rt->is_stopping;
-    if (!is_over) orr__loop_step(rt->loop, -1);
-    if (rt->first) orr__guard_tell(rt);
+    if (rt->first) orr__guard_tell(rt); /* also what came from those who were let in meanwhile */
     if (is_over) break;
+    orr__loop_step(rt->loop, -1);
     orr__leave(rt);
   }
   if (code) return code;
@@ -108,8 +108,9 @@ static bool turn(orr_runtime *rt, int64_t max_wait_ms, const struct timespec *un
   return goes_on;
 }
 
-int orr__await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), void (*finish)(orr_runtime *rt, void *arg), void *arg,
-               int64_t max_wait_ms, orr_error *reterr) {
+/* The caller holds a reference: between two turns it is outside. */
+static int await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), void (*finish)(orr_runtime *rt, void *arg), void *arg,
+                 int64_t max_wait_ms, orr_error *reterr) {
   struct timespec until = orr__deadline(max_wait_ms > 0 ? max_wait_ms : 0);
   const struct timespec *limit = max_wait_ms < 0 ? NULL : &until;
   bool goes_on = true, is_turner = false;
@@ -129,6 +130,14 @@ int orr__await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), voi
   if (is_turner || rt->first) orr__guard_tell(rt); /* another takes over, or takes the next */
   orr__leave(rt);
   return 0;
+}
+
+int orr__await(orr_runtime *rt, bool (*is_done)(orr_runtime *rt, void *arg), void (*finish)(orr_runtime *rt, void *arg), void *arg,
+               int64_t max_wait_ms, orr_error *reterr) {
+  orr_ref(rt);
+  int code = await(rt, is_done, finish, arg, max_wait_ms, reterr);
+  orr_unref(rt);
+  return code;
 }
 
 static bool has_event(orr_runtime *rt, void *arg) {

@@ -44,7 +44,8 @@ static bool settle(orr_runtime *rt, int64_t end) {
   return orr__loop_step(loop, 0) || orr__loop_in_flight(loop) > 0;
 }
 
-int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
+/* The caller holds a reference: between two turns it is outside. */
+static int advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
   int code = orr__enter_step(runtime, NULL, reterr);
   if (code) return code;
   if (!orr__loop_is_virtual(runtime->loop)) {
@@ -63,6 +64,13 @@ int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
     }
   }
   orr__leave(runtime);
+  return code;
+}
+
+int orr_advance(orr_runtime *runtime, int64_t ms, orr_error *reterr) {
+  orr_ref(runtime);
+  int code = advance(runtime, ms, reterr);
+  orr_unref(runtime);
   return code;
 }
 
