@@ -3,8 +3,9 @@
  *   { "hook", "at" (wall ms), "request": { method, url, headers, body | bodyBase64, bodyCut },
  *     "reply": { status, headers, body | bodyBase64, bodyCut }  or  "error": { code, message, sent } }
  *
- * Kept out: the values of headers that carry credentials, every secret the provider's calls know (raw, base64, URL-encoded), and in JSON
- * bodies the texts whose key sounds like a credential, which nobody may have marked. Bodies are cut at BODY_MAX. A recording that cannot
+ * Kept out: the values of headers that carry credentials, every secret the provider's calls know (in the forms of redact.h), and in JSON
+ * bodies, forms and queries the texts whose key sounds like a credential, which nobody may have marked. Bodies are cut at BODY_MAX, once
+ * that is done, so that no part of a secret is left there. A recording that cannot
  * be written is a warning in the log and keeps nobody up. */
 #include "recording.h"
 
@@ -17,7 +18,7 @@
 #include "port/record.h"
 #include "trial.h"
 
-enum { BODY_MAX = 65536, NOTED_MAX = 1000, TEXT_MAX_SHOWN = 1 << 20 };
+enum { BODY_MAX = 65536, PAIRS_MAX = 64 << 20, NOTED_MAX = 1000, TEXT_MAX_SHOWN = 1 << 20 };
 
 static bool is_recorded(const orr__hookcall *hc) {
   const orr__call *call = hc->call;
@@ -32,7 +33,7 @@ bool orr__record_is_on(const orr__wait *wait) { return wait->task && is_recorded
 /* "access_token", "Password", "client-secret", "apiKey": what is called like that is not written down. */
 static bool sounds_secret(const char *key) {
   static const char *const words[] = { "password", "passwd", "secret", "token", "authorization", "credential", "apikey", "api_key", "api-key",
-                                       "private_key", "privatekey", "sessionid", "session_id", NULL };
+                                       "private_key", "privatekey", "access_key", "accesskey", "passphrase", "signature", "sessionid", "session_id", NULL };
   for (const char *const *word = words; *word; word++)
     if (strcasestr(key, *word)) return true;
   return false;
@@ -67,10 +68,40 @@ static char *clean_json(const char *body, size_t len) {
   return NULL;
 }
 
-static void put_body(orr__json *map, const char *body, size_t len) {
-  char *clean = clean_json(body, len);
+/* "a=1&token=x" -> "a=1&token=***": a query, or a form. Owned. */
+static char *clean_pairs(const char *text, size_t len) {
+  orr__buf out;
+  orr__buf_init(&out, PAIRS_MAX);
+  for (size_t at = 0; at < len;) {
+    const char *pair = text + at, *end = memchr(pair, '&', len - at), *equals;
+    size_t pair_len = end ? (size_t)(end - pair) : len - at;
+    equals = memchr(pair, '=', pair_len);
+    char *key = equals ? orr__strndup(pair, (size_t)(equals - pair)) : NULL;
+    bool is_secret = key && sounds_secret(key);
+    orr__buf_add(&out, pair, is_secret ? (size_t)(equals - pair) + 1 : pair_len);
+    orr__buf_adds(&out, is_secret ? "***" : "");
+    orr__buf_adds(&out, end ? "&" : "");
+    free(key);
+    at += pair_len + (end != NULL);
+  }
+  char *clean = orr__buf_take(&out, NULL);
+  orr__buf_clear(&out);
+  return clean;
+}
+
+static bool is_form(const orr__header *headers, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (strcasecmp(headers[i].name, "content-type") == 0 && strcasestr(headers[i].value, "x-www-form-urlencoded")) return true;
+  return false;
+}
+
+/* Bytes with a NUL are no text, and not looked through for secrets. */
+static void put_body(orr__json *map, const orr__secrets *secrets, const char *body, size_t len, bool is_pairs) {
+  char *clean = is_pairs ? clean_pairs(body, len) : clean_json(body, len);
   const char *text = clean ? clean : body;
   if (clean) len = strlen(clean);
+  char *safe = memchr(text, '\0', len) ? NULL : orr__secrets_redact(secrets, text, len, BODY_MAX + 4);
+  if (safe) text = safe, len = strlen(safe);
   if (len > BODY_MAX) {
     orr__json_put_bool(map, "bodyCut", true);
     for (len = BODY_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--) {
@@ -80,17 +111,22 @@ static void put_body(orr__json *map, const char *body, size_t len) {
   char *copy = is_text ? orr__strndup(text, len) : orr__base64(text, len, false, NULL);
   if (copy) orr__json_put_str(map, is_text ? "body" : "bodyBase64", copy);
   free(copy);
+  free(safe);
   free(clean);
 }
 
-/* Without user and password. */
+/* Without user and password, and without what the query calls a credential. */
 static void put_url(orr__json *map, const char *url) {
-  const char *host = strstr(url, "://"), *at;
+  const char *host = strstr(url, "://"), *at, *query = strchr(url, '?');
   host = host ? host + 3 : url;
   at = memchr(host, '@', strcspn(host, "/?#"));
-  char *plain = at ? orr__strf("%.*s%s", (int)(host - url), url, at + 1) : orr__strdup(url);
+  const char *rest = at ? at + 1 : host;
+  char *pairs = query ? clean_pairs(query + 1, strlen(query + 1)) : NULL;
+  char *plain = query ? orr__strf("%.*s%.*s?%s", (int)(host - url), url, (int)(query - rest), rest, pairs ? pairs : "")
+                      : orr__strf("%.*s%s", (int)(host - url), url, rest);
   if (plain) orr__json_put_str(map, "url", plain);
   free(plain);
+  free(pairs);
 }
 
 static void put_headers(orr__json *map, const orr__header *headers, size_t count) {
@@ -107,6 +143,7 @@ static void put_headers(orr__json *map, const orr__header *headers, size_t count
 
 static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
   orr__json *line = orr__json_map(), *request = orr__json_map(), *reply = orr__json_map();
+  const orr__secrets *secrets = &hc->version->provider->secrets;
   if (!line || !request || !reply) {
     orr__json_free(line);
     orr__json_free(request);
@@ -118,7 +155,8 @@ static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
   orr__json_put_str(request, "method", e->request->method);
   put_url(request, e->request->url);
   put_headers(request, e->request->headers, e->request->header_count);
-  if (e->request->body) put_body(request, e->request->body, e->request->body_len);
+  if (e->request->body)
+    put_body(request, secrets, e->request->body, e->request->body_len, is_form(e->request->headers, e->request->header_count));
   orr__json_put(line, "request", request);
   if (e->code) {
     orr__json_put_str(reply, "code", orr__code_word(e->code));
@@ -127,7 +165,7 @@ static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
   } else {
     orr__json_put_int(reply, "status", e->status);
     put_headers(reply, e->headers, e->header_count);
-    put_body(reply, e->body, e->body_len);
+    put_body(reply, secrets, e->body, e->body_len, is_form(e->headers, e->header_count));
   }
   orr__json_put(line, e->code ? "error" : "reply", reply);
   return line;

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "model/json.h"
 
 #define OUTPUT_MAX (64u << 20)
 #define FORMS_MAX (ORR_SECRETS_MAX * 6)
@@ -83,6 +84,18 @@ static int add_url(orr__secrets *secrets, const char *text, size_t len, bool is_
   return add_form(secrets, coded, (size_t)(to - coded), false, false);
 }
 
+/* As JSON writes it between quotes, where that is something else: a key in PEM has ends of lines. */
+static int add_json(orr__secrets *secrets, const char *text) {
+  orr__json *value = orr__json_new_str(text);
+  char *quoted = value ? orr__json_print(value) : NULL;
+  orr__json_free(value);
+  if (!quoted) return ORR_E_NOMEM;
+  size_t len = strlen(quoted) - 2;
+  memmove(quoted, quoted + 1, len);
+  quoted[len] = '\0';
+  return add_form(secrets, quoted, len, false, false);
+}
+
 int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len) {
   if (len < ORR_SECRET_MIN || len > ORR_SECRET_LEN_MAX) return 0;
   for (size_t i = 0; i < secrets->count; i++)
@@ -99,6 +112,7 @@ int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len) {
   }
   if (!rc) rc = add_url(secrets, text, len, false);
   if (!rc) rc = add_url(secrets, text, len, true);
+  if (!rc && orr__utf8_valid(text, len)) rc = add_json(secrets, text);
   return rc;
 }
 

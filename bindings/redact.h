@@ -1,5 +1,5 @@
-/* Known secrets, in the forms they may show up in: raw, base64 at any offset (so also inside `user:password`), and
- * URL-encoded. Values shorter than ORR_SECRET_MIN are not looked for: they would blacken ordinary words. */
+/* Known secrets, in the forms they may show up in: raw, base64 at any offset (so also inside `user:password`), URL-encoded, and
+ * as JSON writes them. Values shorter than ORR_SECRET_MIN are not looked for: they would blacken ordinary words. */
 #ifndef ORR_BINDINGS_REDACT_H
 #define ORR_BINDINGS_REDACT_H
 

@@ -71,7 +71,7 @@ const orr__bindings_config *orr__current_config(lua_State *L);
 int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr);
 /* The same for needs.http and a URL that has been taken apart. */
 int orr__granted_url(lua_State *L, const orr__url *url, orr_error *reterr);
-/* Marks a value as secret for the rest of the provider's life: redacted (raw, base64, URL-encoded) from logs and messages. */
+/* Marks a value as secret for the rest of the provider's life: redacted (raw, base64, URL-encoded, JSON-escaped) from logs and messages. */
 void orr__secret_add(lua_State *L, const char *text, size_t len);
 /* text with every known secret replaced by "***", cut to at most `most` bytes afterwards; owned. */
 char *orr__redact(lua_State *L, const char *text, size_t len, size_t most);

@@ -82,6 +82,12 @@ static void test_libs__log_lines_are_redacted_and_bounded(void **state) {
   assert_null(strstr(t->f.log, "hunter2"));
 }
 
+static void test_libs__secrets_are_redacted_as_json_writes_them(void **state) {
+  libs_fake *t = *state;
+  libs_ok(t, "", "secret('BEGIN\\nhunter2\\n\"END\"') log.info('%s', json.encode{ key = 'BEGIN\\nhunter2\\n\"END\"' })");
+  assert_has(t->f.log, "{\"key\":\"***\"}");
+}
+
 static void test_libs__no_part_of_a_secret_is_left_at_a_cut(void **state) {
   libs_fake *t = *state;
   libs_ok(t, "", "secret('hunter2hunter2') local pad = ('x'):rep(8188) log.info(pad .. 'hunter2hunter2') print('[' .. ('y'):rep(65530) .. 'hunter2hunter2')");
@@ -305,7 +311,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     LIBS_TEST(test_libs__json_goes_there_and_back), LIBS_TEST(test_libs__bytes_as_text), LIBS_TEST(test_libs__urls),
     LIBS_TEST(test_libs__pages_end_or_raise), LIBS_TEST(test_libs__time_is_the_loops_and_utc), LIBS_TEST(test_libs__chance_repeats_with_the_seed),
-    LIBS_TEST(test_libs__log_lines_are_redacted_and_bounded), LIBS_TEST(test_libs__a_call_writes_a_thousand_lines),
+    LIBS_TEST(test_libs__log_lines_are_redacted_and_bounded), LIBS_TEST(test_libs__secrets_are_redacted_as_json_writes_them), LIBS_TEST(test_libs__a_call_writes_a_thousand_lines),
     LIBS_TEST(test_libs__no_part_of_a_secret_is_left_at_a_cut), LIBS_TEST(test_libs__base64_of_a_secret_leaves_no_bits_of_it),
     LIBS_TEST(test_libs__a_bad_format_names_the_value_and_the_line),
     LIBS_TEST(test_libs__files_where_needs_allows), LIBS_TEST(test_libs__removing_follows_no_link),

@@ -83,6 +83,26 @@ describe("a recording", function()
     assert.is_truthy(text:find("ada", 1, true))
   end)
 
+  it("has none that is in a form or a query, escaped by JSON, or at a cut", function()
+    open "all"
+    local api = mock.http "https://a.test"
+    api:on("POST /in", { body = ("x"):rep(65530) .. "the-token-itself" })
+    local result = execute([[
+      local pem = secret("-----BEGIN KEY-----\\nMIIEvQ\\n-----END KEY-----")
+      http.post("https://a.test/in?page=2&access_token=in-the-query&n=1", { form = { client_secret = "in-the-form", user = "ada" } })
+      http.post("https://a.test/in", { json = { pem = pem } })
+      r.status = "FAILED"]])
+    local all, text = lines(result)
+    for _, secret in ipairs { "in-the-query", "in-the-form", "MIIEvQ" } do
+      if text:find(secret, 1, true) then error(secret .. " is in\n" .. text) end
+    end
+    assert.equal("https://a.test/in?page=2&access_token=***&n=1", all[2].request.url)
+    assert.equal("client_secret=***&user=ada", all[2].request.body)
+    assert.equal(("x"):rep(65530) .. "***", all[2].reply.body)
+    assert.is_nil(all[2].reply.bodyCut)
+    assert.equal('{"pem":"***"}', all[3].request.body)
+  end)
+
   it("is bounded, in each body and in whole", function()
     open("all", { record_limit = "200000" })
     mock.http("https://a.test"):on("POST /big", function(request) return { body = ("x"):rep(request.number == 1 and 100000 or 60000) } end)
