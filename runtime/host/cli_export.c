@@ -23,13 +23,21 @@ static int write_new(const char *path, const char *text, orr_error *reterr) {
     len -= (size_t)written;
   }
   if (close(fd) != 0 && !failure) failure = errno;
+  if (failure) unlink(path); /* half a file would be in the way of the next try */
   return failure ? orr__error_errno(reterr, ORR_E_IO, failure, "%s", path) : 0;
 }
 
+/* How the spec calls the cassette, which it looks for beside itself. Owned. */
+static char *name_for(const char *spec, const char *cassette) {
+  const char *spec_end = strrchr(spec, '/'), *end = strrchr(cassette, '/');
+  size_t spec_len = spec_end ? (size_t)(spec_end - spec) : 0, len = end ? (size_t)(end - cassette) : 0;
+  bool is_beside = spec_len == len && strncmp(spec, cassette, len) == 0;
+  return is_beside ? orr__strdup(end ? end + 1 : cassette) : realpath(cassette, NULL);
+}
+
 /* Owned. The spec expects a good end, so it fails as long as the provider does what it did then. */
-static char *spec_text(const cJSON *data, const char *cassette) {
+static char *spec_text(const cJSON *data, const char *name) {
   const char *provider = orr__json_word(data, "provider"), *status = orr__json_word(data, "status");
-  const char *name = strrchr(cassette, '/') ? strrchr(cassette, '/') + 1 : cassette;
   const cJSON *id = cJSON_GetObjectItemCaseSensitive(data, "id");
   return orr__strf("-- Made by `orrery result export`: what the outside said to result %.0f, which ended %s.\n"
                    "local test = require \"orrery.test\"\n\n"
@@ -50,9 +58,11 @@ int orr__cli_export(orr__cli *cli) {
   int rc = orr__cli_call(cli, cli->command->request, cli->args, &data, &error);
   if (rc == 0) rc = write_new(cassette, orr__json_word(data, "cassette"), &error);
   if (rc == 0 && spec) {
-    char *text = spec_text(data, cassette);
+    char *name = name_for(spec, cassette), *text = name ? spec_text(data, name) : NULL;
+    free(name);
     rc = text ? write_new(spec, text, &error) : orr__error_set(&error, ORR_E_NOMEM, "out of memory");
     free(text);
+    if (rc != 0) unlink(cassette); /* both, or neither */
   }
   cJSON_Delete(data);
   if (rc != 0) return orr__cli_fail(cli, &error);

@@ -72,6 +72,12 @@ ok "it is exported" exits 0
 ok "and said what was written" complains "wrote providers/acme/spec/failed.jsonl and providers/acme/spec/failed_spec.lua"
 run result export "$id" --cassette providers/acme/spec/failed.jsonl
 ok "a file that is there stays" complains "failed.jsonl is there already"
+run result export "$id" --cassette providers/acme/spec/again.jsonl --spec providers/acme/spec/failed_spec.lua
+ok "so does a spec" complains "failed_spec.lua is there already"
+ok "and no cassette without it is in the way of another try" test ! -e providers/acme/spec/again.jsonl
+run result export "$id" --cassette elsewhere.jsonl --spec providers/acme/elsewhere_spec.lua
+ok "a spec that is not beside its cassette has the whole path" grep -qF "mock.cassette \"$(pwd -P)/elsewhere.jsonl\"" providers/acme/elsewhere_spec.lua
+rm elsewhere.jsonl providers/acme/elsewhere_spec.lua
 tape=providers/acme/spec/failed.jsonl
 ok "each line is JSON, and there are as many as requests" python3 -c '
 import json
