@@ -32,6 +32,11 @@ for file in bin/orrery libexec/orrery/orrery-runner include/orrery.h; do holds "
 for file in liborrery.so liborrery.a pkgconfig/orrery.pc cmake/Orrery/OrreryConfig.cmake; do holds "$file is there" test -s "$lib/$file"; done
 for name in restic archive command; do holds "provider $name is there" test -s "$prefix/share/orrery/providers/$name.lua"; done
 
+for name in postgres digitalocean upcloud nutanix-prism rubrik-vmware; do holds "provider $name is there" test -s "$prefix/share/orrery/providers/$name/init.lua"; done
+for readme in "$source"/../../providers/*/README.md; do
+  holds "${readme#*/../} is there" test -s "$prefix/share/orrery/providers/$(basename "$(dirname "$readme")")/README.md"
+done
+holds "no specs are" test -z "$(find "$prefix/share/orrery/providers" -name '*_spec.lua' -o -name spec)"
 for name in orrery libraries; do holds "the editor's $name is there" test -s "$prefix/share/orrery/luacats/$name.lua"; done
 for file in man/man1/orrery.1 man/man1/orrery-backup.1 bash-completion/completions/orrery zsh/vendor-completions/_orrery \
   fish/vendor_completions.d/orrery.fish; do holds "$file is there" test -s "$prefix/share/$file"; done
