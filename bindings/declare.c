@@ -126,19 +126,27 @@ static const char *program_fault(const char *text, const char *rest) {
   return strstr(text, "/..") ? "must not have '..' in it" : NULL;
 }
 
+/* Only what a host and a port are made of: behind a '?' or '#' the end of another origin could stand, which a star would take for its own. */
+static const char *origin_fault(const char *text) {
+  const char *host = strstr(text, "://");
+  host = host ? host + 3 : text;
+  size_t len = strlen(host);
+  if (strchr(host, '/')) return "must be an origin such as https://api.example.com, without a path";
+  const char *star = strchr(host, '*');
+  bool is_leading = star == host && host[1] == '.' && !strchr(host + 1, '*') && strchr(host + 2, '.');
+  if (star && !is_leading) return "may have a star only as a leading '*.' of a domain";
+  if (strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]*") != len)
+    return "must be an origin such as https://api.example.com: a host, and a port if need be (an international one begins with xn--)";
+  return len ? NULL : "has no host";
+}
+
 static const char *need_fault(const char *kind, const char *text) {
   const char *rest = after_template(text);
   bool is_template = strchr(text, '$') != NULL;
   if (is_template && (!rest || strchr(rest, '$'))) return "has no template of the form ${connection.F} or ${option.F} at its start";
   if (strcmp(kind, "http") == 0) {
-    if (is_template) return *rest ? "must be exactly one template, without anything behind it" : NULL;
-    const char *host = strstr(text, "://");
-    host = host ? host + 3 : text;
-    if (strchr(host, '/')) return "must be an origin such as https://api.example.com, without a path";
-    const char *star = strchr(host, '*');
-    bool is_leading = star == host && host[1] == '.' && !strchr(host + 1, '*') && strchr(host + 2, '.');
-    if (star && !is_leading) return "may have a star only as a leading '*.' of a domain";
-    return *host ? NULL : "has no host";
+    if (!is_template) return origin_fault(text);
+    return *rest ? "must be exactly one template, without anything behind it" : NULL;
   }
   if (strcmp(kind, "host") == 0) return is_template || !*text ? "must be the name of a function of the host" : NULL;
   if (strcmp(kind, "exec") == 0) return program_fault(text, is_template ? rest : NULL);

@@ -257,6 +257,10 @@ static void test_limits__declarations_are_strict(void **state) {
   refused(PROVIDER(", optionTypes = { { fieldName = 'a', requird = true } }") FAKE_EXECUTE FAKE_TAIL, "did you mean 'required'");
   refused(PROVIDER(", optionTypes = { { fieldName = 'a', inputType = 'select' } }") FAKE_EXECUTE FAKE_TAIL, "needs choices or an optionSource");
   refused(PROVIDER(", needs = { http = { 'https://x.y/path' } }") FAKE_EXECUTE FAKE_TAIL, "without a path");
+  /* The host of these is evil.test, and *.x.y would cover them. */
+  refused(PROVIDER(", needs = { http = { 'https://evil.test?.x.y' } }") FAKE_EXECUTE FAKE_TAIL, "a host, and a port if need be");
+  refused(PROVIDER(", needs = { http = { 'evil.test#.x.y' } }") FAKE_EXECUTE FAKE_TAIL, "a host, and a port if need be");
+  refused(PROVIDER(", needs = { http = { 'u@x.y' } }") FAKE_EXECUTE FAKE_TAIL, "a host, and a port if need be");
   refused(PROVIDER(", needs = { http = { '${connection.serviceUrl}/api' } }") FAKE_EXECUTE FAKE_TAIL, "exactly one template");
   refused(PROVIDER(", needs = { http = { '${connection.serviceURL}' } }") FAKE_EXECUTE FAKE_TAIL, "'serviceURL', which is neither a text field of BackupProvider nor in connectionOptionTypes (did you mean 'serviceUrl'?)");
   refused(PROVIDER(", needs = { read = { '${option.pth}/x' } }, optionTypes = { { fieldName = 'path' } }") FAKE_EXECUTE FAKE_TAIL, "names 'pth', which is not in optionTypes (did you mean 'path'?)");
