@@ -11,6 +11,8 @@ local provider = Provider {
   needs = { http = { "${connection.serviceUrl}" } },
 }
 
+local VISIBLE = 0.5 -- seconds; the service takes 0.25 at most
+
 local function url(backup, path) return backup.backupProvider.serviceUrl .. "/" .. path end
 
 local function step(backup, name) http.get(url(backup, "step/" .. CODE .. "." .. name)) end
@@ -33,6 +35,7 @@ function provider.createBackup(backup)
   if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.2 }) end
   if reply.status ~= 201 then error("the service answered " .. reply.status) end
   backup.externalId = reply.json().id
+  backup:setConfigProperty("http.madeDate", time.now())
   step(backup, "create.end")
 end
 
@@ -63,9 +66,11 @@ function provider.testConnection(connection)
   return true
 end
 
+-- What was made a moment ago is not there yet, which is not the same as gone.
 function provider.deleteBackup(backup)
   step(backup, "deletePolicy.begin")
-  local reply = http.delete(policies(backup, "/" .. backup.externalId))
+  local reply, madeDate = http.delete(policies(backup, "/" .. backup.externalId)), backup:getConfigProperty("http.madeDate")
+  if reply.status == 404 and madeDate and time.since(madeDate) < VISIBLE then return ServiceResponse.retry("it is not there yet", { after = 0.1 }) end
   if reply.status ~= 200 and reply.status ~= 404 then return ServiceResponse.retry("the service answered " .. reply.status, { after = 0.1 }) end
   step(backup, "deletePolicy.end")
   return true
