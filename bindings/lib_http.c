@@ -308,6 +308,7 @@ static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *ret
   if (code) return code;
   code = orr__url_parse(w->url, url, reterr);
   if (code) return code;
+  if (url->password) orr__secret_add(L, url->password, strlen(url->password));
   code = take_trust(L, w, url, reterr);
   bool is_safe = is_safe_method(w->method) || orr__args_bool(L, 1, "safe", false) || orr__session_is_safe(L);
   snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url->origin);
