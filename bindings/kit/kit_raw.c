@@ -55,11 +55,11 @@ static int fail(lua_State *L, orr_error *err) {
   return count;
 }
 
-/* The table { key = value | { values } } at `index` as settings; *ret is owned. */
+/* The table { key = value | { values } } at `index` as settings; *ret is owned. Whoever calls has seen to
+ * it that it is a table. */
 static int take_settings(lua_State *L, int index, orr_settings **ret, orr_error *err) {
   orr_settings *settings = orr_settings_new();
   int code = 0;
-  luaL_checktype(L, index, LUA_TTABLE);
   for (lua_pushnil(L); !code && lua_next(L, index); lua_pop(L, 1)) {
     const char *key = lua_tostring(L, -2);
     if (!lua_istable(L, -1)) {
@@ -78,6 +78,7 @@ static int take_settings(lua_State *L, int index, orr_settings **ret, orr_error 
 
 /* open(settings) -> runtime */
 static int l_open(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   orr_settings *settings = NULL;
   orr_error *err = orr_error_new();
   orr_runtime *runtime = NULL;
@@ -103,12 +104,14 @@ static int l_commits(lua_State *L) {
 /* cut(runtime, commits, settings) -> true: from now on it is the one that finds what had committed then */
 static int l_cut(lua_State *L) {
   orr_runtime **at = runtime_at(L);
+  size_t commits = (size_t)luaL_checknumber(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
   orr_settings *settings = NULL;
   orr_error *err = orr_error_new();
   orr_runtime *runtime = NULL;
   int code = take_settings(L, 3, &settings, err);
   if (!code) {
-    code = orr_cut(*at, (size_t)luaL_checknumber(L, 2), settings, &runtime, err);
+    code = orr_cut(*at, commits, settings, &runtime, err);
     *at = runtime;
     if (!runtime) count_open(L, -1);
   }
@@ -135,9 +138,10 @@ static int l_count(lua_State *L) {
 
 static int l_submit(lua_State *L) {
   orr_runtime *runtime = *runtime_at(L);
+  const char *request = luaL_checkstring(L, 2), *args = luaL_optstring(L, 3, NULL);
   orr_error *err = orr_error_new();
   uint64_t id = 0;
-  if (orr_submit(runtime, luaL_checkstring(L, 2), luaL_optstring(L, 3, NULL), &id, err)) return fail(L, err);
+  if (orr_submit(runtime, request, args, &id, err)) return fail(L, err);
   orr_error_free(err);
   lua_pushnumber(L, (lua_Number)id);
   return 1;

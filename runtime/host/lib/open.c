@@ -120,7 +120,7 @@ static int open_core(orr_runtime *rt, const orr_settings *settings, orr_error *r
                               .history_events = limit_of(settings, ORR_S_HISTORY_EVENTS),
                               .history_days = limit_of(settings, ORR_S_HISTORY_DAYS),
                               .history_results = limit_of(settings, ORR_S_HISTORY_RESULTS),
-                              .max_running = (int64_t)strtoull(orr__setting(settings, ORR_S_MAX_RUNNING), NULL, 10),
+                              .max_running = limit_of(settings, ORR_S_MAX_RUNNING),
                               .keyring = rt->keyring,
                               .role =
                                   strcmp(orr__setting(settings, ORR_S_ROLE), "serve") == 0 ? ORR_ROLE_SERVE : ORR_ROLE_COMMAND,
