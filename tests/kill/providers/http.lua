@@ -11,7 +11,7 @@ local provider = Provider {
   needs = { http = { "${connection.serviceUrl}" } },
 }
 
-local VISIBLE = 0.5 -- seconds; the service takes 0.25 at most
+local VISIBLE, NEVER = 0.5, 3 -- seconds; the service takes 0.25 at most
 
 local function url(backup, path) return backup.backupProvider.serviceUrl .. "/" .. path end
 
@@ -99,10 +99,24 @@ function provider.executeBackup(backup, backupResult)
   step(backup, "execute.end")
 end
 
+-- The id of a job. A result that was cancelled while nobody knew whether it had begun has none yet: the job is looked for by its key.
+-- Without one: whether it may still come.
+local function idOf(backup, backupResult)
+  if backupResult.externalId or KIND == "neither" then return backupResult.externalId, false end
+  local reply = http.get(url(backup, KIND .. "/jobs"), { query = { key = backupResult.uuid } })
+  if reply.status ~= 200 then return nil, backupResult.sentDate ~= nil and time.since(backupResult.sentDate) < NEVER end
+  backupResult.externalId = reply.json().id
+  return backupResult.externalId
+end
+
 function provider.refreshBackupResult(backupResult)
   local backup = backupResult.backup
   step(backup, "refresh.begin")
-  local reply = http.get(url(backup, KIND .. "/jobs/" .. backupResult.externalId))
+  local id, mayCome = idOf(backup, backupResult)
+  if not id and KIND == "neither" then return ServiceResponse.gone("nobody can say whether it has begun") end
+  if not id and not mayCome then backupResult.status = "CANCELLED" end
+  if not id then return end
+  local reply = http.get(url(backup, KIND .. "/jobs/" .. id))
   if reply.status == 404 and FAULT == "pessimist" then return false, "the service knows no such job" end
   if reply.status == 404 then return end -- it has not begun yet
   backupResult.status = reply.json().status
@@ -136,8 +150,10 @@ end
 function provider.deleteBackupResult(backupResult)
   local backup = backupResult.backup
   step(backup, "delete.begin")
-  if backupResult.externalId and FAULT ~= "forgets" then
-    local reply = http.delete(url(backup, KIND .. "/jobs/" .. backupResult.externalId))
+  local id, mayCome = idOf(backup, backupResult)
+  if mayCome then return ServiceResponse.retry("nobody can say yet whether it has begun", { after = 1 }) end
+  if id and FAULT ~= "forgets" then
+    local reply = http.delete(url(backup, KIND .. "/jobs/" .. id))
     if reply.status == 409 then return ServiceResponse.retry("it runs still", { after = 0.1 }) end
     if reply.status ~= 200 and reply.status ~= 404 then return false, "the service answered " .. reply.status end
   end
