@@ -71,5 +71,6 @@ const orr__lib orr__libs[] = {
   { "host", orr__lib_host },
   { "retry", NULL },
   { "poll", NULL },
+  { "external", NULL },
   { NULL, NULL }
 };

@@ -12,7 +12,7 @@ ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I runtime docs/gen.c -
 for name in hooks hook-pages declaration fields errors requests checks; do "$made/gen" $name >"$made/$name"; done
 sh docs/functions.sh >"$made/functions"
 library() { for name in "$@"; do echo "bindings/prelude/$name.lua"; done; }
-awk -f docs/libraries.awk $(library response http session process job parallel retry poll sleep json time fs log url base64 hash hmac uuid secret host) \
+awk -f docs/libraries.awk $(library response http session process job parallel retry poll external sleep json time fs log url base64 hash hmac uuid secret host) \
   >"$made/libraries"
 awk -f docs/libraries.awk $(library base string table math os coroutine) >"$made/changed"
 

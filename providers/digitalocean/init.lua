@@ -103,23 +103,12 @@ local function findAction(result, actions)
   end
 end
 
--- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
--- later as theirs is.
-local function tellDates(result, first, last)
-  local now, ours = time.now(), result.startDate or result.sentDate
-  local isOff = first and (first > now or result.sentDate and first < result.sentDate)
-  local shift = isOff and ours and ours - first or 0
-  if first and not (isOff and not ours) then result.startDate = first + shift end
-  last = last and last + shift
-  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
-end
-
 local function finish(result, snapshot, action)
   result.snapshotId = idText(snapshot.id)
   result:setConfigProperty("digitalocean.known", nil) -- it has done its duty
   local size = tonumber(snapshot.size_gigabytes)
   if size then result.sizeInBytes = math.floor(size * GIGABYTE) end
-  tellDates(result, action and instant(action.started_at), instant(action and action.completed_at or snapshot.created_at))
+  external.dates(result, action and instant(action.started_at), instant(action and action.completed_at or snapshot.created_at))
   result.statusMessage = nil -- of what was in the way before
   result.progress, result.status = 100, "SUCCEEDED"
 end
@@ -174,24 +163,16 @@ function provider.recoverBackupResult(backupResult, opts)
     return true
   end
   local actions = snapshot == nil and listActions(backupResult)
-  local after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600
   if not actions then
-    return ServiceResponse.retry(failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; it may still be made", { after = after })
+    return external.lookAgain(failed and reason(failed) or "there is no snapshot " .. nameOf(backupResult) .. " yet; it may still be made", opts)
   end
   local action = findAction(backupResult, actions)
   if action then
     local what = action.status == "completed" and "an action has ended" or "an action runs"
-    return ServiceResponse.retry(what .. " on the Droplet that may be this one: " .. tostring(idText(action.id)), { after = after })
+    return external.lookAgain(what .. " on the Droplet that may be this one: " .. tostring(idText(action.id)), opts)
   end
-  if opts.attempt < 2 then return ServiceResponse.retry("nothing runs on the Droplet; looking once more", { after = after }) end
+  if opts.attempt < 2 then return external.lookAgain("nothing runs on the Droplet; looking once more", opts) end
   return ServiceResponse.success { found = false }
-end
-
--- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
-local function note(result, word)
-  if result:getConfigProperty("digitalocean.unknownStatus") == word then return end
-  result:setConfigProperty("digitalocean.unknownStatus", word)
-  result.status = "DigitalOcean: " .. word -- which is no status, whatever the word
 end
 
 function provider.refreshBackupResult(backupResult)
@@ -205,18 +186,18 @@ function provider.refreshBackupResult(backupResult)
   local action = reply:content().action
   local status = reply.status == 200 and type(action) == "table" and action.status
   if type(status) ~= "string" then return ServiceResponse.retry(reason(reply)) end
-  tellDates(backupResult, instant(action.started_at))
+  external.dates(backupResult, instant(action.started_at))
   if status == "completed" then
     local snapshot, failed = findSnapshot(backupResult)
     if snapshot then return finish(backupResult, snapshot, action) end
     return ServiceResponse.retry("the action " .. id .. " is completed, but there is no snapshot " .. nameOf(backupResult) .. (failed and ": " .. reason(failed) or " yet"))
   elseif status == "errored" then
-    tellDates(backupResult, instant(action.started_at), instant(action.completed_at))
+    external.dates(backupResult, instant(action.started_at), instant(action.completed_at))
     backupResult:setConfigProperty("digitalocean.known", nil)
     backupResult.errorMessage = tostring(action.message or action.error or "DigitalOcean says no more than that the action " .. id .. " errored")
     backupResult.status = "FAILED"
   elseif status ~= "in-progress" then
-    note(backupResult, status)
+    external.unknownStatus(backupResult, "DigitalOcean", status)
   end
 end
 
@@ -252,10 +233,7 @@ function provider.deleteBackupResult(backupResult)
   if answer then return answer end
   if not id then return true, "there is nothing of it at DigitalOcean" end
   local reply = call(backupResult.backup.connection, "DELETE", { "snapshots", id }, { patience = PATIENCE })
-  if reply.status == 404 then return true, "the snapshot was gone already" end
-  if reply.status < 300 then return true, "the snapshot is deleted" end
-  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(reason(reply)) end
-  return false, "DigitalOcean keeps the snapshot " .. id .. ": " .. reason(reply)
+  return external.deletion(reply, "DigitalOcean", "the snapshot " .. id, reason(reply))
 end
 
 return provider

@@ -99,17 +99,6 @@ local function findSnapshot(result)
   end
 end
 
--- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
--- later as theirs is.
-local function tellDates(result, first, last)
-  local now, ours = time.now(), result.startDate or result.sentDate
-  local isOff = first and (first > now or result.sentDate and first < result.sentDate)
-  local shift = isOff and ours and ours - first or 0
-  if first and not (isOff and not ours) then result.startDate = first + shift end
-  last = last and last + shift
-  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
-end
-
 -- ---- hooks ----
 
 function provider.testConnection(connection)
@@ -154,20 +143,13 @@ end
 function provider.recoverBackupResult(backupResult, opts)
   local snapshot, told = findSnapshot(backupResult)
   if snapshot then
-    tellDates(backupResult, nil, told)
+    external.dates(backupResult, nil, told)
     backupResult.externalId, backupResult.snapshotId = snapshot, snapshot
     backupResult.statusMessage, backupResult.status = nil, "SUCCEEDED"
     return true
   end
   local why = told and reason(told) or "there is no snapshot " .. nameOf(backupResult) .. " yet; whether a task is making it Prism does not say"
-  return ServiceResponse.retry(why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
-end
-
--- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
-local function note(result, word)
-  if result:getConfigProperty("nutanix.unknownStatus") == word then return end
-  result:setConfigProperty("nutanix.unknownStatus", word)
-  result.status = "Prism: " .. word -- which is no status, whatever the word
+  return external.lookAgain(why, opts)
 end
 
 -- The task has succeeded: with its snapshot, or nearly.
@@ -180,7 +162,7 @@ local function finish(result, task)
   if reply.status ~= 200 then return ServiceResponse.retry("the task has succeeded, but of its snapshot " .. id .. " " .. reason(reply)) end
   local made = micros(reply:content().created_time)
   result:setConfigProperty("nutanix.createdDate", made)
-  tellDates(result, task.startDate, task.endDate or made)
+  external.dates(result, task.startDate, task.endDate or made)
   result.statusMessage = nil -- of what was in the way before
   result.status = "SUCCEEDED"
 end
@@ -194,7 +176,7 @@ function provider.refreshBackupResult(backupResult)
     if snapshot then return finish(backupResult, { snapshot = snapshot }) end
     return ServiceResponse.gone("Prism has no task " .. id)
   end
-  tellDates(backupResult, task.startDate, (task.status:find("^FAIL") or task.status == "ABORTED") and task.endDate or nil)
+  external.dates(backupResult, task.startDate, (task.status:find("^FAIL") or task.status == "ABORTED") and task.endDate or nil)
   if task.status == "SUCCEEDED" then
     return finish(backupResult, task)
   elseif task.status == "FAILED" or task.status == "FAILURE" then
@@ -205,7 +187,7 @@ function provider.refreshBackupResult(backupResult)
   elseif task.status == "QUEUED" or task.status == "RUNNING" then
     backupResult.progress = task.progress
   else
-    note(backupResult, task.word)
+    external.unknownStatus(backupResult, "Prism", task.word)
   end
 end
 
@@ -251,10 +233,8 @@ function provider.deleteBackupResult(backupResult)
   if answer then return answer end
   if not id then return true, "there is nothing of it in Prism" end
   local reply = snapshots(backupResult, "DELETE", id, { patience = PATIENCE })
-  if reply.status == 404 then return true, "the snapshot was gone already" end
   if reply.status < 300 then return waitForDeletion(backupResult, id, reply:content().task_uuid) end
-  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(reason(reply)) end
-  return false, "Prism keeps the snapshot " .. id .. ": " .. reason(reply)
+  return external.deletion(reply, "Prism", "the snapshot " .. id, reason(reply))
 end
 
 return provider

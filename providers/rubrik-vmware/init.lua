@@ -141,7 +141,7 @@ function provider.recoverBackupResult(backupResult, opts)
   end
   local snapshot, why = lookup.snapshot(backupResult, opts.sentDate)
   if not snapshot then
-    return ServiceResponse.retry("what became of the start Rubrik does not tell: " .. why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
+    return external.lookAgain("what became of the start Rubrik does not tell: " .. why, opts)
   end
   backupResult.externalId, backupResult.snapshotId, backupResult.statusMessage, backupResult.status = snapshot, snapshot, nil, "SUCCEEDED"
   return true
@@ -150,17 +150,6 @@ end
 -- ---- afterwards ----
 
 local function instant(text) return type(text) == "string" and time.parse(text) or nil end
-
--- Their clock need not be ours. A start before the request or an end to come is not of our clock: then the start is ours, and the end as much
--- later as theirs is.
-local function tellDates(result, first, last)
-  local now, ours = time.now(), result.startDate or result.sentDate
-  local isOff = first and (first > now or result.sentDate and first < result.sentDate)
-  local shift = isOff and ours and ours - first or 0
-  if first and not (isOff and not ours) then result.startDate = first + shift end
-  last = last and last + shift
-  if last and last <= now and last >= (result.startDate or last) then result.endDate = last end
-end
 
 local words = { QUEUED = "START_REQUESTED", ACQUIRING = "START_REQUESTED", RUNNING = "IN_PROGRESS", FINISHING = "IN_PROGRESS", ["CANCEL REQUESTED"] = "CANCEL_REQUESTED",
   CANCELED = "CANCELLED", SUCCEEDED = "SUCCEEDED", FAILED = "FAILED" }
@@ -193,13 +182,6 @@ local function finish(result, request)
   result.status = id and "SUCCEEDED" or "SUCCEEDED_WARNING"
 end
 
--- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
-local function note(result, word)
-  if result:getConfigProperty("rubrik.unknownStatus") == word then return end
-  result:setConfigProperty("rubrik.unknownStatus", word)
-  result.status = "Rubrik: " .. word -- which is no status, whatever the word
-end
-
 function provider.refreshBackupResult(backupResult)
   local id = backupResult.externalId
   local request, failed = readRequest(backupResult.backup.connection, id)
@@ -207,7 +189,7 @@ function provider.refreshBackupResult(backupResult)
   if not request then return ServiceResponse.gone("Rubrik has no request " .. id) end
   local status = request.status
   local isOver = status == "SUCCEEDED" or status == "FAILED" or status == "CANCELLED"
-  tellDates(backupResult, instant(request.startTime), isOver and instant(request.endTime) or nil)
+  external.dates(backupResult, instant(request.startTime), isOver and instant(request.endTime) or nil)
   backupResult.progress = tonumber(request.progress) or backupResult.progress
   if status == "SUCCEEDED" then
     return finish(backupResult, request)
@@ -215,7 +197,7 @@ function provider.refreshBackupResult(backupResult)
     backupResult.errorMessage = api.explain(type(request.error) == "table" and request.error.message) or "Rubrik says no more than FAILED"
     backupResult.status = status
   elseif not status then
-    note(backupResult, request.word)
+    external.unknownStatus(backupResult, "Rubrik", request.word)
   elseif status == "CANCELLED" or backupResult.status ~= "CANCEL_REQUESTED" then
     backupResult.status = status
   end
@@ -254,10 +236,7 @@ function provider.deleteBackupResult(backupResult)
   if answer then return answer end
   if not id then return true, "there is nothing of it at Rubrik" end
   local reply = api.call(backupResult.backup.connection, "DELETE", { "vmware", "vm", "snapshot", id }, { query = { location = "all" }, patience = PATIENCE })
-  if reply.status == 404 then return true, "the snapshot was gone already" end
-  if reply.status < 300 then return true, "the snapshot is deleted" end
-  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(api.reason(reply)) end
-  return false, "Rubrik keeps the snapshot " .. id .. ": " .. api.reason(reply)
+  return external.deletion(reply, "Rubrik", "the snapshot " .. id, api.reason(reply))
 end
 
 return provider

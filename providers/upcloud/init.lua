@@ -190,20 +190,13 @@ function provider.recoverBackupResult(backupResult, opts)
       if state == "backuping" then why = "the disk " .. part.disk .. " is being backed up, and that may be it" end
       if isCertain and opts.attempt < 2 then why = why or "there is no backup " .. part.title .. "; looking once more" end
       if not why then return ServiceResponse.success { found = false } end
-      return ServiceResponse.retry(why, { after = ({ 5, 5, 10, 20, 60, 300, 900, 1800, 3600 })[opts.attempt] or 3600 })
+      return external.lookAgain(why, opts)
     end
   end
   return true
 end
 
 -- ---- afterwards ----
-
--- What a word that we do not know means is not for us to guess: the status stays, and the word is told once.
-local function note(result, word)
-  if result:getConfigProperty("upcloud.unknownState") == word then return end
-  result:setConfigProperty("upcloud.unknownState", word)
-  result.status = "UpCloud: " .. word -- which is no status, whatever the word
-end
 
 local going = { maintenance = true, cloning = true, backuping = true }
 
@@ -219,7 +212,7 @@ function provider.refreshBackupResult(backupResult)
     if storage.state == "online" then
       done, size = done + 1, size + (tonumber(storage.size) or 0)
     elseif not going[storage.state] then
-      note(backupResult, storage.state)
+      external.unknownStatus(backupResult, "UpCloud", storage.state)
     end
   end
   if done == #parts then
