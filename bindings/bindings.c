@@ -116,8 +116,9 @@ static int forget(void *self, const char *code, orr_error *reterr) {
     free(folder);
     return ORR_E_REFUSED;
   }
-  for (const orr__version *v = p ? p->current : NULL; v; v = v == p->current ? p->old : v->next)
-    if (v->calls) return orr__error_set(reterr, ORR_E_REFUSED, "a hook of provider '%s' is running", code);
+  bool is_running = p && p->typed && p->typed->calls;
+  for (const orr__version *v = p ? p->current : NULL; v; v = v == p->current ? p->old : v->next) is_running = is_running || v->calls;
+  if (is_running) return orr__error_set(reterr, ORR_E_REFUSED, "a hook of provider '%s' is running", code);
   if (p) orr__provider_forget(p);
   return 0;
 }

@@ -347,6 +347,25 @@ static void test_live__a_narrower_need_is_no_more(void **state) {
   }
 }
 
+/* ---- forgotten ------------------------------------------------------------------------------------------------- */
+
+static void test_live__one_whose_code_runs_is_not_forgotten(void **state) {
+  place *p = *state;
+  char path[200];
+  write_version(p, "1", "");
+  expect(p, "1", NULL);
+  orr__call *typed = fake_call(&p->f, ORR_HOOK_testConnection);
+  typed->trial = ORR_TRIAL_REALLY;
+  typed->eval = orr__strdup("sleep(1)");
+  uint64_t id = fake_start(&p->f, typed);
+  orr__loop_step(p->f.loop, 0);
+  snprintf(path, sizeof path, "%s/test.lua", p->dir);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(p->f.ops->forget(p->f.ops->self, "test", NULL), ORR_E_REFUSED);
+  fake_wait(&p->f, id);
+  assert_int_equal(p->f.ops->forget(p->f.ops->self, "test", NULL), 0);
+}
+
 /* ---- what is stored -------------------------------------------------------------------------------------------- */
 
 static void test_live__one_that_reads_as_much_asks_nobody(void **state) {
@@ -482,6 +501,7 @@ int main(void) {
     setup_test(test_live__one_that_reads_as_much_asks_nobody),
     setup_test(test_live__one_that_reads_less_is_live_once_nothing_stored_needs_it),
     setup_test(test_live__a_hook_that_runs_is_stored_state_too),
+    setup_test(test_live__one_whose_code_runs_is_not_forgotten),
     setup_test(test_live__an_answer_that_comes_late_finds_nobody),
     setup_test(test_live__after_an_abandoned_call_the_same_version_has_a_fresh_state),
     setup_test(test_live__out_of_memory_is_the_end_of_a_state_only),
