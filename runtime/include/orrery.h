@@ -46,7 +46,7 @@ ORR_API const char *orr_version(void);
 /* The version of this interface: it grows with every addition, and nothing is taken away within a version of the library's name
  * (docs/compatibility.md). orr_abi(ORR_ABI, err) at the start of a program says whether the library it runs with is new enough for the
  * header it was built with: 0, or NEWER. */
-#define ORR_ABI 1
+#define ORR_ABI 2
 ORR_API int orr_abi(int wanted, orr_error *reterr);
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
@@ -82,6 +82,15 @@ ORR_API const char *orr_settings_doc(size_t i);
 typedef void *(*orr_allocate)(void *arg, void *block, size_t old_size, size_t new_size);
 ORR_API void orr_settings_allocator(orr_settings *settings, orr_allocate allocate, void *arg);
 
+/* The time of people from the host, in milliseconds since 1970 UTC: all dates, schedules, os.time in Lua, orr_now. For a host whose trusted time
+ * comes from elsewhere, or that replays. It need not move evenly: a step of it means what a step of the system's clock does (docs/schedules.md),
+ * and is noticed within a minute. How long something takes (deadlines, intervals, waits, the grace of orr_close) goes by the system's
+ * monotonic clock all the same; what the job runner, a process of its own, notes down of a job has the system's date. Called often, by
+ * whichever thread is inside the runtime, one at a time, from orr_open until the end of orr_close: it must not wait, nor call the runtime.
+ * NULL: the system's. With clock=virtual orr_open answers INVALID. */
+typedef int64_t (*orr_clock)(void *arg);
+ORR_API void orr_settings_clock(orr_settings *settings, orr_clock clock, void *arg);
+
 /* Opens the data directory (made if missing), takes its lock, opens the store and takes up what was in flight. LOCKED if
  * another process holds it; IO, CORRUPT, NEWER for a store that cannot be used: nothing is changed then. The settings
  * are copied. *ret_runtime is owned. */
@@ -94,8 +103,11 @@ ORR_API int orr_is_idle(const orr_runtime *runtime);
 /* Non-zero once a commit or a sync did not work (a full disk, a failing one): what is stored is not known any more, every request
  * fails with that code, and the thing to do is to close it, mend the cause and open it again. */
 ORR_API int orr_failed(const orr_runtime *runtime);
-/* Ends it: hooks still in flight are abandoned where they are (recovery takes them up at the next opening), the
- * store is synced and closed, the lock released. Events not pulled are gone, and sessions still open are not closed. NULL is fine. */
+/* Ends it. With the setting close_grace_ms it first drains, and turns the wheels until idle or until so much real time has passed, also
+ * where another thread turned them until then (orr_run and orr_start end first); virtual time stands still, and a store that has failed is
+ * not waited for. Other threads may still answer calls and pull events meanwhile. Then, and by default at once, hooks still in flight
+ * are abandoned where they are (recovery takes them up at the next opening), the store is synced and closed, the lock released. Events
+ * not pulled are gone, and sessions still open are not closed. NULL is fine. */
 ORR_API void orr_close(orr_runtime *runtime);
 /* A reference: as long as somebody has one, calls after orr_close answer CLOSED (NULL, 0, -1) instead of using memory that is gone. For
  * threads that may still answer a call, and for languages that collect garbage. orr_close gives the owner's back, orr_unref the others. */

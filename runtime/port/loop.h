@@ -32,8 +32,11 @@ typedef struct orr__timer {
   void *arg;
 } orr__timer;
 
-/* A loop on the real clocks. Owned. */
-int orr__loop_new(orr__loop **ret_loop, orr_error *reterr);
+/* Says what time it is: milliseconds since 1970 UTC. It neither waits nor touches the loop. */
+typedef int64_t (*orr__wall_clock)(void *arg);
+
+/* A loop on the real clocks. Owned. `wall` is asked for wall_ms wherever the clocks are read; NULL: the system's. */
+int orr__loop_new(orr__wall_clock wall, void *wall_arg, orr__loop **ret_loop, orr_error *reterr);
 /* A virtual loop that starts at the given wall time (mono starts at 0). */
 int orr__loop_new_virtual(int64_t wall_ms, orr__loop **ret_loop, orr_error *reterr);
 /* Everything on it must be stopped; runs libuv's close callbacks to the end. NULL is fine. */

@@ -40,6 +40,8 @@ struct orr__loop {
   bool has_run;                  /* a callback ran in this turn, and the clocks were read for it */
   int64_t turn_ms;               /* when that was, by the real clock on a virtual loop, too */
   int busy;
+  orr__wall_clock wall;
+  void *wall_arg;
   int64_t wall_ms;
   int64_t mono_ms;
   orr__timers timers;
@@ -51,7 +53,8 @@ static int64_t read_mono_ms(void) {
   return (int64_t)(uv_hrtime() / 1000000);
 }
 
-static int64_t read_wall_ms(void) {
+static int64_t system_wall_ms(void *arg) {
+  (void)arg;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -85,7 +88,8 @@ done:
   return rc;
 }
 
-static int loop_new(bool is_virtual, int64_t wall_ms, orr__loop **ret_loop, orr_error *reterr) {
+/* With its clocks at 0. */
+static int loop_new(orr__loop **ret_loop, orr_error *reterr) {
   orr__loop *loop = calloc(1, sizeof *loop);
   if (loop == NULL) return orr__error_set(reterr, ORR_E_NOMEM, "event loop: out of memory");
   int rc = init_uv(loop, reterr);
@@ -93,20 +97,26 @@ static int loop_new(bool is_virtual, int64_t wall_ms, orr__loop **ret_loop, orr_
     free(loop);
     return rc;
   }
-  loop->is_virtual = is_virtual;
-  loop->wall_ms = wall_ms;
   orr__timers_init(&loop->timers);
-  orr__loop_update(loop);
   *ret_loop = loop;
   return 0;
 }
 
-int orr__loop_new(orr__loop **ret_loop, orr_error *reterr) {
-  return loop_new(false, 0, ret_loop, reterr);
+int orr__loop_new(orr__wall_clock wall, void *wall_arg, orr__loop **ret_loop, orr_error *reterr) {
+  int rc = loop_new(ret_loop, reterr);
+  if (rc < 0) return rc;
+  (*ret_loop)->wall = wall != NULL ? wall : system_wall_ms;
+  (*ret_loop)->wall_arg = wall_arg;
+  orr__loop_update(*ret_loop);
+  return 0;
 }
 
 int orr__loop_new_virtual(int64_t wall_ms, orr__loop **ret_loop, orr_error *reterr) {
-  return loop_new(true, wall_ms, ret_loop, reterr);
+  int rc = loop_new(ret_loop, reterr);
+  if (rc < 0) return rc;
+  (*ret_loop)->is_virtual = true;
+  (*ret_loop)->wall_ms = wall_ms;
+  return 0;
 }
 
 void orr__loop_free(orr__loop *loop) {
@@ -143,7 +153,7 @@ int64_t orr__loop_mono_ms(const orr__loop *loop) {
 void orr__loop_update(orr__loop *loop) {
   if (loop->is_virtual) return;
   loop->mono_ms = read_mono_ms();
-  loop->wall_ms = read_wall_ms();
+  loop->wall_ms = loop->wall(loop->wall_arg);
 }
 
 int64_t orr__loop_turn_ms(const orr__loop *loop) {

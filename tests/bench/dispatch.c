@@ -171,7 +171,7 @@ static void ours_open(ours *o) {
   orr_error err = ORR_ERROR_INIT;
   memset(o, 0, sizeof *o);
   orr__random_seeded(&o->random, 1);
-  int code = orr__loop_new(&o->loop, &err);
+  int code = orr__loop_new(NULL, NULL, &o->loop, &err);
   if (!code) code = orr__http_new(o->loop, 0, &o->http, &err);
   orr__bindings_config config = { .loop = o->loop, .http = o->http, .random = &o->random,
                                   .host = { .core = o, .answered = answered, .log = log_line, .provider_changed = changed } };

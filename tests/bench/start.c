@@ -123,7 +123,7 @@ static void parts_open(parts *p, const char *dir, const char *source) {
   orr_error err = ORR_ERROR_INIT;
   char *path = orr__strf("%s/orrery.db", dir);
   orr__random_system(&p->random);
-  int code = orr__loop_new(&p->loop, &err);
+  int code = orr__loop_new(NULL, NULL, &p->loop, &err);
   if (!code) code = orr__waker_new(p->loop, woken, p, &p->waker);
   if (!code) code = orr__store_open_sqlite(&(orr__store_config){ .path = path, .wake = wake, .wake_arg = p }, &p->store, &err);
   if (!code) code = orr__http_new(p->loop, 0, &p->http, &err);

@@ -47,7 +47,7 @@ static inline void on_ended(void *arg, const char *key, const char *name) {
 
 static inline void open_jobs(void) {
   orr_error err = ORR_ERROR_INIT;
-  if (orr__loop_new(&loop, NULL) < 0) fail();
+  if (orr__loop_new(NULL, NULL, &loop, NULL) < 0) fail();
   if (orr__jobs_new(loop, dir, ORR_TEST_RUNNER, on_ended, &ended, &jobs, &err) < 0)
     fail_msg("%s", orr__error_message(&err));
 }

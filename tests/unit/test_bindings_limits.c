@@ -105,7 +105,7 @@ static void test_limits__a_hundred_loops_have_the_turns_of_one(void **state) {
   (void)state;
   fake f;
   orr__loop *loop;
-  assert_int_equal(orr__loop_new(&loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &loop, NULL), 0);
   fake_open_on(&f, loop, NULL, 0, 0);
   load_as(&f, "bad", "function provider.executeBackup() local all = {} for i = 1, 100 do all[i] = function() while true do end end end parallel(all) end");
   load_as(&f, "good", "function provider.executeBackup() local n = 0 for i = 1, 1.5e7 do n = n + i end end");

@@ -27,7 +27,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 static void open_place(place *p) {
   orr__loop *loop;
-  assert_int_equal(orr__loop_new(&loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &loop, NULL), 0);
   p->list[0] = p->dir;
   fake_open_on(&p->f, loop, p->list, 0, SETTLE_MS);
 }
@@ -326,7 +326,7 @@ static void test_watch__where_nothing_is_told_who_asks_looks(void **state) {
   fake_close(&p->f);
   struct rlimit before;
   orr__loop *loop;
-  assert_int_equal(orr__loop_new(&loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &loop, NULL), 0);
   getrlimit(RLIMIT_NOFILE, &before);
   orr__http *http;
   assert_int_equal(orr__http_new(loop, 0, &http, NULL), 0); /* what it opens lazily is open then */

@@ -37,7 +37,7 @@ static int set_up(void **state) {
   place *p = calloc(1, sizeof *p);
   snprintf(p->top, sizeof p->top, "/tmp/orr-test-folder-XXXXXX");
   if (!mkdtemp(p->top)) return -1;
-  assert_int_equal(orr__loop_new(&p->loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &p->loop, NULL), 0);
   assert_int_equal(orr__folders_new(p->loop, &p->folders, NULL), 0);
   *state = p;
   return 0;

@@ -106,7 +106,7 @@ static void fixture_open(struct fixture *f, bool is_virtual) {
   if (is_virtual) {
     assert_int_equal(orr__loop_new_virtual(INT64_C(1700000000000), &f->loop, NULL), 0);
   } else {
-    assert_int_equal(orr__loop_new(&f->loop, NULL), 0);
+    assert_int_equal(orr__loop_new(NULL, NULL, &f->loop, NULL), 0);
   }
   assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
 }

@@ -37,7 +37,7 @@ static int setup(void **state) {
   alarm(120);
   fixture *f = calloc(1, sizeof *f);
   f->server = http_server_new(answer, NULL);
-  assert_int_equal(orr__loop_new(&f->loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &f->loop, NULL), 0);
   assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
   snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/", http_server_port(f->server));
   *state = f;

@@ -32,7 +32,7 @@ static int setup(void **state) {
   alarm(60);
   fixture *f = calloc(1, sizeof *f);
   f->server = http_server_new(answer, NULL);
-  assert_int_equal(orr__loop_new(&f->loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &f->loop, NULL), 0);
   assert_int_equal(orr__http_new(f->loop, 0, &f->http, NULL), 0);
   *state = f;
   return 0;

@@ -24,7 +24,7 @@ static orr__loop *virtual_loop(void) {
 
 static orr__loop *real_loop(void) {
   orr__loop *loop = NULL;
-  assert_int_equal(orr__loop_new(&loop, NULL), 0);
+  assert_int_equal(orr__loop_new(NULL, NULL, &loop, NULL), 0);
   return loop;
 }
 

@@ -49,7 +49,7 @@ static void test_loop_alloc__a_loop_is_whole_or_not_there(void **state) {
     orr_error err = ORR_ERROR_INIT;
     allocations = 0;
     fails_at = n;
-    int code = orr__loop_new(&loop, &err), used = allocations;
+    int code = orr__loop_new(NULL, NULL, &loop, &err), used = allocations;
     fails_at = 0;
     if (code) {
       refused++;

@@ -36,7 +36,7 @@ static orr__processes *processes;
 
 static int setup(void **state) {
   (void)state;
-  if (orr__loop_new(&loop, NULL) < 0) return -1;
+  if (orr__loop_new(NULL, NULL, &loop, NULL) < 0) return -1;
   return orr__processes_new(loop, ORR_TEST_RUNNER, &processes, NULL);
 }
 
@@ -364,7 +364,7 @@ static void test_process__our_death_ends_the_tool_and_all_below(void **state) {
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getppid(), pids[1]);
     const char *argv[] = { "sh", "-c", "setsid sleep 100 & echo $! $$ > \"$0\"; wait", path, NULL };
     orr__loop_free(loop);
-    if (orr__loop_new(&loop, NULL) < 0 || orr__processes_new(loop, ORR_TEST_RUNNER, &processes, NULL) < 0) _exit(1);
+    if (orr__loop_new(NULL, NULL, &loop, NULL) < 0 || orr__processes_new(loop, ORR_TEST_RUNNER, &processes, NULL) < 0) _exit(1);
     begin(&(orr__process_spec){ .argv = argv }, &kept);
     for (;;) orr__loop_step(loop, 1000);
   }

@@ -22,6 +22,7 @@ int orr_cut(orr_runtime *from, size_t commits, const orr_settings *settings, orr
     orr__store_config config = orr__store_config_of(rt);
     code = orr__store_cut(from->store, commits, &config, &rt->store, reterr);
   }
+  from->close_grace_ms = 0; /* who is killed has no grace */
   if (code) {
     orr_close(from);
     orr_close(rt);

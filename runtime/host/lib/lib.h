@@ -37,6 +37,8 @@ struct orr_settings {
   size_t provider_count;
   orr_allocate allocate;
   void *allocate_arg;
+  orr_clock clock;
+  void *clock_arg;
 };
 
 /* What was set, else the default; "" where neither is. Borrowed. */
@@ -95,6 +97,7 @@ struct orr_runtime {
   orr__json *programs;           /* what the host told of where they are */
   struct orr__kept_jobs *kept_jobs;
   int64_t virtual_start_ms;      /* where a virtual clock begins */
+  int64_t close_grace_ms;
 };
 
 /* open.c. A runtime with nothing in it (NULL: no memory, or no descriptor), and opening all of it; the second takes rt, also when it fails. A store that is
@@ -130,8 +133,10 @@ void orr__guard_unref(orr_runtime *rt);
 void orr__fds_init(orr__fds *fds);
 void orr__fds_settle(orr_runtime *rt);
 void orr__fds_close(orr_runtime *rt);
-/* run.c. From outside; no thread turns the wheels afterwards. */
+/* run.c. Both from outside. No thread turns the wheels after run_end; run_out drains, and turns them until idle, failed, or so much real time
+ * has passed. */
 void orr__run_end(orr_runtime *rt);
+void orr__run_out(orr_runtime *rt, int64_t grace_ms);
 
 /* event.c. json is taken, err copied. Without memory the event is lost. */
 void orr__push_event(orr_runtime *rt, int kind, uint64_t request, int code, char *json, const orr_error *err);

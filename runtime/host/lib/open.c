@@ -87,8 +87,9 @@ static int open_ports(orr_runtime *rt, const orr_settings *settings, orr_error *
   char *runner = *orr__setting(settings, ORR_S_RUNNER) ? orr__strdup(orr__setting(settings, ORR_S_RUNNER))
                                               : orr__find_own("orrery-runner", "libexec/orrery", ORR_RUNNER_PATH);
   char *jobs = rt->data_dir ? orr__strf("%s/jobs", rt->data_dir) : NULL;
-  int code =
-      is_virtual ? orr__loop_new_virtual(rt->virtual_start_ms, &rt->loop, reterr) : orr__loop_new(&rt->loop, reterr);
+  int code = is_virtual && settings->clock ? orr__error_set(reterr, ORR_E_INVALID, "a clock of the host's (orr_settings_clock) needs the setting clock=real") : 0;
+  if (!code)
+    code = is_virtual ? orr__loop_new_virtual(rt->virtual_start_ms, &rt->loop, reterr) : orr__loop_new(settings->clock, settings->clock_arg, &rt->loop, reterr);
   if (!code) code = orr__guard_watch(rt);
   if (!code) code = orr__hostcalls_new(rt->loop, &(orr__hostcall_sink){ rt, orr__on_called, orr__on_ended }, &rt->calls, reterr);
   if (!code) code = orr__waker_new(rt->loop, woken, rt, &rt->waker);
@@ -215,6 +216,7 @@ int orr__runtime_open(orr_runtime *rt, const orr_settings *settings, orr_runtime
   const char *data_dir = orr__setting(settings, ORR_S_DATA_DIR);
   orr_error err = ORR_ERROR_INIT;
   int code = orr__crypto_init(&err);
+  rt->close_grace_ms = limit_of(settings, ORR_S_CLOSE_GRACE);
   if (!code && *data_dir) {
     code = orr__make_folder(data_dir, &err);
     if (!code && !(rt->data_dir = realpath(data_dir, NULL)))
@@ -257,8 +259,11 @@ int orr_failed(const orr_runtime *runtime) {
 
 void orr_close(orr_runtime *runtime) {
   if (orr__enter_outside(runtime, NULL)) return;
+  int64_t grace_ms = runtime->close_grace_ms;
   orr__leave(runtime);
   orr__run_end(runtime);
+  if (grace_ms > 0) orr__run_out(runtime, grace_ms);
+  orr__run_end(runtime); /* a host may have begun again meanwhile */
   if (orr__enter_outside(runtime, NULL)) return;
   take_apart(runtime);
   runtime->guard.is_closed = true;

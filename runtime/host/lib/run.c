@@ -2,11 +2,15 @@
  *
  *   orr_run     holds the wheels until orr_stop; others wait for events in orr_wait, or watch orr_event_fd
  *   orr_start   orr_run in a thread of ours, with all signals blocked; orr_stop, or closing, ends and joins it
- *   orr_wait    turns the wheels itself, unless somebody else does */
+ *   orr_wait    turns the wheels itself, unless somebody else does
+ *   orr_close   takes them from who has them, for as long as its grace */
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
 
 #include "host/lib/lib.h"
+
+#define LOOK_MS 50 /* on the way out: how often to look whether it is over, where another thread's step did the rest */
 
 /* In and out until it is to stop. 0, or CLOSED. */
 static int run(orr_runtime *rt, orr_error *reterr) {
@@ -97,6 +101,27 @@ static int64_t left_ms(const struct timespec *until) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   int64_t ms = (int64_t)(until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
   return ms > 0 ? ms : 0;
+}
+
+/* From inside, one turn of at most wait_ms of real time. A step of a virtual loop that may wait may go to the next timer instead. */
+static void turn_out(orr_runtime *rt, int64_t wait_ms) {
+  struct pollfd loop = { .fd = orr__loop_fd(rt->loop), .events = POLLIN };
+  bool is_virtual = orr__loop_is_virtual(rt->loop);
+  if (!orr__loop_step(rt->loop, is_virtual ? 0 : wait_ms) && is_virtual) poll(&loop, 1, (int)wait_ms);
+  if (rt->first) orr__guard_tell(rt);
+}
+
+void orr__run_out(orr_runtime *rt, int64_t grace_ms) {
+  struct timespec end = orr__deadline(grace_ms);
+  int64_t left;
+  orr_drain(rt);
+  while (!orr_is_idle(rt) && !orr_failed(rt) && (left = left_ms(&end)) > 0) {
+    int64_t wait_ms = left < LOOK_MS ? left : LOOK_MS;
+    struct timespec until = orr__deadline(wait_ms);
+    if (orr__enter_step(rt, &until, NULL)) continue; /* another thread steps */
+    turn_out(rt, wait_ms);
+    orr__leave(rt);
+  }
 }
 
 /* The one thread in orr_wait that turns the wheels for all who are. False: the time is up. */

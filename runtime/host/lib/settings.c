@@ -77,6 +77,12 @@ void orr_settings_allocator(orr_settings *settings, orr_allocate allocate, void 
   settings->allocate_arg = arg;
 }
 
+void orr_settings_clock(orr_settings *settings, orr_clock clock, void *arg) {
+  if (!settings) return;
+  settings->clock = clock;
+  settings->clock_arg = arg;
+}
+
 const char *orr__setting(const orr_settings *settings, enum orr__setting_id id) {
   return settings->values[id] ? settings->values[id] : settings_table[id].standard;
 }
