@@ -45,6 +45,14 @@ harness() {
   } >"$out/$name" 2>&1
 }
 
+# control NAME: what is wrong shows at some instants only, and on a busy machine few kills fit into the time: up to three tries.
+control() {
+  for try in 1 2 3; do
+    harness "with-$1" --kills 60 --seconds $((try * 8)) --seed $((seed + try)) --control "$1"
+    if grep -qE '^[1-9][0-9]* passed, 0 failed$' "$out/with-$1"; then return; fi
+  done
+}
+
 n=0
 while [ "$n" -lt "$HARNESSES" ]; do
   share=$(((kills + n) / HARNESSES))
@@ -59,8 +67,8 @@ echo "$word $made kills in all, of $kills; at most $seconds s" | tee "$out/total
 
 set -- liar hasty pessimist child relabel forgetful believer boaster litterer amnesia
 while [ $# -gt 0 ]; do
-  for control in "$1" "${2:-}"; do
-    [ -z "$control" ] || harness "with-$control" --kills 60 --seconds 8 --seed "$seed" --control "$control" &
+  for name in "$1" "${2:-}"; do
+    [ -z "$name" ] || control "$name" &
   done
   wait
   shift
