@@ -60,7 +60,7 @@ static void test_job__without_its_lock_has_no_state_before_its_end(void **state)
   (void)state;
   struct seen seen;
   char *lock = orr__strf("%s/k1/main/lock", dir), *go_on = orr__strf("%s/go-on", dir);
-  char *script = orr__strf("while [ ! -e %s ]; do sleep 0.01; done; exit 4", go_on);
+  char *script = orr__strf("i=0; while [ ! -e %s ] && [ $i -lt 6000 ]; do i=$((i + 1)); sleep 0.01; done; exit 4", go_on);
   start_sh("k1", script, &seen);
   assert_int_equal(unlink(lock), 0);
   orr__job_status status;
