@@ -29,6 +29,7 @@ typedef struct entry {
   enum source source;
   char word[24]; /* status of a result, outcome of a job */
   bool has_attention, is_neither, is_idempotent, cleans_up;
+  bool is_going;           /* a Backup whose deletion goes on: it may be gone outside already, and says so itself */
   int64_t errors, version; /* of a Backup, of an update */
   size_t line;             /* in the ledger */
 } entry;
@@ -95,6 +96,7 @@ void verdict_backups(verdict *v, const orr__json *backups, const char *without) 
     if (strcmp(orr__json_str(b, "provider"), without) == 0) continue;
     entry *e = add(v, BACKUP, orr__json_str(b, "uuid"), orr__json_str(b, "name"));
     e->has_attention = orr__json_str(b, "attention") != NULL;
+    e->is_going = orr__json_int(b, "deleteDate", 0) != 0;
     const char *version = orr__json_str(orr__json_get(b, "config"), "version");
     e->version = version ? atoll(version) : 0;
   }
@@ -186,7 +188,7 @@ static void judge_clean_ups(verdict *v, const entry *result, const entry *said, 
 static void judge_backup(verdict *v, const entry *backup, size_t begun, size_t deleted, bool is_away) {
   if (begun != 1) verdict_fault(v, CHECK_ONCE, "the Backup %s (%s) has %zu policies", backup->key, backup->word, begun);
   if (is_away) verdict_fault(v, CHECK_DELETED, "the deletion of the Backup %s was acknowledged, and it is there", backup->key);
-  if (deleted) verdict_fault(v, CHECK_DELETED, "the policy of %s (%s) was deleted, and the Backup is there", backup->key, backup->word);
+  if (deleted && !backup->is_going) verdict_fault(v, CHECK_DELETED, "the policy of %s (%s) was deleted, and the Backup is there", backup->key, backup->word);
   if (backup->has_attention) verdict_fault(v, CHECK_ATTENTION, "the Backup %s needs attention", backup->key);
 }
 
