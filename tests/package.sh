@@ -54,8 +54,9 @@ for file in /usr/bin/orrery /usr/libexec/orrery/orrery-runner /usr/lib/systemd/s
   /usr/share/man/man1/orrery.1.gz /usr/share/man/man1/orrery-serve.1.gz /usr/share/bash-completion/completions/orrery \
   /usr/share/zsh/vendor-completions/_orrery /usr/share/fish/vendor_completions.d/orrery.fish; do has orrery "$file"; done
 for file in "$tree"/providers/*; do
-  case $file in *.lua) has orrery "/usr/share/orrery/providers/$(basename "$file")" ;; *) has orrery "/usr/share/orrery/providers/$(basename "$file")/init.lua" ;; esac
+  case $file in *_spec.lua) continue ;; *.lua) has orrery "/usr/share/orrery/providers/$(basename "$file")" ;; *) has orrery "/usr/share/orrery/providers/$(basename "$file")/init.lua" ;; esac
 done
+holds "specs of providers stay in the tree" sh -c "! grep -q '_spec\.lua' '$place/orrery.list'"
 has liborrery0 "/usr/lib/$triplet/liborrery.so.0"
 for file in "/usr/lib/$triplet/liborrery.so" "/usr/lib/$triplet/liborrery.a" /usr/include/orrery.h "/usr/lib/$triplet/pkgconfig/orrery.pc" \
   "/usr/lib/$triplet/cmake/Orrery/OrreryConfig.cmake"; do has liborrery-dev "$file"; done
