@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { KEY_MAX = 40, SHOWN_MAX = 8, ERROR_BUDGET = 10 };
 
@@ -96,7 +97,7 @@ void verdict_backups(verdict *v, const orr__json *backups, const char *without) 
     if (strcmp(orr__json_str(b, "provider"), without) == 0) continue;
     entry *e = add(v, BACKUP, orr__json_str(b, "uuid"), orr__json_str(b, "name"));
     e->has_attention = orr__json_str(b, "attention") != NULL;
-    e->is_going = orr__json_int(b, "deleteDate", 0) != 0;
+    e->is_going = orr__json_int(b, "deleteDate", 0) > ((int64_t)time(NULL) - 5) * 1000; /* one that is long due is stuck */
     const char *version = orr__json_str(orr__json_get(b, "config"), "version");
     e->version = version ? atoll(version) : 0;
   }
