@@ -184,7 +184,9 @@ sanitized() {
     [ -f "$found" ] || continue
     failed=$((failed + 1))
     report report "$found"
-    head -n 30 "$found" | sed 's/^/    /'
+    if [ -s "$found" ]; then head -n 30 "$found" | sed 's/^/    /'
+    else echo "    empty: the process had ended before more of it was written"
+    fi
   done
 }
 
