@@ -4,6 +4,7 @@
  * of a setting. Reads no file; provider_read.c does. */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +15,12 @@
 #define SUFFIX ".lua"
 #define MAIN_FILE "init.lua"
 
-static bool is_file(const char *path) {
+/* Is a file there? Where nobody may look, *ret_errno says why there might be one. */
+static bool is_file(const char *path, int *ret_errno) {
   struct stat st;
-  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+  if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
+  if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG) *ret_errno = errno;
+  return false;
 }
 
 /* One file by two ways: a folder that is configured twice, or is a link to another. */
@@ -59,39 +63,56 @@ static int not_found(const orr__bindings *b, const char *code, orr_error *reterr
   return ORR_E_NOT_FOUND;
 }
 
-int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr) {
-  char *found = NULL, *folder = NULL;
-  int rc = 0;
-  if (!is_code(code)) return not_found(b, code, reterr);
-  for (size_t i = 0; b->dirs[i]; i++) {
-    for (int in_folder = 0; in_folder < 2; in_folder++) {
-      char *path = in_folder ? orr__strf("%s/%s/" MAIN_FILE, b->dirs[i], code) : orr__strf("%s/%s" SUFFIX, b->dirs[i], code);
-      if (!path) {
-        rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-        goto done;
-      }
-      if (!is_file(path) || (found && is_same_file(found, path))) {
-        free(path);
-        continue;
-      }
-      if (found) {
-        rc = orr__error_set(reterr, ORR_E_INVALID, "two providers are called '%s': %s and %s; remove or rename one", code, found, path);
-        free(path);
-        goto done;
-      }
-      found = path;
-      if (in_folder) folder = orr__strf("%s/%s", b->dirs[i], code);
-    }
+struct search {
+  const char *code;
+  char *path, *folder;       /* what was found */
+  char *hidden;              /* the first place where nobody may look */
+  int hidden_errno;
+};
+
+/* A place where it may lie. Takes path and folder, which is NULL for a single file. */
+static int consider(struct search *s, char *path, char *folder, orr_error *reterr) {
+  int why = 0, rc = 0;
+  bool is_there = path && is_file(path, &why);
+  if (!path) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  else if (is_there && s->path && !is_same_file(s->path, path))
+    rc = orr__error_set(reterr, ORR_E_INVALID, "two providers are called '%s': %s and %s; remove or rename one", s->code, s->path, path);
+  if (is_there && !s->path) {
+    s->path = path;
+    s->folder = folder;
+    return 0;
   }
-  if (!found) rc = not_found(b, code, reterr);
-  if (rc) goto done;
-  *ret_path = found;
-  *ret_folder = folder;
-  return 0;
-done:
-  free(found);
+  if (why && !s->hidden) {
+    s->hidden = path;
+    s->hidden_errno = why;
+    path = NULL;
+  }
+  free(path);
   free(folder);
   return rc;
+}
+
+int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr) {
+  struct search s = { .code = code };
+  int rc = 0;
+  if (!is_code(code)) return not_found(b, code, reterr);
+  for (size_t i = 0; b->dirs[i] && !rc; i++) {
+    char *folder = orr__strf("%s/%s", b->dirs[i], code);
+    rc = consider(&s, orr__strf("%s/%s" SUFFIX, b->dirs[i], code), NULL, reterr);
+    if (!rc) rc = consider(&s, folder ? orr__strf("%s/" MAIN_FILE, folder) : NULL, folder, reterr);
+    else free(folder);
+  }
+  if (!rc && !s.path && s.hidden) rc = orr__error_errno(reterr, ORR_E_IO, s.hidden_errno, "provider '%s': %s", code, s.hidden);
+  else if (!rc && !s.path) rc = not_found(b, code, reterr);
+  free(s.hidden);
+  if (rc) {
+    free(s.path);
+    free(s.folder);
+    return rc;
+  }
+  *ret_path = s.path;
+  *ret_folder = s.folder;
+  return 0;
 }
 
 struct codes {
@@ -130,8 +151,10 @@ static int scan(struct codes *codes, const char *folder) {
       rc = add_code(codes, entry->d_name, len - suffix);
       continue;
     }
+    int why = 0;
     char *main_file = orr__strf("%s/%s/" MAIN_FILE, folder, entry->d_name);
-    if (main_file && is_file(main_file)) rc = add_code(codes, entry->d_name, len);
+    if (!main_file) rc = ORR_E_NOMEM;
+    else if (is_file(main_file, &why) || why) rc = add_code(codes, entry->d_name, len); /* who asks for it is told why */
     free(main_file);
   }
   closedir(dir);

@@ -6,6 +6,7 @@
  * The stamps say whether reading again could give something else. A file changed in the last RACY_MS may change once more
  * without its stamp showing it, so it is looked at again. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,33 +120,69 @@ static bool is_source(const char *name) {
   return len > 4 && strcmp(name + len - 4, ".lua") == 0 && !orr__is_spec(name, len);
 }
 
-static int add_folder(const char *code, const char *folder, const char *relative, int depth, orr__sources *sources, orr__stamps *stamps,
-                      orr_error *reterr) {
-  char *path = *relative ? orr__strf("%s/%s", folder, relative) : orr__strdup(folder);
+/* What a walk through a provider's folder does with each folder and each source in it. `inner` is the path below the top. */
+typedef struct visitor {
+  int (*folder)(void *arg, const char *path, orr_error *reterr); /* before what is in it; NULL: nothing */
+  int (*source)(void *arg, const char *path, const char *inner, orr_error *reterr);
+  void *arg;
+} visitor;
+
+/* A name that leads nowhere is no source: it was deleted a moment ago, or is a link whose end is missing. */
+static bool leads_nowhere(int errnum) { return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP; }
+
+static int walk(const char *code, const char *top, const char *relative, int depth, const visitor *v, orr_error *reterr);
+
+static int look_at(const char *code, const char *top, const char *inner, int depth, const visitor *v, orr_error *reterr) {
+  char *full = inner ? orr__strf("%s/%s", top, inner) : NULL;
+  struct stat st;
+  int rc = 0;
+  if (!full) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  else if (stat(full, &st) != 0) rc = leads_nowhere(errno) ? 0 : orr__error_errno(reterr, ORR_E_IO, errno, "provider '%s': %s", code, full);
+  else if (S_ISDIR(st.st_mode)) rc = depth < DEPTH_MAX && strcmp(inner, "spec") != 0 ? walk(code, top, inner, depth + 1, v, reterr) : 0;
+  else if (S_ISREG(st.st_mode) && is_source(inner) && strcmp(inner, "init.lua") != 0) rc = v->source(v->arg, full, inner, reterr);
+  free(full);
+  return rc;
+}
+
+/* A folder that cannot be looked into may hold modules: without them it would be another version, so that is an error. */
+static int walk(const char *code, const char *top, const char *relative, int depth, const visitor *v, orr_error *reterr) {
+  char *path = *relative ? orr__strf("%s/%s", top, relative) : orr__strdup(top);
+  if (!path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   struct dirent **entries = NULL;
-  int count = path ? scandir(path, &entries, NULL, alphasort) : -1;
-  int rc = path ? add_stamp(stamps, path, reterr) : orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  int rc = v->folder ? v->folder(v->arg, path, reterr) : 0;
+  int count = rc ? 0 : scandir(path, &entries, NULL, alphasort);
+  if (count < 0)
+    rc = orr__error_errno(reterr, errno == ENOMEM ? ORR_E_NOMEM : ORR_E_IO, errno, "provider '%s': the folder %s cannot be read", code, path);
   for (int i = 0; i < count; i++) {
     const char *name = entries[i]->d_name;
-    char *inner = orr__strf("%s%s%s", relative, *relative ? "/" : "", name);
-    char *full = orr__strf("%s/%s", folder, inner ? inner : "");
-    struct stat st;
-    if (!rc && inner && full && name[0] != '.' && stat(full, &st) == 0) {
-      if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX && (depth > 0 || strcmp(name, "spec") != 0)) {
-        rc = add_folder(code, folder, inner, depth + 1, sources, stamps, reterr);
-      } else if (S_ISREG(st.st_mode) && is_source(name) && strcmp(inner, "init.lua") != 0) {
-        /* The stamp first: a change while we read makes it old. */
-        rc = add_stamp(stamps, full, reterr);
-        if (!rc) rc = add_source(sources, full, module_name(inner), orr__strf("%s/%s", code, inner), reterr);
-      }
+    if (!rc && name[0] != '.') {
+      char *inner = orr__strf("%s%s%s", relative, *relative ? "/" : "", name);
+      rc = look_at(code, top, inner, depth, v, reterr);
+      free(inner);
     }
-    free(inner);
-    free(full);
     free(entries[i]);
   }
   free(entries);
   free(path);
   return rc;
+}
+
+struct reading {
+  const char *code;
+  orr__sources *sources;
+  orr__stamps *stamps;
+};
+
+static int read_folder(void *arg, const char *path, orr_error *reterr) {
+  struct reading *reading = arg;
+  return add_stamp(reading->stamps, path, reterr);
+}
+
+/* The stamp first: a change while we read makes it old. */
+static int read_source(void *arg, const char *path, const char *inner, orr_error *reterr) {
+  struct reading *reading = arg;
+  int rc = add_stamp(reading->stamps, path, reterr);
+  return rc ? rc : add_source(reading->sources, path, module_name(inner), orr__strf("%s/%s", reading->code, inner), reterr);
 }
 
 int orr__sources_hash(orr__sources *sources, orr_error *reterr) {
@@ -173,7 +210,8 @@ int orr__sources_read(const char *code, const char *path, const char *folder, or
   orr__sources sources = { 0 };
   int rc = add_stamp(ret_stamps, path, reterr);
   if (!rc) rc = add_source(&sources, path, NULL, folder ? orr__strf("%s/init.lua", code) : orr__strf("%s.lua", code), reterr);
-  if (!rc && folder) rc = add_folder(code, folder, "", 0, &sources, ret_stamps, reterr);
+  struct reading reading = { code, &sources, ret_stamps };
+  if (!rc && folder) rc = walk(code, folder, "", 0, &(visitor){ read_folder, read_source, &reading }, reterr);
   if (!rc) rc = orr__sources_hash(&sources, reterr);
   if (rc) orr__sources_clear(&sources);
   else *ret = sources;
@@ -205,27 +243,17 @@ static void print_file(uint64_t *print, const char *path) {
   *print = orr__hash64(&seen, sizeof seen);
 }
 
-/* As add_folder walks. Of folders only what is in them counts: their own stamps change with every file that is none of ours. */
-static void print_folder(uint64_t *print, const char *folder, int depth) {
-  struct dirent **entries = NULL;
-  int count = scandir(folder, &entries, NULL, alphasort);
-  for (int i = 0; i < count; i++) {
-    const char *name = entries[i]->d_name;
-    char *full = orr__strf("%s/%s", folder, name);
-    struct stat st;
-    if (full && name[0] != '.' && stat(full, &st) == 0) {
-      if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) print_folder(print, full, depth + 1);
-      else if (S_ISREG(st.st_mode) && is_source(name)) print_file(print, full);
-    }
-    free(full);
-    free(entries[i]);
-  }
-  free(entries);
+static int print_source(void *arg, const char *path, const char *inner, orr_error *reterr) {
+  (void)inner;
+  (void)reterr;
+  print_file(arg, path);
+  return 0;
 }
 
+/* Of folders only what is in them counts, and that it can be looked at: their own stamps change with every file that is none of ours. */
 uint64_t orr__sources_print(const char *path, const char *folder) {
-  uint64_t print = 1;
-  print_file(&print, path);
-  if (folder) print_folder(&print, folder, 0);
-  return print;
+  struct { uint64_t files; int64_t rc; } print = { 1, 0 };
+  print_file(&print.files, path);
+  if (folder) print.rc = walk("", folder, "", 0, &(visitor){ NULL, print_source, &print.files }, NULL);
+  return print.rc ? orr__hash64(&print, sizeof print) : print.files;
 }

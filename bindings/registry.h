@@ -122,8 +122,8 @@ const orr__url *orr__origin_of(orr__bindings *b, const char *text);
 void orr__origins_clear(orr__bindings *b);
 /* provider_find.c */
 bool orr__is_spec(const char *name, size_t len); /* is a file of that name a provider's spec: NAME_spec.lua? */
-/* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name. Owned strings;
- * *ret_folder is NULL for a single file. */
+/* Looks for a provider's file in the folders. NOT_FOUND names the nearest; INVALID shows two of one name; IO: nobody may
+ * look where it would be. Owned strings; *ret_folder is NULL for a single file. */
 int orr__provider_find(const orr__bindings *b, const char *code, char **ret_path, char **ret_folder, orr_error *reterr);
 /* All codes there are in the folders, sorted, each once; owned array of owned strings, ends with NULL. */
 int orr__provider_codes(const orr__bindings *b, char ***ret_codes, orr_error *reterr);

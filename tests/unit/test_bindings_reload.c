@@ -235,6 +235,58 @@ static void count_one(void *arg, const char *code, const char *path, const orr__
   orr__buf_addf(seen, "%s:%s ", code, declaration ? declaration->version : orr__code_word(err->code));
 }
 
+static char *put_folder(place *p, const char *relative) {
+  static char path[512];
+  snprintf(path, sizeof path, "%s/%s", p->dirs[0], relative);
+  mkdir(path, 0700);
+  return path;
+}
+
+static void test_reload__a_folder_that_cannot_be_looked_into_is_named(void **state) {
+  place *p = *state;
+  if (geteuid() == 0) skip(); /* who may look everywhere */
+  put_folder(p, "test");
+  char *util = put_folder(p, "test/util");
+  write_file(p, 0, "test/util/names.lua", "return { name = 'vm' }\n");
+  write_file(p, 0, "test/init.lua", version_text("1", "r.externalId = require('util.names').name"));
+  assert_string_equal(describe(p)->version, "1");
+  chmod(util, 0);
+  assert_has(describe(p)->warning, "provider 'test': the folder ");
+  assert_has(describe(p)->warning, "/test/util cannot be read: Permission denied");
+  assert_int_equal(p->f.refusals, 1);
+  write_file(p, 0, "test/init.lua", version_text("2", "r.externalId = require('util.names').name"));
+  assert_success(fake_run(&p->f, ORR_HOOK_executeBackup)); /* the version before, with all of its files */
+  assert_string_equal(p->f.ended[1]->graph.result->externalId, "vm");
+  chmod(util, 0600); /* its names can be read, what is behind them cannot */
+  assert_has(describe(p)->warning, "/test/util/names.lua: Permission denied");
+  chmod(util, 0700);
+  assert_string_equal(describe(p)->version, "2");
+  assert_null(describe(p)->warning);
+}
+
+static void test_reload__a_provider_behind_a_closed_folder_is_not_called_gone(void **state) {
+  place *p = *state;
+  if (geteuid() == 0) skip();
+  char *folder = put_folder(p, "test");
+  write_file(p, 0, "test/init.lua", version_text("1", ""));
+  assert_string_equal(describe(p)->version, "1");
+  chmod(folder, 0);
+  assert_has(describe(p)->warning, "/test/init.lua: Permission denied");
+  assert_has(p->f.refusal, "/test/init.lua: Permission denied");
+  folder = put_folder(p, "other");
+  chmod(folder, 0);
+  describe_fails(p, "other", ORR_E_IO, "provider 'other': ");
+  describe_fails(p, "other", ORR_E_IO, "/other/init.lua: Permission denied");
+  orr__buf seen;
+  orr__buf_init(&seen, 1000);
+  assert_int_equal(p->f.ops->list(p->f.ops->self, count_one, &seen, NULL), 0);
+  assert_string_equal(orr__buf_text(&seen), "other:io test:1 ");
+  orr__buf_clear(&seen);
+  chmod(put_folder(p, "test"), 0700);
+  chmod(put_folder(p, "other"), 0700);
+  assert_null(describe(p)->warning);
+}
+
 static void test_reload__list_shows_good_and_bad(void **state) {
   place *p = *state;
   orr__buf seen;
@@ -331,6 +383,8 @@ int main(void) {
     setup_test(test_reload__two_of_one_name_show_both),
     setup_test(test_reload__one_file_by_two_folders_is_one_provider),
     setup_test(test_reload__a_folder_is_one_version),
+    setup_test(test_reload__a_folder_that_cannot_be_looked_into_is_named),
+    setup_test(test_reload__a_provider_behind_a_closed_folder_is_not_called_gone),
     setup_test(test_reload__list_shows_good_and_bad),
     setup_test(test_reload__check_reports_every_finding_and_loads_nothing),
     setup_test(test_reload__check_of_a_folder_is_of_its_main_file),

@@ -263,6 +263,22 @@ static void test_watch__modules_and_new_folders_count(void **state) {
   expect_live(p, "five");
 }
 
+static void test_watch__a_folder_that_is_closed_and_opened_again_is_noticed(void **state) {
+  place *p = *state;
+  if (geteuid() == 0) skip(); /* who may look everywhere */
+  mkdir(at(p, "providers/test"), 0700);
+  mkdir(at(p, "providers/test/empty"), 0700);
+  write_in_place(p, "providers/test/init.lua", text_of("1"));
+  assert_string_equal(version_now(p), "1");
+  run_for(p, SETTLE_MS * 2);
+  chmod(at(p, "providers/test/empty"), 0);
+  await(p, &p->f.refusals, 1);
+  assert_has(p->f.refusal, "/test/empty cannot be read: Permission denied");
+  assert_true(p->f.works);
+  chmod(at(p, "providers/test/empty"), 0700);
+  expect_live(p, "1");
+}
+
 static void test_watch__a_new_provider_is_looked_over_unasked(void **state) {
   place *p = *state;
   write_in_place(p, "providers/test.lua", "if then");
@@ -356,6 +372,7 @@ int main(void) {
     setup_test(test_watch__what_editors_leave_is_ignored),
     setup_test(test_watch__files_behind_a_link_that_led_nowhere_are_found),
     setup_test(test_watch__modules_and_new_folders_count),
+    setup_test(test_watch__a_folder_that_is_closed_and_opened_again_is_noticed),
     setup_test(test_watch__a_new_provider_is_looked_over_unasked),
     setup_test(test_watch__a_broken_one_is_told_of_once_and_the_old_goes_on),
     setup_test(test_watch__the_folder_may_appear_later),
