@@ -63,6 +63,10 @@ typedef struct orr__provider {
   int64_t looked_ms;             /* when its files were last looked at, on a real clock; 0: never */
   orr__timer settle_timer;       /* its files have changed, and are read when they are left alone */
   uint64_t print;                /* of them, since it was started */
+  int64_t unrest_ms;             /* since when they settle, on a real clock; 0: they are at rest */
+  bool is_restless;              /* for too long: what is in them is looked at */
+  bool is_unrest_told;
+  char rest_sha256[65];          /* what was in them at the last look; "": they could not be read */
   uint64_t read_print;           /* right before they were read */
   /* reload_watch.c */
   orr__folder **folders;         /* watched for it alone: of its modules, and where its links lead */

@@ -569,9 +569,8 @@ static void log_line(void *self, uint64_t call_id, const char *provider, enum or
 
 static void provider_changed(void *self, const char *code, const orr_error *err, bool works) {
   orr__core *core = self;
-  const char *what = err && err->code == ORR_E_DENIED ? "new version waits, the last one goes on"
-                     : works                          ? "new version refused, the last good one stays"
-                                                      : "refused";
+  bool waits = err && (err->code == ORR_E_DENIED || err->code == ORR_E_TIMEOUT); /* for trust, for rest */
+  const char *what = waits && works ? "new version waits, the last one goes on" : waits ? "waits" : works ? "new version refused, the last good one stays" : "refused";
   char *text = err ? orr__strf("%s: %s", what, orr__error_message(err)) : orr__strdup("loaded");
   if (text) log_line(core, 0, code, err ? ORR_LOG_ERROR : ORR_LOG_INFO, text);
   free(text);

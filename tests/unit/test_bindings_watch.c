@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "bindings_fake.h"
@@ -204,6 +205,60 @@ static void test_watch__half_of_a_file_is_neither_live_nor_an_error(void **state
   fail_msg("the machine is too busy");
 }
 
+/* Written to, or only touched, before each turn, so that whenever its time to settle is up it has just changed. Until `count` is `want`, or
+ * for so long. */
+static void go_on_writing(place *p, bool only_touch, const int *count, int want, int64_t for_ms) {
+  static int next;
+  for (int64_t end = now_ms() + for_ms; *count < want && now_ms() < end;) {
+    char more[32];
+    snprintf(more, sizeof more, "w%d", next++);
+    if (only_touch) assert_int_equal(utimes(at(p, "providers/test.lua"), NULL), 0);
+    else write_in_place(p, "providers/test.lua", text_of(more));
+    orr__loop_step(p->f.loop, 1);
+  }
+}
+
+static void test_watch__one_that_is_written_to_without_pause_is_told_once(void **state) {
+  place *p = *state;
+  first(p);
+  for (int i = 0; i < 20; i++) {
+    int changes = p->f.changes, refusals = p->f.refusals;
+    go_on_writing(p, false, &p->f.refusals, refusals + 1, PATIENCE_MS);
+    assert_int_equal(p->f.refusals, refusals + 1);
+    assert_has(p->f.refusal, "provider 'test': somebody writes to ");
+    assert_has(p->f.refusal, "/providers/test.lua without pause: it is read when it has been left alone for 0.04 s, or by: orrery provider reload test");
+    assert_true(p->f.works);
+    go_on_writing(p, false, &p->f.refusals, refusals + 2, SETTLE_MS * 10);
+    bool was_held_up = p->f.changes != changes; /* the writer was: it did pause */
+    if (!was_held_up) {
+      const orr__declaration *d = NULL;
+      assert_int_equal(p->f.refusals, refusals + 1);
+      assert_int_equal(p->f.ops->describe(p->f.ops->self, "test", &d, NULL), 0);
+      assert_string_equal(d->version, "1"); /* none of what it was meanwhile */
+      assert_has(d->warning, "without pause");
+      write_in_place(p, "providers/test.lua", text_of("last"));
+      expect_live(p, "last");
+      rename_over(p, "providers/test.lua", text_of("next"));
+      expect_live(p, "next"); /* settling as ever */
+      return;
+    }
+    write_in_place(p, "providers/test.lua", text_of("1"));
+    run_for(p, SETTLE_MS * 5);
+  }
+  fail_msg("the machine is too busy");
+}
+
+static void test_watch__one_that_is_only_touched_without_pause_is_read(void **state) {
+  place *p = *state;
+  first(p);
+  write_in_place(p, "providers/test.lua", text_of("2"));
+  go_on_writing(p, true, &p->f.changes, 2, PATIENCE_MS);
+  assert_string_equal(version_now(p), "2");
+  write_in_place(p, "providers/test.lua", "if then");
+  go_on_writing(p, true, &p->f.refusals, 1, PATIENCE_MS);
+  assert_has(p->f.refusal, "test.lua:1:");
+}
+
 static void test_watch__what_editors_leave_is_ignored(void **state) {
   place *p = *state;
   first(p);
@@ -369,6 +424,8 @@ int main(void) {
     setup_test(test_watch__every_way_of_writing),
     setup_test(test_watch__data_of_kubernetes_is_swapped),
     setup_test(test_watch__half_of_a_file_is_neither_live_nor_an_error),
+    setup_test(test_watch__one_that_is_written_to_without_pause_is_told_once),
+    setup_test(test_watch__one_that_is_only_touched_without_pause_is_read),
     setup_test(test_watch__what_editors_leave_is_ignored),
     setup_test(test_watch__files_behind_a_link_that_led_nowhere_are_found),
     setup_test(test_watch__modules_and_new_folders_count),
