@@ -72,7 +72,7 @@ static void clear(orr__wait *wait) {
   free(((hash_wait *)wait)->path);
 }
 
-static const orr__wait_kind kind = { "hash.file", start, abort_hash, push, clear };
+static const orr__wait_kind kind = { "hash.file", start, abort_hash, push, clear, NULL };
 
 static int push_and_clear(lua_State *L, orr_error *err) {
   orr__push_error(L, err);

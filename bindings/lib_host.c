@@ -71,8 +71,8 @@ static void clear(orr__wait *wait) {
   free(w->text);
 }
 
-static const orr__wait_kind call_kind = { "host.NAME", start, abort_call, push, clear };
-static const orr__wait_kind run_kind = { "computeServer:run", start, abort_call, push, clear };
+static const orr__wait_kind call_kind = { "host.NAME", start, abort_call, push, clear, NULL };
+static const orr__wait_kind run_kind = { "computeServer:run", start, abort_call, push, clear, NULL };
 
 static int give_up(lua_State *L, host_wait *w, orr_error *err) {
   orr__wait_drop(&w->wait);

@@ -38,6 +38,7 @@ typedef struct http_wait {
   size_t reply_len;
   size_t noted;                /* trial.h */
   int64_t started_ms;          /* wall */
+  int64_t started_mono_ms, took_ms;
 } http_wait;
 
 /* ---- headers ----------------------------------------------------------------------------------------------- */
@@ -76,13 +77,13 @@ bool orr__header_carries_credentials(const char *name) {
 }
 
 /* The value, and what is behind its scheme ("Bearer", "Basic") or behind a cookie's name. */
-static void mark_secret(lua_State *L, const char *name, const char *value) {
+static void mark_secret(orr__secrets *secrets, const char *name, const char *value) {
   if (!orr__header_carries_credentials(name)) return;
-  orr__secret_add(L, value, strlen(value));
+  orr__secrets_add(secrets, value, strlen(value));
   const char *inner = strchr(value, strcasestr(name, "cookie") ? '=' : ' ');
   if (!inner) return;
   size_t len = strcspn(inner + 1, ";");
-  orr__secret_add(L, inner + 1, len);
+  orr__secrets_add(secrets, inner + 1, len);
 }
 
 /* Is it a token as HTTP has it, and the value one line? */
@@ -103,7 +104,7 @@ static int take_headers(lua_State *L, http_wait *w, orr_error *reterr) {
     lua_rawgeti(L, -2, (int)(2 * i) + 2);
     const char *name = lua_tostring(L, -2), *value = lua_tostring(L, -1);
     if (!name || !value || !is_header(name, value)) return orr__error_set(reterr, ORR_E_INVALID, "http.request: '%.60s' is no header, or its value is not one line", name ? name : "");
-    mark_secret(L, name, value);
+    mark_secret(&orr__version_of(L)->provider->secrets, name, value);
     w->headers[w->header_count++] = (orr__header){ orr__strdup(name), orr__strdup(value) };
     lua_pop(L, 2);
     if (!w->headers[i].name || !w->headers[i].value) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
@@ -168,6 +169,7 @@ static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error
 
 static void done(void *arg, const orr__http_reply *reply) {
   http_wait *w = arg;
+  if (w->took_ms < 0 && w->wait.bindings) w->took_ms = orr__loop_mono_ms(w->wait.bindings->config.loop) - w->started_mono_ms;
   w->code = reply->code;
   w->status = reply->status;
   w->was_sent = reply->was_sent;
@@ -190,6 +192,8 @@ static void done(void *arg, const orr__http_reply *reply) {
 static int start(orr__wait *wait, orr_error *reterr) {
   http_wait *w = (http_wait *)wait;
   w->started_ms = orr__loop_wall_ms(wait->bindings->config.loop);
+  w->started_mono_ms = orr__loop_mono_ms(wait->bindings->config.loop);
+  w->took_ms = -1;
   return orr__http_start(w->http, &w->request, done, w, &w->id, reterr);
 }
 
@@ -203,7 +207,7 @@ static void push_headers(lua_State *L, const http_wait *w) {
   lua_newtable(L);
   for (size_t i = 0; i < w->reply_header_count; i++) {
     const orr__header *header = &w->reply_headers[i];
-    mark_secret(L, header->name, header->value);
+    mark_secret(&orr__version_of(L)->provider->secrets, header->name, header->value);
     lua_getfield(L, -1, header->name);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
@@ -219,10 +223,25 @@ static void push_headers(lua_State *L, const http_wait *w) {
 
 static void record(const http_wait *w) {
   if (!orr__record_is_on(&w->wait)) return;
-  orr__exchange exchange = { .request = &w->request, .started_ms = w->started_ms, .code = w->code, .message = w->message, .was_sent = w->was_sent,
+  orr__exchange exchange = { .request = &w->request, .started_ms = w->started_ms, .took_ms = w->took_ms,
+                             .code = w->code, .message = w->message, .was_sent = w->was_sent,
                              .status = w->status, .headers = w->reply_headers, .header_count = w->reply_header_count, .body = w->reply_body,
                              .body_len = w->reply_len };
   orr__record_note(&w->wait, &exchange);
+}
+
+/* What the call no longer waited for is in its recording all the same: the request that hung until the deadline is what somebody looks for. */
+static void lost(orr__wait *wait, int code, const char *why) {
+  http_wait *w = (http_wait *)wait;
+  orr__secrets *secrets = &wait->task->hc->version->provider->secrets;
+  if (wait->state == ORR_WAIT_STARTED) { /* no answer yet; it may have come there */
+    w->took_ms = orr__loop_mono_ms(wait->bindings->config.loop) - w->started_mono_ms;
+    w->code = code;
+    w->was_sent = true;
+    snprintf(w->message, sizeof w->message, "%s: %s", wait->kind->name, why);
+  }
+  for (size_t i = 0; i < w->reply_header_count; i++) mark_secret(secrets, w->reply_headers[i].name, w->reply_headers[i].value);
+  record(w);
 }
 
 static int push(orr__wait *wait, lua_State *L) {
@@ -268,7 +287,7 @@ static void clear(orr__wait *wait) {
   free(w->reply_body);
 }
 
-static const orr__wait_kind kind = { "http.request", start, abort_request, push, clear };
+static const orr__wait_kind kind = { "http.request", start, abort_request, push, clear, lost };
 
 /* ---- making it --------------------------------------------------------------------------------------------- */
 

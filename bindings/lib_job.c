@@ -125,7 +125,7 @@ static void clear(orr__wait *wait) {
 }
 
 /* A start cannot be hurried: it takes milliseconds, and the job is to stay. */
-static const orr__wait_kind kind = { "job.start", start, NULL, push, clear };
+static const orr__wait_kind kind = { "job.start", start, NULL, push, clear, NULL };
 
 static const orr__param params[] = {
   { "name", ORR_P_LINE, true }, { "argv", ORR_P_WORDS, true }, { "env", ORR_P_TABLE, false }, { "stdin", ORR_P_TEXT, false },

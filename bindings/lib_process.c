@@ -104,7 +104,7 @@ static void clear(orr__wait *wait) {
   free(w->err);
 }
 
-static const orr__wait_kind kind = { "process.run", start, abort_process, push, clear };
+static const orr__wait_kind kind = { "process.run", start, abort_process, push, clear, NULL };
 
 static const orr__param params[] = {
   { "argv", ORR_P_WORDS, true }, { "env", ORR_P_TABLE, false }, { "stdin", ORR_P_TEXT, false }, { "timeout", ORR_P_SECONDS, false },

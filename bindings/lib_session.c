@@ -150,7 +150,7 @@ static void clear(orr__wait *wait) {
   orr__error_clear(&((session_wait *)wait)->failure);
 }
 
-static const orr__wait_kind kind = { "session", start, abort_wait, push, clear };
+static const orr__wait_kind kind = { "session", start, abort_wait, push, clear, NULL };
 
 /* ---- raw functions ----------------------------------------------------------------------------------------- */
 

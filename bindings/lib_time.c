@@ -134,7 +134,7 @@ static int push(orr__wait *wait, lua_State *L) {
   return 1;
 }
 
-static const orr__wait_kind kind = { "sleep", start, abort_sleep, push, NULL };
+static const orr__wait_kind kind = { "sleep", start, abort_sleep, push, NULL, NULL };
 
 static int sleep_seconds(lua_State *L) {
   double seconds = orr__arg_number(L, 1, "sleep: seconds", NAN);

@@ -48,7 +48,7 @@ static void save_clear(orr__wait *wait) {
   orr__error_clear(&((save_wait *)wait)->failure);
 }
 
-static const orr__wait_kind save_kind = { "save", save_start, NULL, save_push, save_clear };
+static const orr__wait_kind save_kind = { "save", save_start, NULL, save_push, save_clear, NULL };
 
 int orr__save_start(lua_State *L, orr__object *object) {
   save_wait *w = orr__wait_new(L, &save_kind, sizeof *w);
@@ -121,7 +121,7 @@ static void results_clear(orr__wait *wait) {
   orr__error_clear(&w->failure);
 }
 
-static const orr__wait_kind results_kind = { "backup:results", results_start, NULL, results_push, results_clear };
+static const orr__wait_kind results_kind = { "backup:results", results_start, NULL, results_push, results_clear, NULL };
 
 /* Static canonical word or NULL: any. Raises. */
 static const char *wanted_status(lua_State *L) {

@@ -58,7 +58,7 @@ static void clear(orr__wait *wait) {
   free(parallel->children);
 }
 
-const orr__wait_kind orr__parallel_kind = { "parallel", start, NULL, push, clear };
+const orr__wait_kind orr__parallel_kind = { "parallel", start, NULL, push, clear, NULL };
 
 void orr__parallel_child_ended(orr__parallel *parallel, orr__task *child) {
   parallel->running--;

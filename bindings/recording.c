@@ -1,6 +1,6 @@
 /* Recording of HTTP exchanges; see recording.h. A line of a recording:
  *
- *   { "hook", "at" (wall ms), "request": { method, url, headers, body | bodyBase64, bodyCut },
+ *   { "hook", "at" (wall ms), "millis" (it took), "request": { method, url, headers, body | bodyBase64, bodyCut },
  *     "reply": { status, headers, body | bodyBase64, bodyCut }  or  "error": { code, message, sent } }
  *
  * Kept out: the values of headers that carry credentials, every secret the provider's calls know (in the forms of redact.h), and in JSON
@@ -152,6 +152,7 @@ static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
   }
   orr__json_put_str(line, "hook", orr__hooks[hc->call->hook].name);
   orr__json_put_int(line, "at", e->started_ms);
+  orr__json_put_int(line, "millis", e->took_ms);
   orr__json_put_str(request, "method", e->request->method);
   put_url(request, e->request->url);
   put_headers(request, e->request->headers, e->request->header_count);

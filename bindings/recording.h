@@ -8,7 +8,7 @@
 /* One exchange as it was; everything is borrowed. */
 typedef struct orr__exchange {
   const orr__http_request *request;
-  int64_t started_ms;              /* wall */
+  int64_t started_ms, took_ms;     /* wall; how long it took */
   int code;                        /* 0: there is an answer */
   const char *message;
   bool was_sent;

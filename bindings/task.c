@@ -90,10 +90,7 @@ void orr__task_free(orr__task *task) {
   orr__version *v = hc->version;
   dequeue(task);
   orr__timer_stop(v->bindings->config.loop, &task->slice_timer);
-  if (task->wait) {
-    task->wait->task = NULL;
-    orr__wait_detach(task->wait);
-  }
+  if (task->wait) orr__wait_detach(task->wait);
   if (task->prev) task->prev->next = task->next;
   else hc->tasks = task->next;
   if (task->next) task->next->prev = task->prev;
@@ -121,6 +118,11 @@ int orr__task_stop_code(const orr__task *task) {
   return task->hc->stop ? task->hc->stop : task->stop;
 }
 
+const char *orr__task_stop_why(const orr__task *task) {
+  if (task->hc->stop) return task->hc->stop_why ? task->hc->stop_why : "stopped";
+  return "another branch of parallel failed";
+}
+
 /* ---- stopping ---------------------------------------------------------------------------------------------- */
 
 void orr__task_stop(orr__task *task) {
@@ -136,8 +138,7 @@ void orr__task_stop(orr__task *task) {
     }
     return;
   }
-  const char *why = task->hc->stop ? task->hc->stop_why : "another branch of parallel failed";
-  orr__error_set(&task->failure, orr__task_stop_code(task), "%s: %s", wait->kind->name, why);
+  orr__error_set(&task->failure, orr__task_stop_code(task), "%s: %s", wait->kind->name, orr__task_stop_why(task));
   task->wait = NULL;
   orr__wait_detach(wait);
   task->hc->is_stop_seen = true;

@@ -122,6 +122,7 @@ orr__task *orr__task_pooled(orr__hookcall *hc);
 void orr__task_free(orr__task *task);
 void orr__task_ready(orr__task *task, enum orr__task_outcome outcome);
 int orr__task_stop_code(const orr__task *task);
+const char *orr__task_stop_why(const orr__task *task); /* where there is a code */
 /* Its wait is aborted and it goes on with the sticky error; a parallel's children first. */
 void orr__task_stop(orr__task *task);
 void orr__tasks_stop(orr__hookcall *hc);

@@ -206,7 +206,7 @@ int orr__wait_start(lua_State *L, orr__wait *wait, const char *act) {
   int stop = orr__task_stop_code(task);
   if (stop) {
     hc->is_stop_seen = true;
-    orr__error_set(&err, stop, "%s: %s", wait->kind->name, hc->stop ? hc->stop_why : "another branch of parallel failed");
+    orr__error_set(&err, stop, "%s: %s", wait->kind->name, orr__task_stop_why(task));
     return push_not_started(L, wait, &err);
   }
   if (!lua_isyieldable(L)) {
@@ -242,7 +242,15 @@ void orr__wait_done(orr__wait *wait) {
   }
 }
 
+static void tell_lost(orr__wait *wait) {
+  int stop = wait->task ? orr__task_stop_code(wait->task) : 0;
+  const char *why = stop ? orr__task_stop_why(wait->task) : "the hook ended meanwhile";
+  if (wait->kind->lost && wait->task && (wait->state == ORR_WAIT_STARTED || wait->state == ORR_WAIT_ENDED))
+    wait->kind->lost(wait, stop ? stop : ORR_E_CANCELLED, why);
+}
+
 void orr__wait_detach(orr__wait *wait) {
+  tell_lost(wait);
   wait->task = NULL;
   /* A parallel's work are tasks of the same call, which end with it. */
   if (wait->state != ORR_WAIT_STARTED || wait->kind == &orr__parallel_kind) {

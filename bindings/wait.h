@@ -32,6 +32,9 @@ typedef struct orr__wait_kind {
   /* Pushes the outcome: `true, values...` or orr__push_failure; returns how many. May raise only for memory. */
   int (*push)(orr__wait *wait, lua_State *L);
   void (*clear)(orr__wait *wait);                /* releases what the wait owns; NULL: nothing */
+  /* Before abort, or instead of push where it had ended: its outcome is nobody's any more, because of the code and text (the call is being
+   * stopped, or has ended). The call is still there. NULL: so be it. */
+  void (*lost)(orr__wait *wait, int code, const char *why);
 } orr__wait_kind;
 
 /* The head of every wait; a library's own struct begins with it. */

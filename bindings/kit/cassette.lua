@@ -2,7 +2,7 @@
 --
 -- The first line says what it is of, each other one is an exchange (docs/testing.md). A request gets the next exchange of its method and URL
 -- that was not played yet; a safe one that comes more often gets the last one again. What the runtime's own policy did (retries, redirects)
--- is in the recording already, so what is played is final. {uuid} stands for the result's uuid, which is another one here.
+-- is in the recording already, so what is played is final, and takes as long as it took. {uuid} stands for the result's uuid, which is another one here.
 local session = require "orrery.session"
 local blame = require "orrery.blame"
 local fault = require "orrery.fault"
@@ -95,13 +95,13 @@ function Tape:answer(world, request)
   end
   exchange.isPlayed = true
   learn(self, exchange, request)
-  local failure, reply = exchange.error, exchange.reply
-  if failure then return fault.recorded(failure.code, here(self, failure.message or ""), failure.sent) end
+  local failure, reply, delay = exchange.error, exchange.reply, exchange.millis and exchange.millis / 1000
+  if failure then return fault.recorded(failure.code, here(self, failure.message or ""), failure.sent, delay) end
   local headers = {}
   for name, value in pairs(reply.headers or {}) do
     if name ~= "content-length" and name ~= "transfer-encoding" and name ~= "content-encoding" then headers[name] = here(self, value) end
   end
-  return { status = reply.status, headers = headers, body = here(self, url.take(reply, "body")) or "", isFinal = true }
+  return { status = reply.status, headers = headers, body = here(self, url.take(reply, "body")) or "", delay = delay, isFinal = true }
 end
 
 -- ---- what it was of ----------------------------------------------------------------------------------------------

@@ -15,9 +15,12 @@ end
 
 function fault.is(value) return getmetatable(value) == Break end
 
---- What a recording has instead of an answer: final, as the runtime's own retries have had their turn.
-function fault.recorded(code, message, sent)
-  return setmetatable({ code = code, message = message, sent = sent, isProcessed = true, isFinal = true, name = "recorded" }, Break)
+-- The runtime had stopped waiting: there was no answer, and there is none.
+local unanswered = { deadline = true, cancelled = true }
+
+--- What a recording has instead of an answer, that many seconds later: final, as the runtime's own retries have had their turn.
+function fault.recorded(code, message, sent, delay)
+  return setmetatable({ code = code, message = message, sent = sent, delay = delay, isProcessed = true, isFinal = true, isSilent = unanswered[code], name = "recorded" }, Break)
 end
 
 --- Nobody listens there: certainly never sent.

@@ -188,8 +188,8 @@ local function deliver(state, reply)
   if fault.is(reply) then
     if reply.isSilent then return world:hold(call) end -- its time runs out by itself
     if reply.code == "unreachable" and state.args.safe and not reply.isFinal and backOff(state, 0) then return end
-    local peer = url.short(url.origin(state.args.url))
-    return world:answer(call, nil, { code = reply.code, message = peer .. ": " .. reply.message, details = { sent = reply.sent } })
+    local peer = reply.isFinal and "" or url.short(url.origin(state.args.url)) .. ": " -- what was recorded says so itself
+    return world:answer(call, nil, { code = reply.code, message = peer .. reply.message, details = { sent = reply.sent } }, reply.delay)
   end
   local retry = tonumber(reply.headers["retry-after"])
   local isWaited = not reply.isFinal and retry and (reply.status == 429 or reply.status == 503 and state.args.safe)

@@ -1,6 +1,7 @@
 -- Recordings: what is kept of what hooks say over HTTP, what is not, and for how long; and how a cassette plays it.
 local test = require "orrery.test"
 local json = require "orrery.json"
+local session = require "orrery.session"
 local mock, run = test.mock, test.run
 
 describe("a recording", function()
@@ -101,6 +102,54 @@ describe("a recording", function()
     assert.equal(("x"):rep(65530) .. "***", all[2].reply.body)
     assert.is_nil(all[2].reply.bodyCut)
     assert.equal('{"pem":"***"}', all[3].request.body)
+  end)
+
+  it("has what the hook's deadline cut off, and plays it as that", function()
+    open "all"
+    local api = mock.http "https://a.test"
+    api:on("POST /slow", { status = 202, delay = 3 })
+    api:on("GET /hangs", mock.fault.timeout())
+    local source = (head:gsub('version = "1"', 'version = "1", timeouts = { executeBackup = 10 }')) .. [[
+      function provider.executeBackup(b, r)
+        http.post("https://a.test/slow")
+        http.get("https://a.test/hangs", { timeout = 30 })
+      end
+      return provider]]
+    assert(test.provider("p", source))
+    local setup = { provider = "p", delete = false, connection = { serviceUrl = "https://a.test" } }
+    local result = run.backup(setup)
+    local all, text = lines(result)
+    assert.equal(3, #all)
+    assert.equal(3000, all[2].millis)
+    assert.same({ code = "deadline", message = "http.request: the deadline of the hook has passed", sent = true }, all[3].error)
+    assert.equal(7000, all[3].millis)
+    local path = folder .. "/tape.jsonl"
+    local file = assert(io.open(path, "w"))
+    file:write(text)
+    file:close()
+    session.world:finish()
+    session.world = nil
+    local tape = mock.cassette(path)
+    assert(test.provider("p", source))
+    local again = run.backup(tape:setup())
+    assert.same({ result.status, result.attention, result.errorMessage, result.took }, { again.status, again.attention, again.errorMessage, again.took })
+    assert.same({ result.ops[1].outcome, result.ops[1].message }, { again.ops[1].outcome, again.ops[1].message })
+  end)
+
+  it("has what a branch of parallel no longer waited for, and an answer that came in the same moment", function()
+    open "all"
+    local api = mock.http "https://a.test"
+    api:on("GET /hangs", mock.fault.timeout())
+    api:on("POST /refused", 400)
+    local result = execute [[
+      pcall(parallel, {
+        function() http.get("https://a.test/hangs") end,
+        function() error("no more of it: " .. http.post("https://a.test/refused").status) end,
+      })
+      r.status = "FAILED"]]
+    local seen = {}
+    for _, line in ipairs(lines(result)) do if line.request then seen[line.request.url] = line.error and line.error.code or line.reply.status end end
+    assert.same({ ["https://a.test/hangs"] = "cancelled", ["https://a.test/refused"] = 400 }, seen)
   end)
 
   it("is bounded, in each body and in whole", function()
