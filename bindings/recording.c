@@ -9,6 +9,7 @@
  * be written is a warning in the log and keeps nobody up. */
 #include "recording.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -55,6 +56,7 @@ static orr__json *without_credentials(const orr__json *json, const char *key) {
 
 /* Owned; NULL: it is no JSON, or nothing in it had to go. */
 static char *clean_json(const char *body, size_t len) {
+  for (; len > 0 && isspace((unsigned char)*body); len--) body++;
   if (len == 0 || (*body != '{' && *body != '[')) return NULL;
   orr__json *json = orr__json_parse(body, len, NULL);
   orr__json *safe = json ? without_credentials(json, NULL) : NULL;
@@ -69,7 +71,7 @@ static char *clean_json(const char *body, size_t len) {
 }
 
 /* "a=1&token=x" -> "a=1&token=***": a query, or a form. Owned. */
-static char *clean_pairs(const char *text, size_t len) {
+static char *clean_pairs(const char *text, size_t len, size_t *ret_len) {
   orr__buf out;
   orr__buf_init(&out, PAIRS_MAX);
   for (size_t at = 0; at < len;) {
@@ -84,7 +86,7 @@ static char *clean_pairs(const char *text, size_t len) {
     free(key);
     at += pair_len + (end != NULL);
   }
-  char *clean = orr__buf_take(&out, NULL);
+  char *clean = orr__buf_take(&out, ret_len);
   orr__buf_clear(&out);
   return clean;
 }
@@ -95,24 +97,29 @@ static bool is_form(const orr__header *headers, size_t count) {
   return false;
 }
 
-/* Bytes with a NUL are no text, and not looked through for secrets. */
+/* Where a text would be cut: not inside a character. */
+static size_t cut_at(const char *text, size_t most) {
+  size_t to = most;
+  while (to > 0 && most - to < 4 && ((unsigned char)text[to] & 0xc0) == 0x80) to--;
+  return to;
+}
+
+/* Text as it is, other bytes as base64: in either case with the secrets out of it before. */
 static void put_body(orr__json *map, const orr__secrets *secrets, const char *body, size_t len, bool is_pairs) {
-  char *clean = is_pairs ? clean_pairs(body, len) : clean_json(body, len);
-  const char *text = clean ? clean : body;
-  if (clean) len = strlen(clean);
-  char *safe = memchr(text, '\0', len) ? NULL : orr__secrets_redact(secrets, text, len, BODY_MAX + 4);
-  if (safe) text = safe, len = strlen(safe);
+  char *clean = is_pairs ? clean_pairs(body, len, &len) : clean_json(body, len);
+  if (clean && !is_pairs) len = strlen(clean);
+  char *safe = orr__secrets_redact_bytes(secrets, clean ? clean : body, len, BODY_MAX + 4, &len);
+  free(clean);
+  if (!safe) return; /* without memory to look for secrets in, nothing is kept */
   if (len > BODY_MAX) {
     orr__json_put_bool(map, "bodyCut", true);
-    for (len = BODY_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--) {
-    }
+    len = cut_at(safe, BODY_MAX);
   }
-  bool is_text = orr__utf8_valid(text, len);
-  char *copy = is_text ? orr__strndup(text, len) : orr__base64(text, len, false, NULL);
+  bool is_text = orr__utf8_valid(safe, len);
+  char *copy = is_text ? orr__strndup(safe, len) : orr__base64(safe, len, false, NULL);
   if (copy) orr__json_put_str(map, is_text ? "body" : "bodyBase64", copy);
   free(copy);
   free(safe);
-  free(clean);
 }
 
 /* Without user and password, and without what the query calls a credential. */
@@ -121,7 +128,7 @@ static void put_url(orr__json *map, const char *url) {
   host = host ? host + 3 : url;
   at = memchr(host, '@', strcspn(host, "/?#"));
   const char *rest = at ? at + 1 : host;
-  char *pairs = query ? clean_pairs(query + 1, strlen(query + 1)) : NULL;
+  char *pairs = query ? clean_pairs(query + 1, strlen(query + 1), NULL) : NULL;
   char *plain = query ? orr__strf("%.*s%.*s?%s", (int)(host - url), url, (int)(query - rest), rest, pairs ? pairs : "")
                       : orr__strf("%.*s%s", (int)(host - url), url, rest);
   if (plain) orr__json_put_str(map, "url", plain);
@@ -189,13 +196,42 @@ static void warn(const orr__hookcall *hc, const orr_error *err) {
   free(text);
 }
 
+/* Bytes are looked through as bytes: in their base64 a secret would leave a hole that nothing can be read behind. */
+static orr__json *redacted_bytes(const orr__secrets *secrets, const char *coded) {
+  size_t len = 0;
+  char *bytes = orr__base64_decode(coded, strlen(coded), &len);
+  char *safe = bytes ? orr__secrets_redact_bytes(secrets, bytes, len, TEXT_MAX_SHOWN, &len) : NULL;
+  char *again = safe ? orr__base64(safe, len, false, NULL) : NULL;
+  orr__json *value = orr__json_new_str(again ? again : "");
+  free(bytes);
+  free(safe);
+  free(again);
+  return value;
+}
+
+/* A line as it is written: once more, with what the call has learnt since. */
+static orr__json *redacted(const orr__secrets *secrets, const orr__json *json, const char *key) {
+  const char *text = orr__json_text(json);
+  if (text && key && strcmp(key, "bodyBase64") == 0) return redacted_bytes(secrets, text);
+  if (text) return orr__json_redacted(secrets, json, TEXT_MAX_SHOWN);
+  bool is_map = orr__json_is_map(json);
+  if (!is_map && !orr__json_is_list(json)) return orr__json_copy(json);
+  orr__json *out = is_map ? orr__json_map() : orr__json_list();
+  for (const orr__json *m = orr__json_first(json); out && m; m = orr__json_next(m)) {
+    orr__json *value = redacted(secrets, m, is_map ? orr__json_key(m) : key);
+    if (is_map) orr__json_put(out, orr__json_key(m), value);
+    else orr__json_append(out, value);
+  }
+  return out;
+}
+
 static void keep(const orr__hookcall *hc, const char *uuid) {
   const orr__records *records = hc->version->bindings->config.records;
   const orr__secrets *secrets = &hc->version->provider->secrets;
   orr_error err = ORR_ERROR_INIT;
   int code = 0;
   for (const orr__json *m = orr__json_first(hc->recorded); m && !code; m = orr__json_next(m)) {
-    orr__json *safe = orr__json_redacted(secrets, m, TEXT_MAX_SHOWN);
+    orr__json *safe = redacted(secrets, m, NULL);
     char *text = safe ? orr__json_print(safe) : NULL;
     if (text) code = orr__record_append(records, uuid, text, &err);
     orr__json_free(safe);

@@ -125,14 +125,15 @@ static const orr__secret *find(const orr__secrets *secrets, const char *text, si
   return NULL;
 }
 
-static void cut(char *text, size_t most) {
-  if (!text || strlen(text) <= most) return;
+static void cut(char *text, size_t len, size_t most) {
+  if (!text || len <= most) return;
   size_t to = most;
   while (to > 0 && most - to < 4 && ((unsigned char)text[to] & 0xc0) == 0x80) to--;
   text[to] = '\0';
 }
 
-char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len, size_t most) {
+/* Goes on until there is `most`; what it has may be longer. */
+static char *blot(const orr__secrets *secrets, const char *text, size_t len, size_t most, size_t *ret_len) {
   orr__buf out;
   orr__buf_init(&out, OUTPUT_MAX);
   orr__buf_adds(&out, "");
@@ -150,9 +151,21 @@ char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t 
     plain = at;
   }
   orr__buf_add(&out, text + plain, at - plain);
-  char *taken = orr__buf_take(&out, NULL);
+  char *taken = orr__buf_take(&out, ret_len);
   orr__buf_clear(&out);
-  cut(taken, most);
+  return taken;
+}
+
+char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len, size_t most) {
+  size_t taken_len;
+  char *taken = blot(secrets, text, len, most, &taken_len);
+  cut(taken, taken_len, most);
+  return taken;
+}
+
+char *orr__secrets_redact_bytes(const orr__secrets *secrets, const char *bytes, size_t len, size_t most, size_t *ret_len) {
+  char *taken = blot(secrets, bytes, len, most, ret_len);
+  if (taken && *ret_len > most) taken[*ret_len = most] = '\0';
   return taken;
 }
 

@@ -26,6 +26,8 @@ int orr__secrets_add(orr__secrets *secrets, const char *text, size_t len); /* kn
 /* text with every form replaced by "***", cut to at most `most` bytes (not inside a UTF-8 character) afterwards, so that no part
  * of a secret is left at the cut; owned, NULL when out of memory. The work depends on `most`, not on len. */
 char *orr__secrets_redact(const orr__secrets *secrets, const char *text, size_t len, size_t most);
+/* The same of bytes that may be no text, and cut wherever `most` is. */
+char *orr__secrets_redact_bytes(const orr__secrets *secrets, const char *bytes, size_t len, size_t most, size_t *ret_len);
 void orr__secrets_clear(orr__secrets *secrets);
 
 #endif

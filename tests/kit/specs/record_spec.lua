@@ -2,6 +2,7 @@
 local test = require "orrery.test"
 local json = require "orrery.json"
 local session = require "orrery.session"
+local url = require "orrery.url"
 local mock, run = test.mock, test.run
 
 describe("a recording", function()
@@ -102,6 +103,25 @@ describe("a recording", function()
     assert.equal(("x"):rep(65530) .. "***", all[2].reply.body)
     assert.is_nil(all[2].reply.bodyCut)
     assert.equal('{"pem":"***"}', all[3].request.body)
+  end)
+
+  it("has none among bytes, in no form, and what is around it is still there", function()
+    open "all"
+    local api = mock.http "https://a.test"
+    api:on("POST /in", { body = "\0\1the-token-itself\255 dGhlLXRva2VuLWl0c2VsZg== \0 learnt-later" })
+    api:on("POST /json", { body = ' \n{"access_token":"behind a blank"}' })
+    local result = execute([[
+      http.post("https://a.test/in", { body = "\0" .. url.encode("a%the-token-itself") .. "\0the-token-itself\0" })
+      http.post("https://a.test/in", { body = "user=a\0b&token=in-the-form\0&x=1", headers = { ["Content-Type"] = "application/x-www-form-urlencoded" } })
+      http.post("https://a.test/json")
+      secret("learnt-later")
+      r.status = "FAILED"]])
+    local all = lines(result)
+    local function bytes(side) return url.take(side, "body") end
+    assert.equal("\0a%25***\0***\0", bytes(all[2].request))
+    assert.equal("\0\1***\255 *** \0 ***", (bytes(all[2].reply):gsub("=", "")))
+    assert.equal("user=a\0b&token=***&x=1", bytes(all[3].request))
+    assert.equal('{"access_token":"***"}', all[4].reply.body)
   end)
 
   it("has what the hook's deadline cut off, and plays it as that", function()
