@@ -92,10 +92,10 @@ static int outcome(void *self, const char *code, enum orr__reload *ret, const ch
   return 0;
 }
 
-static int trust(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
+static int trust(void *self, const char *code, const char *sha256, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
   orr__provider *p;
   int rc = orr__provider_get(self, code, &p, reterr);
-  if (!rc) rc = orr__provider_trust(p, reterr);
+  if (!rc) rc = orr__provider_trust(p, sha256, reterr);
   if (!rc) tell(p, ret, ret_why);
   return rc;
 }

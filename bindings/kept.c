@@ -91,7 +91,7 @@ void orr__provider_remember(orr__bindings *b, const orr__kept *kept) {
   if (orr__provider_known(b, kept->code)) return; /* it has been loaded already, by what it is now */
   orr__provider *p = orr__provider_make(b, kept->code);
   if (!p) return;
-  p->granted = orr__strdup(kept->needs ? kept->needs : "{}");
+  p->granted = orr__strdup(kept->granted ? kept->granted : "{}");
   p->kept_sources = orr__strdup(kept->sources);
   snprintf(p->kept_sha256, sizeof p->kept_sha256, "%s", kept->sha256);
   snprintf(p->held_sha256, sizeof p->held_sha256, "%s", kept->held_sha256 ? kept->held_sha256 : "");

@@ -4,8 +4,9 @@
  *             HELD     REFUSED       WAITING (for trust)          ASKING, UNREADABLE
  *
  * In every other case the version that is current goes on; where there is none, because the runtime has just started, the one that the
- * core has kept is used. What runs is granted what it declares, and nothing else is: `granted` follows what is live, and only a
- * person's word lets it grow (first load, trust, roll back), but for providers in the trusted folder and for those from memory.
+ * core has kept is used. What runs is granted what it declares, and nothing else is: `granted` follows what is live (but for paths,
+ * needs_widen.c), and only a person's word lets it grow (first load, trust, roll back), but for providers in the trusted folder and for
+ * those from memory.
  *
  * What is stored was written by versions that were live, so a version that can read all that the live one can needs no look at the
  * store. Does not know when files are read (reload.c), nor what a check is (version.c). */
@@ -56,6 +57,20 @@ orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_er
   return v;
 }
 
+int orr__version_grant(orr__version *v, const char *granted, orr_error *reterr) {
+  char *text = orr__needs_grant(granted, v->declaration.needs);
+  orr__json *map = text ? orr__json_parse_map(text, NULL) : NULL;
+  if (!map) {
+    free(text);
+    return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  }
+  free(v->granted_text);
+  orr__json_free(v->granted);
+  v->granted_text = text;
+  v->granted = map;
+  return 0;
+}
+
 /* ---- live -------------------------------------------------------------------------------------------------- */
 
 void orr__provider_drop_pending(orr__provider *p) {
@@ -95,7 +110,7 @@ static void swap_in(orr__provider *p, orr__version *v) {
 /* What the version is granted and can read is what the next one is measured by. */
 static void measure_by(orr__provider *p, const orr__version *v) {
   const orr__declaration *d = &v->declaration;
-  char *granted = orr__strdup(d->needs);
+  char *granted = orr__strdup(v->granted_text);
   if (granted) { /* without memory the old grant stays, which was no wider than a person allowed */
     free(p->granted);
     p->granted = granted;
@@ -114,7 +129,7 @@ static void keep(orr__provider *p, const orr__version *v, bool is_back) {
       host->log(host->core, 0, p->code, ORR_LOG_WARNING, "this version is too large to be kept: after a restart it is there only as a file");
     return;
   }
-  orr__kept kept = { .code = p->code, .version = d->version, .sha256 = v->sources.sha256, .sources = sources, .needs = d->needs,
+  orr__kept kept = { .code = p->code, .version = d->version, .sha256 = v->sources.sha256, .sources = sources, .granted = v->granted_text,
                      .state_version = d->state_version, .reads_state = d->reads_state, .reads_count = d->reads_count,
                      .held_sha256 = *p->held_sha256 ? p->held_sha256 : NULL };
   memcpy(p->kept_sha256, v->sources.sha256, sizeof p->kept_sha256);
@@ -139,7 +154,7 @@ void orr__provider_use_kept(orr__provider *p) {
   const orr__provider_host *host = &p->bindings->config.host;
   int rc = orr__sources_unpack(p->code, p->kept_sources, p->kept_sha256, &sources, &err);
   orr__version *v = rc ? NULL : orr__provider_load(p, &sources, &err);
-  if (v) {
+  if (v && orr__version_grant(v, p->granted, &err) == 0) {
     swap_in(p, v);
     p->is_kept = true;
   } else if (host->log) {
@@ -147,6 +162,7 @@ void orr__provider_use_kept(orr__provider *p) {
     if (line) host->log(host->core, 0, p->code, ORR_LOG_ERROR, line);
     free(line);
   }
+  if (v != p->current) orr__version_free(v);
   free(p->kept_sources);
   p->kept_sources = NULL;
   orr__error_clear(&err);
@@ -249,24 +265,30 @@ static int ask(orr__provider *p, orr__version *v, orr_error *reterr) {
 
 /* ---- the way there ----------------------------------------------------------------------------------------- */
 
-/* Takes v, which has passed its checks and is granted what it needs. */
-static int admit(orr__provider *p, orr__version *v, orr_error *reterr) {
-  const orr__declaration *d = &v->declaration;
-  if (!p->bindings->config.host.can_read || reads_all(p, d)) {
-    go_live(p, v);
-    return 0;
-  }
-  int rc = check_calls(p, d, reterr);
-  if (!rc) return ask(p, v, reterr);
-  orr__version_free(v);
-  p->last = ORR_RELOAD_UNREADABLE;
-  return rc;
-}
-
 static bool is_trusted(const orr__provider *p) {
   const char *dir = p->bindings->trusted_dir;
   size_t len = dir ? strlen(dir) : 0;
   return !p->bindings->config.asks_trust || (dir && p->path && strncmp(p->path, dir, len) == 0 && p->path[len] == '/');
+}
+
+/* Takes v, which has passed its checks and may have what it needs. */
+static int admit(orr__provider *p, orr__version *v, orr_error *reterr) {
+  const orr__declaration *d = &v->declaration;
+  int rc = orr__version_grant(v, is_trusted(p) ? NULL : p->granted, reterr);
+  if (rc) {
+    orr__version_free(v);
+    p->last = ORR_RELOAD_REFUSED;
+    return rc;
+  }
+  if (!p->bindings->config.host.can_read || reads_all(p, d)) {
+    go_live(p, v);
+    return 0;
+  }
+  rc = check_calls(p, d, reterr);
+  if (!rc) return ask(p, v, reterr);
+  orr__version_free(v);
+  p->last = ORR_RELOAD_UNREADABLE;
+  return rc;
 }
 
 /* Takes v, if it needs more than is granted: it is kept as the sources that it was made of. */
@@ -279,8 +301,8 @@ static bool must_wait(orr__provider *p, orr__version *v, orr_error *reterr) {
     memset(&v->sources, 0, sizeof v->sources);
     p->waiting_needs = orr__strdup(more.len ? orr__buf_text(&more) : "more than is granted");
     p->last = ORR_RELOAD_WAITING;
-    orr__error_set(reterr, ORR_E_DENIED, "provider '%s': version %s needs more than is granted: %s; see that it may, then: orrery provider trust %s",
-                   p->code, v->declaration.version, p->waiting_needs ? p->waiting_needs : "", p->code);
+    orr__error_set(reterr, ORR_E_DENIED, "provider '%s': version %s needs more than is granted: %s; see that it may, then: orrery provider trust %s %.12s",
+                   p->code, v->declaration.version, p->waiting_needs ? p->waiting_needs : "", p->code, p->waiting.sha256);
     orr__version_free(v);
   }
   orr__buf_clear(&more);
@@ -319,8 +341,10 @@ int orr__provider_judge(orr__provider *p, orr__sources *sources, bool *ret_is_ne
   return rc;
 }
 
-int orr__provider_trust(orr__provider *p, orr_error *reterr) {
+int orr__provider_trust(orr__provider *p, const char *sha256, orr_error *reterr) {
   if (p->waiting.count == 0) return orr__error_set(reterr, ORR_E_REFUSED, "nothing of provider '%s' waits for trust", p->code);
+  if (!orr__starts_with(p->waiting.sha256, sha256))
+    return orr__error_set(reterr, ORR_E_REFUSED, "what waits for trust is not '%s' any more: %s", sha256, orr__error_message(&p->error));
   orr_error err = ORR_ERROR_INIT;
   orr__sources sources = p->waiting;
   memset(&p->waiting, 0, sizeof p->waiting);
@@ -339,7 +363,7 @@ int orr__provider_roll_back(orr__provider *p, const orr__kept *to, orr_error *re
   if (rc) return rc;
   orr_error err = ORR_ERROR_INIT;
   orr__version *v = orr__provider_load(p, &sources, &err);
-  if (v) check_calls(p, &v->declaration, &err);
+  if (v && orr__version_grant(v, to->granted, &err) == 0) check_calls(p, &v->declaration, &err);
   if (err.code) {
     orr__version_free(v);
     return orr__error_move(reterr, &err);

@@ -9,7 +9,7 @@
  *   host   a function of the host's by its name, or "command" for commands on servers
  *
  * ${opts.F} is the call's opts, for extractBackup's destination. Absent grants nothing. Paths are compared after links are resolved
- * as far as the path exists. Does no I/O but realpath. */
+ * as far as the path exists, with what is declared and with what was granted, which may be a folder above. Does no I/O but realpath. */
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -189,17 +189,30 @@ int orr__granted_url(lua_State *L, const orr__url *url, orr_error *reterr) {
   return is_granted ? 0 : denied_url(url, reterr);
 }
 
-int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr) {
-  orr__version *v = orr__version_of(L);
-  const orr__call *call = orr__current_call(L);
-  bool is_granted = false;
-  if (!call) return too_early(what, reterr);
-  const orr__json *list = orr__json_get(v->needs, kind);
-  for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
+static bool is_listed(const orr__call *call, const orr__json *needs, const char *kind, const char *what) {
+  bool is_found = false;
+  for (const orr__json *m = orr__json_first(orr__json_get(needs, kind)); m && !is_found; m = orr__json_next(m)) {
     char *pattern = fill(call, orr__json_text(m));
-    is_granted = pattern && fits(kind, orr__json_text(m), pattern, what);
+    is_found = pattern && fits(kind, orr__json_text(m), pattern, what);
     free(pattern);
   }
-  if (is_granted) return 0;
-  return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);
+  return is_found;
+}
+
+/* What is declared lies below what was granted, and a link on the way leads out of that. */
+static int denied_link(const char *kind, const char *what, orr_error *reterr) {
+  char *real = resolve(what);
+  const char *to = real ? real : what;
+  int rc = orr__error_set(reterr, ORR_E_DENIED, "%s leads to %s, which is outside of what was granted; add \"%s\" to needs.%s", what, to, to, kind);
+  free(real);
+  return rc;
+}
+
+int orr__granted(lua_State *L, const char *kind, const char *what, orr_error *reterr) {
+  const orr__version *v = orr__version_of(L);
+  const orr__call *call = orr__current_call(L);
+  if (!call) return too_early(what, reterr);
+  if (!is_listed(call, v->needs, kind, what))
+    return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.%s", what, what, kind);
+  return !v->granted || is_listed(call, v->granted, kind, what) ? 0 : denied_link(kind, what, reterr);
 }

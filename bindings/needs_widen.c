@@ -1,5 +1,9 @@
-/* Whether a version needs more than the one before was granted. What is certainly no more: the same need; a host below a granted
- * star; a path below a granted one; a program that a granted star stands for. Everything else counts as more, for then a person looks.
+/* Whether a version needs more than the one before was granted, and what it is granted then. What is certainly no more: the same need;
+ * a host below a granted star; a path below a granted one; a program that a granted star stands for. Everything else counts as more,
+ * for then a person looks.
+ *
+ * A text that lies below another one need not lie there on the disk: what is on the way may be a link. So of paths it is the one above
+ * that stays granted, and what is reached must lie below both (needs.c).
  *
  * Pure: compares texts of declarations that have passed their checks (declare.c). */
 #include <fnmatch.h>
@@ -55,10 +59,55 @@ static bool covers(const char *kind, const char *granted, const char *wanted) {
   return strcmp(kind, "host") != 0 && covers_path(granted, wanted);
 }
 
+static bool has_text(const orr__json *list, const char *text) {
+  for (const orr__json *m = orr__json_first(list); m; m = orr__json_next(m))
+    if (strcmp(orr__json_text(m), text) == 0) return true;
+  return false;
+}
+
 static bool is_covered(const orr__json *granted, const char *kind, const char *wanted) {
   for (const orr__json *g = orr__json_first(orr__json_get(granted, kind)); g; g = orr__json_next(g))
     if (orr__json_text(g) && covers(kind, orr__json_text(g), wanted)) return true;
   return false;
+}
+
+static int append(orr__json *list, const char *text) { return has_text(list, text) ? 0 : orr__json_append(list, orr__json_new_str(text)); }
+
+/* Of paths those that cover the need, else the need itself. */
+static int grant_one(orr__json *list, const orr__json *granted, const char *kind, const char *wanted) {
+  bool is_path = strcmp(kind, "read") == 0 || strcmp(kind, "write") == 0, is_below = false;
+  int rc = 0;
+  for (const orr__json *g = orr__json_first(is_path ? orr__json_get(granted, kind) : NULL); !rc && g; g = orr__json_next(g)) {
+    const char *text = orr__json_text(g);
+    if (!text || !covers(kind, text, wanted)) continue;
+    is_below = true;
+    rc = append(list, text);
+  }
+  return is_below ? rc : append(list, wanted);
+}
+
+static int grant_kind(orr__json *to, const orr__json *granted, const orr__json *needs) {
+  const char *kind = orr__json_key(needs);
+  orr__json *list = orr__json_list();
+  int rc = list ? 0 : ORR_E_NOMEM;
+  for (const orr__json *w = orr__json_first(needs); !rc && w; w = orr__json_next(w))
+    if (orr__json_text(w)) rc = grant_one(list, granted, kind, orr__json_text(w));
+  if (!rc) return orr__json_put(to, kind, list);
+  orr__json_free(list);
+  return rc;
+}
+
+char *orr__needs_grant(const char *granted_text, const char *wanted_text) {
+  orr__json *granted = orr__json_parse_map(granted_text ? granted_text : "{}", NULL), *wanted = orr__json_parse_map(wanted_text, NULL);
+  orr__json *map = orr__json_map();
+  int rc = granted && wanted && map ? 0 : ORR_E_NOMEM;
+  for (const orr__json *needs = rc ? NULL : orr__json_first(wanted); !rc && needs; needs = orr__json_next(needs))
+    rc = grant_kind(map, granted, needs);
+  char *text = rc ? NULL : orr__json_print(map);
+  orr__json_free(granted);
+  orr__json_free(wanted);
+  orr__json_free(map);
+  return text;
 }
 
 bool orr__needs_widen(const char *granted_text, const char *wanted_text, orr__buf *ret_more) {

@@ -181,7 +181,12 @@ static int load_again(orr__provider *p, orr__version **ret, orr_error *reterr) {
   if (rc) return orr__error_set(reterr, rc, "out of memory");
   orr_error err = ORR_ERROR_INIT;
   *ret = orr__provider_load(p, &copy, &err);
-  return *ret ? 0 : orr__error_move(reterr, &err);
+  if (!*ret) return orr__error_move(reterr, &err);
+  rc = p->current->granted ? orr__version_grant(*ret, p->current->granted_text, reterr) : 0;
+  if (!rc) return 0;
+  orr__version_free(*ret);
+  *ret = NULL;
+  return rc;
 }
 
 /* The same version in a fresh state: for people nothing has changed. */

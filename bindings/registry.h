@@ -41,7 +41,7 @@ typedef struct orr__provider {
   orr__session_store *sessions;  /* shared logins, or NULL as long as no version was tried */
   /* live.c */
   enum orr__reload last;         /* what became of the files as they were read last */
-  char *granted;                 /* needs of what is live, or was when the runtime ended: JSON text. NULL: none was */
+  char *granted;                 /* to what is live, or was when the runtime ended: JSON text. NULL: nothing was */
   int reads[ORR_READS_MAX];      /* stateVersions that it can read: nothing else is stored */
   size_t reads_count;            /* 0: nothing is */
   char *kept_sources;            /* of what was live when the runtime ended, until something is */
@@ -164,13 +164,16 @@ void orr__providers_free(orr__bindings *b);
 void orr__version_unpin(orr__version *v);
 void orr__version_swap_in(orr__provider *p, orr__version *v);
 /* live.c */
-/* A version of the sources (taken) that has passed every check, or NULL. */
+/* A version of the sources (taken) that has passed every check, or NULL. It is granted what it declares until orr__version_grant. */
 orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr);
+/* It is granted what it declares, and of paths only what `granted` covers (orr__needs_grant). NULL: all that it declares. 0 or NOMEM. */
+int orr__version_grant(orr__version *v, const char *granted, orr_error *reterr);
 /* What was read (taken) becomes live, or p->last says what else. *ret_is_news: somebody is to be told. 0, or why it is not live. */
 int orr__provider_judge(orr__provider *p, orr__sources *sources, bool *ret_is_news, orr_error *reterr);
 /* Nothing is live: what was kept is used, where it loads. */
 void orr__provider_use_kept(orr__provider *p);
-int orr__provider_trust(orr__provider *p, orr_error *reterr);
+/* sha256 is the beginning of the hash of the files that are meant. REFUSED: others wait, or none. */
+int orr__provider_trust(orr__provider *p, const char *sha256, orr_error *reterr);
 int orr__provider_roll_back(orr__provider *p, const orr__kept *to, orr_error *reterr);
 void orr__provider_drop_pending(orr__provider *p); /* what waits or is asked about is not wanted any more */
 void orr__provider_count(const orr__version *v, const orr__answer *answer); /* a call of it has ended */
@@ -184,6 +187,9 @@ int orr__sources_unpack(const char *code, const char *text, const char *sha256, 
 /* Does `wanted` reach further than `granted`? Then *ret_more says by what, a need each: "http https://a.example.com, exec tar". JSON
  * texts of needs; NOMEM counts as further. */
 bool orr__needs_widen(const char *granted, const char *wanted, orr__buf *ret_more);
+/* What a version that declares `wanted` is granted, where `granted` (NULL: nothing) was before and what is more has been allowed: what it
+ * declares, but of a path below granted ones those. Owned JSON text; NULL: no memory. */
+char *orr__needs_grant(const char *granted, const char *wanted);
 /* reload.c */
 /* Tells the core of a new version, or (err) why there is none, and remembers that. */
 void orr__provider_announce(orr__provider *p, const orr_error *err);

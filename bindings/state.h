@@ -52,6 +52,8 @@ typedef struct orr__version {
   orr__sources sources;
   orr__declaration declaration;
   orr__json *needs;          /* declaration.needs, parsed */
+  char *granted_text;        /* JSON: what it is granted. NULL: what it needs */
+  orr__json *granted;        /* that, parsed */
   int hook_refs[ORR_HOOK_COUNT];
   size_t calls;              /* in flight, pinned to it */
   bool is_current, is_tainted, is_loading;

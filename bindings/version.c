@@ -70,6 +70,8 @@ void orr__version_free(orr__version *v) {
   orr__sources_clear(&v->sources);
   orr__declaration_clear(&v->declaration);
   orr__json_free(v->needs);
+  orr__json_free(v->granted);
+  free(v->granted_text);
   orr__purse_unref(v->purse);
   free(v);
 }

@@ -89,7 +89,7 @@ static void take_version(orr__core *core, const orr_provider_version_row *row) {
 static void tell(orr__core *core, const orr_provider_row *row) {
   int reads[ORR_READS_MAX];
   size_t count = orr__reads_parse(row->readsState, reads);
-  orr__kept kept = { .code = row->code, .version = row->version, .sha256 = row->sha256, .sources = row->sources, .needs = row->granted,
+  orr__kept kept = { .code = row->code, .version = row->version, .sha256 = row->sha256, .sources = row->sources, .granted = row->granted,
                      .state_version = row->stateVersion > 0 ? (int)row->stateVersion : 1, .reads_state = reads, .reads_count = count,
                      .held_sha256 = row->heldSha256 };
   if (core->ops->remember) core->ops->remember(core->ops->self, &kept);
@@ -153,7 +153,7 @@ static void add_version(orr__core *core, orr__kept_entry *e, const orr__kept *k,
   orr__set_str(o, ORR_F_providerVersion_sha256, k->sha256);
   orr__set_str(o, ORR_F_providerVersion_version, k->version);
   orr__set_str(o, ORR_F_providerVersion_sources, k->sources);
-  orr__set_str(o, ORR_F_providerVersion_needs, k->needs);
+  orr__set_str(o, ORR_F_providerVersion_needs, k->granted);
   orr__set_int(o, ORR_F_providerVersion_stateVersion, k->state_version);
   orr__set_str(o, ORR_F_providerVersion_readsState, reads);
   orr__set_int(o, ORR_F_providerVersion_liveDate, orr__now(core));
@@ -174,7 +174,7 @@ static void write_live(orr__core *core, orr__kept_entry *e, const orr__kept *k, 
   orr__set_str(o, ORR_F_provider_sha256, k->sha256);
   orr__set_str(o, ORR_F_provider_version, k->version);
   orr__set_str(o, ORR_F_provider_sources, k->sources);
-  orr__set_str(o, ORR_F_provider_granted, k->needs);
+  orr__set_str(o, ORR_F_provider_granted, k->granted);
   orr__set_int(o, ORR_F_provider_stateVersion, k->state_version);
   orr__set_str(o, ORR_F_provider_readsState, reads);
   orr__set_str(o, ORR_F_provider_heldSha256, k->held_sha256);

@@ -162,7 +162,7 @@ typedef struct orr__kept {
   const char *code, *version;  /* as declared */
   const char *sha256;
   const char *sources;       /* JSON text of a map */
-  const char *needs;         /* JSON text: what it declares, which is what it is granted */
+  const char *granted;       /* JSON text: what it may reach, which is what it declares or reaches further up */
   int state_version;
   const int *reads_state; size_t reads_count;
   const char *held_sha256;   /* somebody rolled back to this version: while the files are that, they are not live. NULL: nobody did */
@@ -188,7 +188,7 @@ typedef struct orr__provider_state {
   bool is_watched;           /* else its files are looked at when somebody asks for it */
   const char *file_sha256;   /* of the files as they were read last; "" */
   const char *granted;       /* JSON text; NULL: it was never loaded, or comes from memory */
-  const char *waiting_needs; /* what more the files need, for people, where last is WAITING */
+  const char *waiting_needs; /* what more the files need, for people, where last is WAITING; they are file_sha256 */
   uint64_t calls, errors;    /* of the current version, since it was loaded: hooks that ended, and of them raised or timed out */
   const char *last_error;    /* NULL: none */
   int64_t last_error_ms;     /* wall */
@@ -244,8 +244,8 @@ typedef struct orr__provider_ops {
    * before (SAME); NOT_FOUND. Where that is a refusal, the text of *ret_why (borrowed until the next turn) says why, else it is NULL. */
   int (*reload)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr);
   int (*outcome)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr); /* without reading */
-  /* The files that wait for it are granted what they need. As reload; REFUSED where nothing waits. */
-  int (*trust)(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr);
+  /* The files that wait for it, whose hash begins so, are granted what they need. As reload; REFUSED where none wait, or others. */
+  int (*trust)(void *self, const char *code, const char *sha256, enum orr__reload *ret, const char **ret_why, orr_error *reterr);
   /* Makes a kept version live until the files change; the caller has seen that it can read what is stored. PROVIDER: its checks
    * fail; CORRUPT: what was kept is not what the hash says. */
   int (*roll_back)(void *self, const orr__kept *to, orr_error *reterr);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRUST_MIN 8 /* characters of a hash that a person means it by */
+
 static const char *code_of(const orr__flow *flow) { return orr__json_str(flow->args, "provider"); }
 
 static const char *word_of(enum orr__reload outcome) {
@@ -97,21 +99,29 @@ static void conclude(orr__flow *flow, enum orr__reload last, const char *why) {
   finish(flow);
 }
 
-static void reload_or_trust(orr__flow *flow, bool is_trust) {
+/* sha256: of the files that are trusted; NULL: nothing is, they are read. */
+static void reload_or_trust(orr__flow *flow, const char *sha256) {
   const orr__provider_ops *ops = flow->core->ops;
   enum orr__reload last = ORR_RELOAD_REFUSED;
   const char *why = NULL;
-  if (!begin(flow))
-    flow->code = is_trust ? ops->trust(ops->self, code_of(flow), &last, &why, &flow->error)
-                          : ops->reload(ops->self, code_of(flow), &last, &why, &flow->error);
+  if (!flow->code && !begin(flow))
+    flow->code = sha256 ? ops->trust(ops->self, code_of(flow), sha256, &last, &why, &flow->error)
+                        : ops->reload(ops->self, code_of(flow), &last, &why, &flow->error);
   if (flow->code)
     finish(flow);
   else
     conclude(flow, last, why);
 }
 
-void orr__request_provider_reload(orr__flow *flow) { reload_or_trust(flow, false); }
-void orr__request_provider_trust(orr__flow *flow) { reload_or_trust(flow, true); }
+void orr__request_provider_reload(orr__flow *flow) { reload_or_trust(flow, NULL); }
+
+void orr__request_provider_trust(orr__flow *flow) {
+  const char *sha256 = orr__json_str(flow->args, "sha256");
+  if (strlen(sha256) < TRUST_MIN)
+    flow->code = orr__error_set(&flow->error, ORR_E_INVALID, "'%s': give %d characters of the SHA-256 at least: orrery provider show %s", sha256,
+                                TRUST_MIN, code_of(flow));
+  reload_or_trust(flow, sha256);
+}
 
 /* ---- rollback ----------------------------------------------------------------------------------------------- */
 
@@ -147,7 +157,7 @@ static void roll_back(orr__flow *flow) {
     return;
   }
   if (!flow->code) {
-    orr__kept kept = { .code = row->code, .version = row->version, .sha256 = row->sha256, .sources = row->sources, .needs = row->needs,
+    orr__kept kept = { .code = row->code, .version = row->version, .sha256 = row->sha256, .sources = row->sources, .granted = row->needs,
                        .state_version = (int)row->stateVersion, .reads_state = reads };
     kept.reads_count = orr__reads_parse(row->readsState, reads);
     flow->code = ops->roll_back(ops->self, &kept, &flow->error);

@@ -42,20 +42,29 @@ make 1.2 'needs = { http = { "https://*.acme.example" }, read = { "/srv/acme" } 
 run backup run one --wait
 ok "one that needs more waits, though it was granted that once" says "by 1.1"
 ok "it says what for" complains "needs more than is granted: http https://*.acme.example"
-ok "and what to type" complains "orrery provider trust acme"
+sha=$(sed -n 's/.*orrery provider trust acme \([0-9a-f]\{12\}\).*/\1/p' err | head -n 1)
+ok "and what to type" test -n "$sha"
 run provider show acme
 ok "provider show has what is granted" says "http  https://eu.acme.example"
 ok "and what waits" says "waiting             http https://*.acme.example"
 run provider reload acme
 ok "reload does not get around it" exits 5
 run provider trust acme
+ok "trust is of files that one names" exits 2
+run provider trust acme "$(printf %.7s "$sha")"
+ok "by eight characters of their hash at least" exits 2
+run provider trust acme 00000000
+ok "others are not trusted" exits 5
+ok "and it is said which wait" complains "what waits for trust is not '00000000' any more: provider 'acme': version 1.2 needs more"
+ok "and what to type for that" complains "orrery provider trust acme $sha"
+run provider trust acme "$sha"
 ok "trust makes it live" says "acme: live: version 1.2"
 run backup run one --wait
 ok "then it runs" says "by 1.2"
-run provider trust acme
+run provider trust acme "$sha"
 ok "nothing waits any more" exits 5
 ok "which is said" complains "nothing of provider 'acme' waits for trust"
-run provider trust nobody
+run provider trust nobody 00000000
 ok "of an unknown one, too" exits 4
 
 run provider rollback acme

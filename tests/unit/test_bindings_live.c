@@ -10,7 +10,7 @@
 #define KEPT_MAX 16
 
 typedef struct keeping {
-  char *version, *sha256, *sources, *needs, *held;
+  char *version, *sha256, *sources, *granted, *held;
   int state_version, reads[ORR_READS_MAX];
   size_t reads_count;
   bool is_back;
@@ -33,7 +33,7 @@ static void keep(void *core, const orr__kept *k, bool is_back) {
   place *p = (place *)(void *)((char *)core - offsetof(place, f));
   assert_true(p->kept_count < KEPT_MAX);
   keeping *to = &p->kept[p->kept_count++];
-  *to = (keeping){ orr__strdup(k->version), orr__strdup(k->sha256), orr__strdup(k->sources), orr__strdup(k->needs), orr__strdup(k->held_sha256),
+  *to = (keeping){ orr__strdup(k->version), orr__strdup(k->sha256), orr__strdup(k->sources), orr__strdup(k->granted), orr__strdup(k->held_sha256),
                    k->state_version, { 0 }, k->reads_count, is_back };
   memcpy(to->reads, k->reads_state, k->reads_count * sizeof *to->reads);
 }
@@ -90,7 +90,7 @@ static int tear_down(void **state) {
   place *p = *state;
   fake_close(&p->f);
   for (int i = 0; i < p->kept_count; i++) {
-    char *owned[] = { p->kept[i].version, p->kept[i].sha256, p->kept[i].sources, p->kept[i].needs, p->kept[i].held };
+    char *owned[] = { p->kept[i].version, p->kept[i].sha256, p->kept[i].sources, p->kept[i].granted, p->kept[i].held };
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
   }
   nftw(p->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
@@ -99,7 +99,7 @@ static int tear_down(void **state) {
 }
 
 static orr__kept kept_of(const keeping *k) {
-  return (orr__kept){ .code = "test", .version = k->version, .sha256 = k->sha256, .sources = k->sources, .needs = k->needs,
+  return (orr__kept){ .code = "test", .version = k->version, .sha256 = k->sha256, .sources = k->sources, .granted = k->granted,
                       .state_version = k->state_version, .reads_state = k->reads, .reads_count = k->reads_count, .held_sha256 = k->held };
 }
 
@@ -148,7 +148,7 @@ static orr__provider_state state_of(place *p) {
 
 static int trust(place *p, enum orr__reload *last) {
   const char *why;
-  return p->f.ops->trust(p->f.ops->self, "test", last, &why, NULL);
+  return p->f.ops->trust(p->f.ops->self, "test", state_of(p).file_sha256, last, &why, NULL);
 }
 
 /* ---- kept ---------------------------------------------------------------------------------------------------- */
@@ -161,7 +161,7 @@ static void test_live__what_is_live_is_kept_once(void **state) {
   assert_int_equal(p->kept_count, 1);
   const keeping *k = &p->kept[0];
   assert_string_equal(k->sha256, describe(p)->sha256);
-  assert_has(k->needs, "\"tar\"");
+  assert_has(k->granted, "\"tar\"");
   assert_int_equal(k->state_version, 3);
   assert_int_equal(k->reads_count, 3);
   restart(p);
@@ -308,6 +308,65 @@ static void test_live__only_more_waits_for_trust(void **state) {
   expect(p, "5", NULL);
   restart(p);
   expect(p, "5", NULL);
+}
+
+static void test_live__what_is_trusted_is_what_was_looked_at(void **state) {
+  place *p = *state;
+  enum orr__reload last;
+  const char *why;
+  char seen[65];
+  write_version(p, "1", "needs = { exec = { 'tar' } }");
+  expect(p, "1", NULL);
+  write_version(p, "2", "needs = { exec = { 'tar', 'zstd' } }");
+  expect(p, "1", "exec zstd;");
+  snprintf(seen, sizeof seen, "%.12s", state_of(p).file_sha256);
+  expect(p, "1", seen); /* it says what to type */
+  write_version(p, "3", "needs = { exec = { 'tar', 'rm' } }");
+  orr_error err = ORR_ERROR_INIT;
+  assert_int_equal(p->f.ops->trust(p->f.ops->self, "test", seen, &last, &why, &err), ORR_E_REFUSED);
+  assert_has(orr__error_message(&err), "exec rm;");
+  orr__error_clear(&err);
+  expect(p, "1", "exec rm;");
+  assert_int_equal(trust(p, &last), 0);
+  expect(p, "3", NULL);
+}
+
+/* What an executeBackup gets for looking at a path: "" or its error. */
+static const char *look(place *p, const char *version, const char *declared, const char *path) {
+  static char found[1000];
+  char text[2048];
+  snprintf(text, sizeof text, "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '%s', needs = { read = { %s } } }\n"
+           "function provider.executeBackup(b, r) local ok, e = pcall(fs.stat, '%s') r.statusMessage = ok and '' or e.message end\nreturn provider\n",
+           version, declared, path);
+  write_text(p, text);
+  expect(p, version, NULL);
+  assert_success(fake_run(&p->f, ORR_HOOK_executeBackup));
+  snprintf(found, sizeof found, "%s", p->f.ended[p->f.last_id]->graph.result->statusMessage);
+  return found;
+}
+
+static void test_live__a_link_does_not_lead_out_of_what_was_granted(void **state) {
+  place *p = *state;
+  char data[160], inside[200], out[200], all[300], below[400];
+  snprintf(data, sizeof data, "%s/data", p->dir);
+  snprintf(inside, sizeof inside, "%s/inside", data);
+  snprintf(out, sizeof out, "%s/out", data);
+  assert_int_equal(mkdir(data, 0700), 0);
+  assert_int_equal(mkdir(inside, 0700), 0);
+  snprintf(all, sizeof all, "'%s'", data);
+  assert_string_equal(look(p, "1", all, inside), "");
+  snprintf(below, sizeof below, "'%s'", out);
+  assert_int_equal(symlink(inside, out), 0);
+  assert_string_equal(look(p, "2", below, out), "");
+  assert_int_equal(unlink(out), 0);
+  assert_int_equal(symlink("/etc", out), 0);
+  assert_has(look(p, "3", below, out), "out leads to /etc, which is outside of what was granted; add \"/etc\" to needs.read");
+  restart(p);
+  assert_has(look(p, "4", below, out), "leads to /etc");
+  assert_has(state_of(p).granted, data);
+  assert_has(look(p, "5", all, "/etc"), "/etc is not granted");
+  write_version(p, "6", "needs = { read = { '/etc' } }");
+  expect(p, "5", "needs more than is granted: read /etc;");
 }
 
 static void test_live__a_narrower_need_is_no_more(void **state) {
@@ -497,6 +556,7 @@ int main(void) {
     setup_test(test_live__rolled_back_it_stays_until_the_file_changes),
     setup_test(test_live__back_to_what_the_file_is_holds_nothing),
     setup_test(test_live__only_more_waits_for_trust),
+    setup_test(test_live__what_is_trusted_is_what_was_looked_at), setup_test(test_live__a_link_does_not_lead_out_of_what_was_granted),
     cmocka_unit_test(test_live__a_narrower_need_is_no_more),
     setup_test(test_live__one_that_reads_as_much_asks_nobody),
     setup_test(test_live__one_that_reads_less_is_live_once_nothing_stored_needs_it),

@@ -383,7 +383,7 @@ static void test_watch__the_folder_may_appear_later(void **state) {
 
 static void test_watch__one_that_was_kept_is_found_when_its_file_is_back(void **state) {
   place *p = *state;
-  orr__kept kept = { .code = "test", .version = "0", .sha256 = "0", .sources = "{}", .needs = "{}" };
+  orr__kept kept = { .code = "test", .version = "0", .sha256 = "0", .sources = "{}", .granted = "{}" };
   const orr__declaration *d = NULL;
   p->f.ops->remember(p->f.ops->self, &kept);
   assert_int_equal(p->f.ops->describe(p->f.ops->self, "test", &d, NULL), ORR_E_NOT_FOUND);

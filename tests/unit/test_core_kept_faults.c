@@ -19,7 +19,7 @@ static bool asked_before;
 static void remember(void *self, const orr__kept *k) {
   (void)self;
   size_t len = strlen(remembered);
-  snprintf(remembered + len, sizeof remembered - len, "%s %s %s %s %d/%zu %s;", k->code, k->version, k->sources, k->needs, k->state_version,
+  snprintf(remembered + len, sizeof remembered - len, "%s %s %s %s %d/%zu %s;", k->code, k->version, k->sources, k->granted, k->state_version,
            k->reads_count, k->held_sha256 ? k->held_sha256 : "-");
 }
 
@@ -35,7 +35,7 @@ static void keep_as(rig *r, const char *code, int version, const char *held, boo
   snprintf(text, sizeof text, "%d", version);
   snprintf(sha, sizeof sha, "%064d", version);
   snprintf(sources, sizeof sources, "{\"v\":%d}", version);
-  orr__kept k = { .code = code, .version = text, .sha256 = sha, .sources = sources, .needs = "{\"exec\":[\"tar\"]}", .state_version = 2,
+  orr__kept k = { .code = code, .version = text, .sha256 = sha, .sources = sources, .granted = "{\"exec\":[\"tar\"]}", .state_version = 2,
                   .reads_state = reads, .reads_count = 2, .held_sha256 = held };
   orr__core_host(r->core)->keep(r->core, &k, is_back);
 }

@@ -74,10 +74,10 @@ static int outcome(void *self, const char *code, enum orr__reload *ret, const ch
   return native->lua->outcome(native->lua->self, code, ret, ret_why, reterr);
 }
 
-static int trust(void *self, const char *code, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
+static int trust(void *self, const char *code, const char *sha256, enum orr__reload *ret, const char **ret_why, orr_error *reterr) {
   const struct orr__native *native = self;
   if (orr__native_has(native, code)) return no_script(code, reterr);
-  return native->lua->trust(native->lua->self, code, ret, ret_why, reterr);
+  return native->lua->trust(native->lua->self, code, sha256, ret, ret_why, reterr);
 }
 
 static int roll_back(void *self, const orr__kept *to, orr_error *reterr) {
