@@ -262,10 +262,21 @@ static int string_rep(lua_State *L) {
   return 1;
 }
 
+/* needsText(...): is there a value among them that string.format does not make text of by itself? */
+static int needs_text(lua_State *L) {
+  bool needs = false;
+  for (int i = lua_gettop(L); i > 0 && !needs; i--) {
+    int type = lua_type(L, i);
+    needs = type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION || type == LUA_TTHREAD;
+  }
+  lua_pushboolean(L, needs);
+  return 1;
+}
+
 void orr__lib_string(lua_State *L) {
   static const luaL_Reg ours[] = {
     { "find", string_find }, { "match", string_match }, { "gmatch", string_gmatch }, { "gsub", string_gsub },
-    { "next", string_next }, { "rep", string_rep }, { NULL, NULL }
+    { "next", string_next }, { "rep", string_rep }, { "needsText", needs_text }, { NULL, NULL }
   };
   static const char *const stock[] = { "byte", "char", "format", "len", "lower", "reverse", "sub", "upper", NULL };
   lua_newtable(L);

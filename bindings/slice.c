@@ -1,7 +1,7 @@
 /* Time slices: the count hook that takes a coroutine off when its slice is over, by yielding, never by raising.
  *
- * Every TICK instructions the hook looks at a clock (on a virtual loop it counts its ticks, so that runs can be
- * repeated). A slice ends after ORR_SLICE_MS or at the deadline of its call, whichever is first. One instruction may go over
+ * Every TICK instructions, more in a state that has little memory, the hook looks at a clock (on a virtual loop it counts its ticks, so
+ * that runs can be repeated). A slice ends after ORR_SLICE_MS or at the deadline of its call, whichever is first. One instruction may go over
  * megabytes: the allocator and the libraries report such work (orr__slice_work), and the hook comes at the next instruction. What
  * reports nothing (a comparison of long texts, a look through an emptied table) shows in the clock, and the hook then comes more often.
  *
@@ -21,6 +21,8 @@
 #include "task.h"
 
 #define TICK 250                  /* instructions */
+#define TICK_MOST 2000            /* the same, where all that an instruction could go over is little: */
+#define TICK_WORK (512u << 20)    /* so many bytes, if each of a tick's went over all the memory there is */
 #define VIRTUAL_TICKS 400         /* a slice on a virtual loop */
 #define WORK_SHIFT 14             /* bytes that C functions went over, as ticks of a virtual loop */
 #define LONG_TICK_NS 2000000      /* a tick that took longer had dear instructions in it: the next one has fewer */
@@ -87,16 +89,23 @@ static void set_count(lua_State *L, orr__version *v, int count) {
   lua_sethook(L, tick, LUA_MASKCOUNT, count);
 }
 
-/* Looks at the clock, and sets the hook so that it comes again in good time: soon after dear instructions, else after TICK. */
+static int longest_tick(const orr__version *v) {
+  int most = TICK;
+  if (is_virtual(v)) return most;
+  while (most < TICK_MOST && v->used * (size_t)most * 2 <= TICK_WORK) most *= 2;
+  return most;
+}
+
+/* Looks at the clock, and sets the hook so that it comes again in good time: soon after dear instructions, else after a long tick. */
 static void pace(lua_State *L, orr__version *v) {
   int64_t now = is_virtual(v) ? v->tick_ns : orr__clock_ns(), took = now - v->tick_ns;
+  int count = v->tick_count, most = longest_tick(v);
   v->tick_ns = now;
-  if (took > LONG_TICK_NS && v->tick_count > 1) {
-    int fewer = (int)(v->tick_count * (int64_t)(LONG_TICK_NS / 2) / took);
-    set_count(L, v, fewer > 1 ? fewer : 1);
-  } else if (took < SHORT_TICK_NS && v->tick_count < TICK) {
-    set_count(L, v, v->tick_count * 2 < TICK ? v->tick_count * 2 : TICK);
-  }
+  if (took > LONG_TICK_NS && count > 1) count = (int)(count * (int64_t)(LONG_TICK_NS / 2) / took);
+  else if (took < SHORT_TICK_NS) count *= 2;
+  if (count > most) count = most;
+  if (count < 1) count = 1;
+  if (count != v->tick_count) set_count(L, v, count);
 }
 
 static void take_off(lua_State *L, lua_Debug *info, orr__version *v) {

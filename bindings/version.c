@@ -255,6 +255,12 @@ static int finish_declaration(orr__version *v, orr_error *reterr) {
   return 0;
 }
 
+/* What the checks left behind is more than what the provider is made of; by itself the collector would let it lie till as much again is there. */
+static void sweep_up(lua_State *L, void *arg) {
+  (void)arg;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
 orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, orr__buf *findings, orr_error *reterr) {
   orr__bindings *b = provider->bindings;
   orr__version *v = calloc(1, sizeof *v);
@@ -277,6 +283,7 @@ orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, 
     v->is_loading = false;
   }
   if (!rc && findings->len == 0) rc = finish_declaration(v, reterr);
+  if (!rc && findings->len == 0) rc = orr__protect(v, sweep_up, NULL, reterr);
   v->findings = NULL;
   if (!rc && findings->len == 0) return v;
   orr__version_free(v);

@@ -11,17 +11,14 @@ for _, name in ipairs{ "byte", "char", "find", "gmatch", "len", "lower", "match"
   string[name] = raw[name]
 end
 
-local function needsText(value)
-  local kind = type(value)
-  return kind == "table" or kind == "userdata" or kind == "function" or kind == "thread"
-end
+local needsText, plainFormat = raw.needsText, raw.format
 
 local function textualised(format, ...)
   local values = { ... }
   for i = 1, select("#", ...) do
     if needsText(values[i]) then values[i] = tostring(values[i]) end
   end
-  return raw.format(format, unpack(values, 1, select("#", ...)))
+  return plainFormat(format, unpack(values, 1, select("#", ...)))
 end
 
 ---Formats values as C's printf does; tables and objects are made text with `tostring`.
@@ -29,10 +26,8 @@ end
 ---@param ... any
 ---@return string
 function string.format(format, ...)
-  for i = 1, select("#", ...) do
-    if needsText((select(i, ...))) then return textualised(format, ...) end
-  end
-  return raw.format(format, ...)
+  if needsText(...) then return textualised(format, ...) end
+  return plainFormat(format, ...)
 end
 
 -- What stands in place of a match, given what the table or function said.

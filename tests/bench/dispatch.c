@@ -33,6 +33,11 @@ static const char provider_source[] =
     "  for i = 1, 200 do parts[#parts + 1] = ('job-%d is %s'):format(i, i % 3 == 0 and 'done' or 'running'):upper() end\n"
     "  return #table.concat(parts, ',') > 1000\n"
     "end\n"
+    "function provider.prepareBackupResult(r)\n"
+    "  local sum = 0\n"
+    "  for i = 1, 3000 do sum = sum + i % 7 end\n"
+    "  return sum > 0\n"
+    "end\n"
     "return provider\n";
 
 /* ---- the limit ---------------------------------------------------------------------------------------------------- */
@@ -313,7 +318,8 @@ void case_limits(bench *b) {
   bench_title("hooks without and with limits, the JIT alike");
   limits_of(b, &free, &limited, ORR_HOOK_refreshBackupResult, count, "a hook that writes five fields");
   limits_of(b, &free, &limited, ORR_HOOK_deleteBackupResult, long_count, "a hook that makes a text of 200 parts");
-  unsigned long want = (count + long_count) * (unsigned long)(b->runs + 1);
+  limits_of(b, &free, &limited, ORR_HOOK_prepareBackupResult, long_count, "a hook that only adds numbers: 3,000 turns of a loop");
+  unsigned long want = (count + 2 * long_count) * (unsigned long)(b->runs + 1);
   bench_check(b, free.answered == want && limited.answered == want && free.failed + limited.failed == 0,
               "limits: %lu and %lu calls answered, %lu failed", free.answered, limited.answered, free.failed + limited.failed);
   ours_close(&free);

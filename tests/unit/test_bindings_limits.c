@@ -1,6 +1,7 @@
 /* Limits: loops, swallowed errors, memory, load time, and that other providers' hooks go on; the sandbox and the checks at load. */
 #include "bindings_fake.h"
 
+#include "registry.h"
 #include "state.h"
 
 static void load_as(fake *f, const char *code, const char *body) {
@@ -208,6 +209,42 @@ static void test_limits__garbage_within_the_limit_is_fine(void **state) {
   fake_close(&f);
 }
 
+static const orr__version *version_of(fake *f, const char *code) {
+  return orr__provider_known(f->bindings, code)->current;
+}
+
+/* Tries again where the machine was elsewhere for so long that the hook had to come more often. */
+static void comes_after(const char *body, int least, int most) {
+  int count = -1;
+  for (int i = 0; i < 1000 && (count < least || count > most); i++) {
+    fake f;
+    orr__loop *loop;
+    assert_int_equal(orr__loop_new(NULL, NULL, &loop, NULL), 0);
+    fake_open_on(&f, loop, NULL, 0, 0);
+    load_as(&f, "good", body);
+    assert_success(fake_wait(&f, fake_start(&f, call_of(&f, "good", ORR_HOOK_executeBackup, 600000))));
+    count = version_of(&f, "good")->tick_count;
+    fake_close(&f);
+  }
+  if (count < least || count > most) fail_msg("it comes after %d instructions: %s", count, body);
+}
+
+/* Where no instruction can go over much, the clock is looked at less often. */
+static void test_limits__the_less_memory_the_longer_between_two_looks(void **state) {
+  (void)state;
+  comes_after("function provider.executeBackup() local n = 0 for i = 1, 1e5 do n = n + i end end", 2000, 2000);
+  comes_after("local kept function provider.executeBackup() kept = ('x'):rep(4e6) local n = 0 for i = 1, 1e5 do n = n + i end end", 1, 250);
+}
+
+static void test_limits__what_the_checks_at_load_needed_is_given_back(void **state) {
+  (void)state;
+  fake f;
+  fake_open(&f);
+  load_as(&f, "good", FAKE_EXECUTE);
+  if (version_of(&f, "good")->used > 400u << 10) fail_msg("%zu bytes in use", version_of(&f, "good")->used);
+  fake_close(&f);
+}
+
 /* ---- at load ----------------------------------------------------------------------------------------------- */
 
 static void refused(const char *text, const char *part) {
@@ -352,6 +389,8 @@ int main(void) {
     cmocka_unit_test(test_limits__a_provider_declares_how_much_memory_it_needs),
     cmocka_unit_test(test_limits__one_huge_block_is_an_error_to_catch),
     cmocka_unit_test(test_limits__garbage_within_the_limit_is_fine),
+    cmocka_unit_test(test_limits__the_less_memory_the_longer_between_two_looks),
+    cmocka_unit_test(test_limits__what_the_checks_at_load_needed_is_given_back),
     cmocka_unit_test(test_limits__a_file_that_loops_does_not_load),
     cmocka_unit_test(test_limits__syntax_errors_have_a_line),
     cmocka_unit_test(test_limits__undefined_globals_are_found_without_running),
