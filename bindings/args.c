@@ -101,6 +101,13 @@ static const orr__param *find(const orr__param *params, const char *name) {
   return NULL;
 }
 
+static void check_value(lua_State *L, int index, const char *function, const orr__param *param) {
+  if (orr__is_null(L, index) || fits(L, index, param->type)) return;
+  orr__raise(L, "%s: '%s' must be %s, not %s", function, param->name, type_words(param->type),
+             lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index)
+             : param->type == ORR_P_WORDS && lua_istable(L, index) ? "a table with other things in it" : luaL_typename(L, index));
+}
+
 static void check_member(lua_State *L, const char *function, const orr__param *params) {
   if (lua_type(L, -2) != LUA_TSTRING) {
     orr__raise(L, "%s: takes named arguments, not positions (key %s)", function,
@@ -113,11 +120,11 @@ static void check_member(lua_State *L, const char *function, const orr__param *p
     if (near) orr__raise(L, "%s: unknown argument '%.60s' (did you mean '%s'?)", function, name, near);
     orr__raise(L, "%s: unknown argument '%.60s'", function, name);
   }
-  int index = lua_gettop(L);
-  if (orr__is_null(L, index) || fits(L, index, param->type)) return;
-  orr__raise(L, "%s: '%s' must be %s, not %s", function, name, type_words(param->type),
-             lua_type(L, index) == LUA_TNUMBER ? lua_tostring(L, index)
-             : param->type == ORR_P_WORDS && lua_istable(L, index) ? "a table with other things in it" : luaL_typename(L, index));
+  check_value(L, lua_gettop(L), function, param);
+}
+
+static void raise_missing(lua_State *L, const char *function, const orr__param *param) {
+  orr__raise(L, "%s: '%s' is missing (%s)", function, param->name, type_words(param->type));
 }
 
 void orr__args_check(lua_State *L, int table, const char *function, const orr__param *params) {
@@ -128,8 +135,28 @@ void orr__args_check(lua_State *L, int table, const char *function, const orr__p
     if (!param->is_required) continue;
     int type = orr__args_push(L, table, param->name);
     lua_pop(L, 1);
-    if (type == LUA_TNIL) orr__raise(L, "%s: '%s' is missing (%s)", function, param->name, type_words(param->type));
+    if (type == LUA_TNIL) raise_missing(L, function, param);
   }
+}
+
+void orr__args_positions(lua_State *L, const char *function, const orr__param *params) {
+  int count = 0;
+  while (params[count].name) count++;
+  lua_settop(L, count);
+  for (int i = 1; i <= count; i++) {
+    const orr__param *param = &params[i - 1];
+    if (orr__is_null(L, i)) {
+      lua_pushnil(L);
+      lua_replace(L, i);
+    }
+    if (!lua_isnil(L, i)) check_value(L, i, function, param);
+    else if (param->is_required) raise_missing(L, function, param);
+  }
+}
+
+const char *orr__text_at(lua_State *L, int index, size_t *ret_len) {
+  if (ret_len) *ret_len = 0;
+  return lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, ret_len) : NULL;
 }
 
 int orr__args_push(lua_State *L, int table, const char *name) {

@@ -45,6 +45,12 @@ bool orr__args_bool(lua_State *L, int table, const char *name, bool fallback);
 /* Pushes the value (nil if absent) and returns its type. */
 int orr__args_push(lua_State *L, int table, const char *name);
 
+/* For a function that only the prelude calls: its arguments are the members of `params` by position, which spares the table. Checks them like
+ * orr__args_check; afterwards the stack has just them, and nil where one is absent or json.null. */
+void orr__args_positions(lua_State *L, const char *function, const orr__param *params);
+/* The text at a position, or NULL. */
+const char *orr__text_at(lua_State *L, int index, size_t *ret_len); /* ret_len may be NULL */
+
 /* Positional arguments: `what` names function and argument, as in "fs.stat: path". */
 const char *orr__arg_text(lua_State *L, int index, const char *what, size_t *ret_len);
 const char *orr__arg_line(lua_State *L, int index, const char *what);    /* without NUL */

@@ -4,6 +4,7 @@
  * may change something (all but GET, HEAD, OPTIONS, unless `safe` or opening a session) set the sent mark first. The origin
  * must be granted by needs.http. Values of headers that carry credentials become known secrets. */
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "trial.h"
 #include "wait.h"
 
-enum { HEADERS_MAX = 200, TIMEOUT_DEFAULT_MS = 30000, BODY_MAX = 64 << 20, ACT_MAX = 300 };
+enum { HEADERS_MAX = 200, TIMEOUT_DEFAULT_MS = 30000, BODY_MAX = 64 << 20, ACT_MAX = 300, ORIGIN_MAX = 300 };
 
 typedef struct http_wait {
   orr__wait wait;
@@ -40,6 +41,16 @@ typedef struct http_wait {
   int64_t started_ms;          /* wall */
   int64_t started_mono_ms, took_ms;
 } http_wait;
+
+/* ---- arguments --------------------------------------------------------------------------------------------- */
+
+/* What request takes, in this order. */
+enum { AT_METHOD = 1, AT_URL, AT_HEADERS, AT_BODY, AT_TIMEOUT, AT_SAFE, AT_CA_CERT, AT_FINGERPRINT, AT_PROXY, AT_USERNAME, AT_PASSWORD };
+static const orr__param params[] = {
+  { "method", ORR_P_LINE, true }, { "url", ORR_P_LINE, true }, { "headers", ORR_P_WORDS, false }, { "body", ORR_P_TEXT, false },
+  { "timeout", ORR_P_SECONDS, false }, { "safe", ORR_P_BOOL, false }, { "caCert", ORR_P_LINE, false }, { "tlsFingerprint", ORR_P_LINE, false },
+  { "proxy", ORR_P_LINE, false }, { "username", ORR_P_LINE, false }, { "password", ORR_P_LINE, false }, { NULL, ORR_P_ANY, false }
+};
 
 /* ---- headers ----------------------------------------------------------------------------------------------- */
 
@@ -68,10 +79,15 @@ static orr__header *copy_headers(const orr__header *from, size_t count) {
 }
 
 bool orr__header_carries_credentials(const char *name) {
-  static const char *const names[] = { "authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token", "x-api-key",
-                                       "authtoken", "x-restsvcsessionid", "x-session-token", NULL };
-  for (const char *const *known = names; *known; known++) {
-    if (strcasecmp(*known, name) == 0) return true;
+#define NAME(text) { text, sizeof text - 1 }
+  static const struct { const char *text; size_t len; } names[] = {
+    NAME("authorization"), NAME("proxy-authorization"), NAME("cookie"), NAME("set-cookie"), NAME("x-auth-token"), NAME("x-api-key"),
+    NAME("authtoken"), NAME("x-restsvcsessionid"), NAME("x-session-token"),
+  };
+#undef NAME
+  size_t len = strlen(name);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (names[i].len == len && strcasecmp(names[i].text, name) == 0) return true;
   }
   return false;
 }
@@ -93,15 +109,16 @@ static bool is_header(const char *name, const char *value) {
   return len > 0 && strspn(name, others) == len && !strpbrk(value, "\r\n");
 }
 
-/* The array { name, value, name, value ... } at the top becomes w->headers. Returns 0, or NOMEM, INVALID, LIMIT. */
+/* The array { name, value, name, value ... } becomes w->headers. Returns 0, or NOMEM, INVALID, LIMIT. */
 static int take_headers(lua_State *L, http_wait *w, orr_error *reterr) {
-  size_t count = lua_istable(L, -1) ? lua_objlen(L, -1) / 2 : 0;
+  size_t count = lua_istable(L, AT_HEADERS) ? lua_objlen(L, AT_HEADERS) / 2 : 0;
+  if (count == 0) return 0;
   if (count > HEADERS_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "http.request: more than %d headers", HEADERS_MAX);
   w->headers = calloc(count + 1, sizeof *w->headers);
   if (!w->headers) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, -1, (int)(2 * i) + 1);
-    lua_rawgeti(L, -2, (int)(2 * i) + 2);
+    lua_rawgeti(L, AT_HEADERS, (int)(2 * i) + 1);
+    lua_rawgeti(L, AT_HEADERS, (int)(2 * i) + 2);
     const char *name = lua_tostring(L, -2), *value = lua_tostring(L, -1);
     if (!name || !value || !is_header(name, value)) return orr__error_set(reterr, ORR_E_INVALID, "http.request: '%.60s' is no header, or its value is not one line", name ? name : "");
     mark_secret(&orr__version_of(L)->provider->secrets, name, value);
@@ -154,8 +171,8 @@ static int granted_proxy(lua_State *L, const char *proxy, orr_error *reterr) {
 static int take_trust(lua_State *L, http_wait *w, const orr__url *url, orr_error *reterr) {
   const orr__call *call = orr__current_call(L);
   const orr_connection *connection = call ? call->graph.connection : NULL;
-  if (keep(&w->ca_cert, orr__args_text(L, 1, "caCert", NULL), reterr) || keep(&w->tls_fingerprint, orr__args_text(L, 1, "tlsFingerprint", NULL), reterr) ||
-      keep(&w->proxy, orr__args_text(L, 1, "proxy", NULL), reterr))
+  if (keep(&w->ca_cert, orr__text_at(L, AT_CA_CERT, NULL), reterr) || keep(&w->tls_fingerprint, orr__text_at(L, AT_FINGERPRINT, NULL), reterr) ||
+      keep(&w->proxy, orr__text_at(L, AT_PROXY, NULL), reterr))
     return ORR_E_NOMEM;
   if (!connection || !goes_to(orr__version_of(L)->bindings, url, connection)) return 0;
   /* One way of trusting named in the request replaces both of the connection; neither means anything where there is no TLS. */
@@ -204,11 +221,13 @@ static void abort_request(orr__wait *wait) {
 
 /* Names are in lower case; repeated ones are joined, as HTTP allows for all but set-cookie, which get lines. */
 static void push_headers(lua_State *L, const http_wait *w) {
-  lua_newtable(L);
+  lua_createtable(L, 0, (int)w->reply_header_count);
   for (size_t i = 0; i < w->reply_header_count; i++) {
     const orr__header *header = &w->reply_headers[i];
     mark_secret(&orr__version_of(L)->provider->secrets, header->name, header->value);
-    lua_getfield(L, -1, header->name);
+    lua_pushstring(L, header->name);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       lua_pushstring(L, header->value);
@@ -217,7 +236,7 @@ static void push_headers(lua_State *L, const http_wait *w) {
       lua_pushstring(L, header->value);
       lua_concat(L, 3);
     }
-    lua_setfield(L, -2, header->name);
+    lua_rawset(L, -3);
   }
 }
 
@@ -256,7 +275,7 @@ static int push(orr__wait *wait, lua_State *L) {
   }
   orr__trial_came(wait, w->noted, "status", w->status);
   lua_pushboolean(L, true);
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5); /* with what the prelude adds */
   lua_pushinteger(L, w->status);
   lua_setfield(L, -2, "status");
   push_headers(L, w);
@@ -291,22 +310,16 @@ static const orr__wait_kind kind = { "http.request", start, abort_request, push,
 
 /* ---- making it --------------------------------------------------------------------------------------------- */
 
-static const orr__param params[] = {
-  { "method", ORR_P_LINE, true }, { "url", ORR_P_LINE, true }, { "headers", ORR_P_WORDS, false }, { "body", ORR_P_TEXT, false },
-  { "timeout", ORR_P_SECONDS, false }, { "safe", ORR_P_BOOL, false }, { "username", ORR_P_LINE, false }, { "password", ORR_P_LINE, false },
-  { "caCert", ORR_P_LINE, false }, { "tlsFingerprint", ORR_P_LINE, false }, { "proxy", ORR_P_LINE, false }, { NULL, ORR_P_ANY, false }
-};
-
 static bool is_safe_method(const char *method) {
   return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
 }
 
 static int take_texts(lua_State *L, http_wait *w, orr_error *reterr) {
   size_t len = 0;
-  const char *body = orr__args_text(L, 1, "body", &len), *password = orr__args_text(L, 1, "password", NULL);
+  const char *body = orr__text_at(L, AT_BODY, &len), *password = orr__text_at(L, AT_PASSWORD, NULL);
   if (len > BODY_MAX) return orr__error_set(reterr, ORR_E_LIMIT, "http.request: a body of more than 64 MiB");
-  if (keep(&w->method, orr__args_text(L, 1, "method", NULL), reterr) || keep(&w->url, orr__args_text(L, 1, "url", NULL), reterr) ||
-      keep(&w->username, orr__args_text(L, 1, "username", NULL), reterr) || keep(&w->password, password, reterr))
+  if (keep(&w->method, orr__text_at(L, AT_METHOD, NULL), reterr) || keep(&w->url, orr__text_at(L, AT_URL, NULL), reterr) ||
+      keep(&w->username, orr__text_at(L, AT_USERNAME, NULL), reterr) || keep(&w->password, password, reterr))
     return ORR_E_NOMEM;
   if (password) orr__secret_add(L, password, strlen(password));
   if (!body) return 0;
@@ -317,25 +330,38 @@ static int take_texts(lua_State *L, http_wait *w, orr_error *reterr) {
   return 0;
 }
 
+/* Most requests go to an origin that was asked before and differ in their path. */
+static int parse_url(orr__bindings *b, const char *text, orr__url *ret_url, orr_error *reterr) {
+  char origin[ORIGIN_MAX];
+  size_t len = orr__url_plain_path(text);
+  if (len > 0 && len < sizeof origin && !memchr(text, '@', len)) {
+    memcpy(origin, text, len);
+    origin[len] = '\0';
+    const orr__url *known = orr__origin_of(b, origin);
+    if (known) return orr__url_join(known, text + len, ret_url, reterr);
+  }
+  return orr__url_parse(text, ret_url, reterr);
+}
+
 /* Everything the request needs, in memory of the wait's own; *act says what leaves, "" for a safe one. */
 static int prepare(lua_State *L, http_wait *w, char act[ACT_MAX], orr_error *reterr) {
   orr__url *url = &w->parsed;
   int code = take_texts(L, w, reterr);
   if (code) return code;
-  orr__args_push(L, 1, "headers");
   code = take_headers(L, w, reterr);
   if (code) return code;
-  code = orr__url_parse(w->url, url, reterr);
+  code = parse_url(orr__version_of(L)->bindings, w->url, url, reterr);
   if (code) return code;
   if (url->password) orr__secret_add(L, url->password, strlen(url->password));
   code = take_trust(L, w, url, reterr);
-  bool is_safe = is_safe_method(w->method) || orr__args_bool(L, 1, "safe", false) || orr__session_is_safe(L);
-  snprintf(act, ACT_MAX, "%s%s%s", is_safe ? "" : w->method, is_safe ? "" : " ", is_safe ? "" : url->origin);
+  bool is_safe = is_safe_method(w->method) || lua_toboolean(L, AT_SAFE) || orr__session_is_safe(L);
+  act[0] = '\0';
+  if (!is_safe) snprintf(act, ACT_MAX, "%s %s", w->method, url->origin);
   if (!code) code = orr__granted_url(L, url, reterr);
-  const char *proxy = orr__args_text(L, 1, "proxy", NULL);
+  const char *proxy = orr__text_at(L, AT_PROXY, NULL);
   if (!code && proxy) code = granted_proxy(L, proxy, reterr);
   if (code) return code;
-  int64_t timeout = orr__args_ms(L, 1, "timeout", TIMEOUT_DEFAULT_MS), remaining = orr__remaining_ms(L);
+  int64_t timeout = lua_isnil(L, AT_TIMEOUT) ? TIMEOUT_DEFAULT_MS : (int64_t)ceil(lua_tonumber(L, AT_TIMEOUT) * 1000), remaining = orr__remaining_ms(L);
   w->http = orr__current_config(L)->http;
   w->request = (orr__http_request){
     .method = w->method, .url = w->url, .parsed = url, .headers = w->headers, .header_count = w->header_count, .body = w->body,
@@ -367,11 +393,11 @@ static orr__json *describe(const void *what) {
   return map;
 }
 
-/* request(table) -> true, { status, headers, body } */
+/* request(method, url, headers, body ...) -> true, { status, headers, body } */
 static int http_request(lua_State *L) {
   char act[ACT_MAX];
   orr_error err = ORR_ERROR_INIT;
-  orr__args_check(L, 1, "http.request", params);
+  orr__args_positions(L, "http.request", params);
   http_wait *w = orr__wait_new(L, &kind, sizeof *w);
   if (prepare(L, w, act, &err) == 0) {
     orr__trial_act(L, describe, w, act[0] != '\0');

@@ -1,10 +1,13 @@
 /* The list of the libraries, in the order in which their prelude files run: each may use those above it. */
 #include <lauxlib.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "args.h"
 #include "base/str.h"
 #include "lib.h"
 #include "libraries.h"
+#include "value.h"
 
 /* ---- what prelude/args.lua needs --------------------------------------------------------------------------- */
 
@@ -41,8 +44,40 @@ static int args_raise(lua_State *L) {
   orr__raise(L, "%s", luaL_checkstring(L, 1));
 }
 
+/* Is the value at index of the kind, a type's name or "any", either with "!" behind it? */
+static bool is_of_kind(lua_State *L, int index, const char *kind) {
+  const char *type = luaL_typename(L, index);
+  return kind && (strncmp(kind, type, strlen(type)) == 0 || strncmp(kind, "any", 3) == 0 || orr__is_null(L, index));
+}
+
+/* fit(options, known): are they plainly as they must be? Says no where it would have to ask a metatable, too. */
+static int args_fit(lua_State *L) {
+  lua_settop(L, 2);
+  bool fit = lua_istable(L, 1);
+  if (fit) lua_pushnil(L);
+  while (fit && lua_next(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_rawget(L, 2);
+    fit = is_of_kind(L, 4, lua_tostring(L, 5));
+    lua_pop(L, 2);
+  }
+  if (fit) lua_pushnil(L);
+  while (fit && lua_next(L, 2)) {
+    size_t len = lua_objlen(L, 4);
+    if (len > 0 && lua_tostring(L, 4)[len - 1] == '!') {
+      lua_pushvalue(L, 3);
+      lua_rawget(L, 1);
+      fit = !lua_isnil(L, -1) && !orr__is_null(L, lua_gettop(L));
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushboolean(L, fit);
+  return 1;
+}
+
 static void open_args(lua_State *L) {
-  static const luaL_Reg functions[] = { { "nearest", args_nearest }, { "raise", args_raise }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "fit", args_fit }, { "nearest", args_nearest }, { "raise", args_raise }, { NULL, NULL } };
   lua_newtable(L);
   luaL_register(L, NULL, functions);
 }

@@ -2,7 +2,7 @@
 local raw, _, core = ...
 
 local pairs, type, tostring, find, sub = pairs, type, tostring, string.find, string.sub
-local raise, nearest, null = raw.raise, raw.nearest, core.null
+local raise, nearest, fit, null = raw.raise, raw.nearest, raw.fit, core.null
 
 ---Raises, with the author's position, unless `options` is a table with known keys of the right types.
 ---@param options any
@@ -10,6 +10,7 @@ local raise, nearest, null = raw.raise, raw.nearest, core.null
 ---@param known table<string, string> key -> type ("any" for all), with "!" behind it if it is required
 ---@return table options
 function core.check(options, name, known)
+  if fit(options, known) then return options end
   if type(options) ~= "table" then raise(name .. ": takes a table of named arguments, not " .. type(options)) end
   for key, value in pairs(options) do
     local kind = known[key]

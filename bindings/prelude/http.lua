@@ -2,7 +2,7 @@
 local raw, lib, core = ...
 
 local error, ipairs, next, pairs, setmetatable, sort, tonumber = error, ipairs, next, pairs, setmetatable, table.sort, tonumber
-local tostring, type = tostring, type
+local select, tostring, type = select, tostring, type
 local await, checkNamed, raise = core.await, core.check, core.raise
 local json, url, string, sleep = lib.json, lib.url, lib.string, lib.sleep
 local max, min = lib.math.max, lib.math.min
@@ -14,8 +14,15 @@ local known = {
   patience = "number", safe = "boolean", auth = "table", bearer = "string", session = "table", caCert = "string", tlsFingerprint = "string", proxy = "string"
 }
 
-local function check(options, name)
-  checkNamed(options, name, known)
+-- The same for http.get and its like, which have been told the method and the address.
+local besides = {}
+for key, kind in pairs(known) do besides[key] = kind end
+besides.method, besides.url = "any", "any"
+
+local none = {}
+
+local function check(options, name, keys)
+  checkNamed(options, name, keys)
   local bodies = (options.json ~= nil and 1 or 0) + (options.form and 1 or 0) + (options.body and 1 or 0)
   if bodies > 1 then raise(name .. ": only one of json, form and body") end
 end
@@ -58,18 +65,20 @@ local function sortedNames(map)
   return names
 end
 
--- The flat list { name, value, ... } that the raw function takes. Later maps win over earlier ones, in any case.
+-- The flat list { name, value, ... } that the raw function takes, or nil. Later maps win over earlier ones, in any case.
 local function flatten(...)
-  local values, shown, maps = {}, {}, { ... }
-  local isEmpty = true
-  for i = 1, #maps do isEmpty = isEmpty and next(maps[i]) == nil end
-  if isEmpty then return values end -- an ordinary GET
-  for _, map in ipairs(maps) do
-    for _, name in ipairs(sortedNames(map)) do
-      local lower = string.lower(name)
-      values[lower], shown[lower] = map[name], name
+  local values, shown
+  for i = 1, select("#", ...) do
+    local map = select(i, ...)
+    if next(map) ~= nil then
+      values, shown = values or {}, shown or {}
+      for _, name in ipairs(sortedNames(map)) do
+        local lower = string.lower(name)
+        values[lower], shown[lower] = map[name], name
+      end
     end
   end
+  if not values then return nil end -- an ordinary GET
   local flat = {}
   for _, lower in ipairs(sortedNames(values)) do
     local value = values[lower]
@@ -100,20 +109,18 @@ local function bodyOf(options, name)
   return options.body, nil
 end
 
-local function credentials(options, request, name)
+local function credentials(options, name)
   local auth = options.auth
-  if auth then
-    if type(auth.username) ~= "string" then raise(name .. ": 'auth' must be { username = ..., password = ... }") end
-    request.username, request.password = auth.username, auth.password
-  end
-  return options.bearer and { Authorization = "Bearer " .. options.bearer } or {}
+  if auth and type(auth.username) ~= "string" then raise(name .. ": 'auth' must be { username = ..., password = ... }") end
+  return options.bearer and { Authorization = "Bearer " .. options.bearer } or none
 end
 
 -- One request and its answer. 429 says that it was not processed, and 10 s is what is waited where it does not say for how long.
-local function exchange(request, patience)
-  local left = patience or 0
+local function exchange(method, address, headers, body, options)
+  local left, auth = options.patience or 0, options.auth or none
   while true do
-    local reply = await(raw.request(request))
+    local reply = await(raw.request(method, address, headers, body, options.timeout, options.safe, options.caCert, options.tlsFingerprint,
+      options.proxy, auth.username, auth.password))
     if reply.status ~= 429 or left <= 0 then return reply end
     local pause = max(0.1, min(tonumber(reply.headers["retry-after"]) or 10, left))
     left = left - pause
@@ -121,28 +128,17 @@ local function exchange(request, patience)
   end
 end
 
-local function send(options, name)
-  check(options, name)
-  local request = {
-    method = string.upper(options.method or "GET"), url = withQuery(options.url, options.query), timeout = options.timeout,
-    safe = options.safe, caCert = options.caCert, tlsFingerprint = options.tlsFingerprint, proxy = options.proxy
-  }
-  local contentType
-  request.body, contentType = bodyOf(options, name)
-  local defaults = { ["Content-Type"] = contentType, Accept = options.json ~= nil and "application/json" or nil }
-  local own = credentials(options, request, name)
-  local session = options.session
-  if not session then
-    request.headers = flatten(defaults, own, options.headers or {})
-    return answer(exchange(request, options.patience))
-  end
+local function send(name, method, address, options)
+  address = withQuery(address, options.query)
+  local body, contentType = bodyOf(options, name)
+  local defaults = contentType and { ["Content-Type"] = contentType, Accept = options.json ~= nil and "application/json" or nil } or none
+  local own, session, given = credentials(options, name), options.session, options.headers or none
+  if not session then return answer(exchange(method, address, flatten(defaults, own, given), body, options)) end
   local carried, generation = session:_headers()
-  request.headers = flatten(defaults, own, carried, options.headers or {})
-  local reply = exchange(request, options.patience)
+  local reply = exchange(method, address, flatten(defaults, own, carried, given), body, options)
   if reply.status == 401 then -- it was not processed; the login is no longer good
     carried = session:_headers(generation)
-    request.headers = flatten(defaults, own, carried, options.headers or {})
-    reply = exchange(request, options.patience)
+    reply = exchange(method, address, flatten(defaults, own, carried, given), body, options)
   end
   return answer(reply)
 end
@@ -180,17 +176,18 @@ end
 ---@param options HttpOptions
 ---@return HttpResponse
 function http.request(options)
-  return (send(options, "http.request"))
+  check(options, "http.request", known)
+  return (send("http.request", string.upper(options.method or "GET"), options.url, options))
 end
 
 for _, method in ipairs{ "get", "head", "post", "put", "patch", "delete" } do
+  local name, verb = "http." .. method, string.upper(method)
   http[method] = function(address, options)
-    local name, all = "http." .. method, {}
     if type(address) ~= "string" then raise(name .. ": url must be a string, not " .. type(address)) end
-    if options ~= nil and type(options) ~= "table" then raise(name .. ": options must be a table, not " .. type(options)) end
-    for key, value in pairs(options or {}) do all[key] = value end
-    all.method, all.url = string.upper(method), address
-    return (send(all, name))
+    if options == nil then return (answer(exchange(verb, address, nil, nil, none))) end
+    if type(options) ~= "table" then raise(name .. ": options must be a table, not " .. type(options)) end
+    check(options, name, besides)
+    return (send(name, verb, address, options))
   end
 end
 

@@ -102,6 +102,11 @@ typedef struct orr__url {
   int port;
 } orr__url;
 int orr__url_parse(const char *text, orr__url *ret_url, orr_error *reterr);
+/* How long the scheme and authority in front of the path are, if that and the query are plain: a path, and nothing but characters that mean
+ * themselves, no dot segment, no fragment. Else 0. What is in front is not looked at. */
+size_t orr__url_plain_path(const char *text);
+/* What orr__url_parse makes of an origin, which it has taken apart without credentials, with such a path and query behind it. 0 or NOMEM. */
+int orr__url_join(const orr__url *origin, const char *path, orr__url *ret_url, orr_error *reterr);
 void orr__url_clear(orr__url *url);
 
 #endif

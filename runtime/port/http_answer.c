@@ -176,19 +176,15 @@ static void copy_lower(char *to, const char *from) {
   } while (*from++ != '\0');
 }
 
-/* Owned array with the names behind it in the same piece of memory; the values stay libcurl's. An empty
- * answer gives an array, too; NULL when out of memory. */
-static orr__header *collect_headers(CURL *easy, size_t *ret_count) {
-  size_t count = 0, bytes = 0, i = 0;
-  struct curl_header *header = NULL;
-  while ((header = curl_easy_nextheader(easy, CURLH_HEADER, -1, header)) != NULL) {
-    count++;
-    bytes += strlen(header->name) + 1;
-  }
-  orr__header *headers = malloc((count + 1) * sizeof *headers + bytes);
+/* Owned array with the names behind it in the same piece of memory; the values stay libcurl's. An empty answer gives an array, too; NULL
+ * when out of memory. What was counted while they came, with the status line and the blank one, is no less. */
+static orr__header *collect_headers(const orr__exchange *exchange, size_t *ret_count) {
+  size_t most = exchange->header_count, i = 0;
+  orr__header *headers = malloc((most + 1) * sizeof *headers + exchange->header_bytes + 1);
   if (headers == NULL) return NULL;
-  char *names = (char *)(headers + count + 1);
-  while (i < count && (header = curl_easy_nextheader(easy, CURLH_HEADER, -1, header)) != NULL) {
+  char *names = (char *)(headers + most + 1);
+  struct curl_header *header = NULL;
+  while (i < most && (header = curl_easy_nextheader(exchange->easy, CURLH_HEADER, -1, header)) != NULL) {
     copy_lower(names, header->name);
     headers[i++] = (orr__header){ names, header->value };
     names += strlen(names) + 1;
@@ -201,7 +197,7 @@ void orr__answer_deliver(orr__exchange *exchange) {
   orr__header *headers = NULL;
   orr__http_reply reply = { .code = exchange->code, .body = "" };
   if (exchange->code == 0) {
-    headers = collect_headers(exchange->easy, &reply.header_count);
+    headers = collect_headers(exchange, &reply.header_count);
     if (headers == NULL) {
       orr__answer_fail(exchange, ORR_E_NOMEM, "out of memory");
       reply.code = exchange->code;

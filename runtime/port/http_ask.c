@@ -67,18 +67,45 @@ static bool is_framing_header(const char *name) {
   return false;
 }
 
-static int add_header(orr__ask *ask, const char *name, const char *value, orr_error *reterr) {
-  /* For libcurl "Name:" removes a header and "Name;" sends an empty one. */
-  char *line = *value != '\0' ? orr__strf("%s: %s", name, value) : orr__strf("%s;", name);
-  struct curl_slist *list = line != NULL ? curl_slist_append(ask->headers, line) : NULL;
-  wipe_free(line);
+/* What we say by ourselves, at the end of every list. Shared by all requests and never changed: libcurl writes these lines once, where its
+ * options for the same would have it print each of them twice. */
+#define USER_AGENT "User-Agent: orrery/" ORR_VERSION
+static const struct curl_slist agent_alone = { (char *)USER_AGENT, NULL };
+static const struct curl_slist encoding_alone = { (char *)"Accept-Encoding: " ORR_HTTP_ENCODING, NULL };
+static const struct curl_slist both = { (char *)USER_AGENT, (struct curl_slist *)&encoding_alone };
+
+static bool is_shared(const struct curl_slist *line) {
+  return line == &both || line == &agent_alone || line == &encoding_alone;
+}
+
+static void add_shared(orr__ask *ask, bool has_agent, bool has_encoding) {
+  const struct curl_slist *shared = has_encoding ? (has_agent ? NULL : &agent_alone) : has_agent ? &encoding_alone : &both;
+  struct curl_slist **end = &ask->headers;
+  while (*end != NULL) end = &(*end)->next;
+  *end = (struct curl_slist *)shared;
+}
+
+static int add_line(orr__ask *ask, const char *line, orr_error *reterr) {
+  struct curl_slist *list = curl_slist_append(ask->headers, line);
   if (list == NULL) return no_memory(reterr);
   ask->headers = list;
   return 0;
 }
 
+static int add_header(orr__ask *ask, const char *name, const char *value, orr_error *reterr) {
+  /* For libcurl "Name:" removes a header and "Name;" sends an empty one. */
+  char *line = *value != '\0' ? orr__strf("%s: %s", name, value) : orr__strf("%s;", name);
+  int rc = line != NULL ? add_line(ask, line, reterr) : no_memory(reterr);
+  wipe_free(line);
+  return rc;
+}
+
+bool orr__ask_sends_length(const orr__ask *ask) {
+  return ask->has_body || strcmp(ask->method, "POST") == 0 || strcmp(ask->method, "PUT") == 0 || strcmp(ask->method, "PATCH") == 0;
+}
+
 static int copy_headers(orr__ask *ask, const orr__http_request *request, orr_error *reterr) {
-  bool has_type = false, has_expect = false;
+  bool has_type = false, has_expect = false, has_agent = false, has_encoding = false;
   size_t bytes = 0;
   if (request->header_count > REQUEST_HEADERS_MAX) {
     return orr__error_set(reterr, ORR_E_LIMIT, "HTTP request has more than %d headers", REQUEST_HEADERS_MAX);
@@ -99,17 +126,17 @@ static int copy_headers(orr__ask *ask, const orr__http_request *request, orr_err
     }
     has_type = has_type || strcasecmp(name, "content-type") == 0;
     has_expect = has_expect || strcasecmp(name, "expect") == 0;
+    has_agent = has_agent || strcasecmp(name, "user-agent") == 0;
+    has_encoding = has_encoding || strcasecmp(name, "accept-encoding") == 0;
     int rc = add_header(ask, name, value, reterr);
     if (rc < 0) return rc;
   }
-  /* libcurl would guess a type, and would wait a second for a 100 that many servers never send. */
-  struct curl_slist *list = has_type ? ask->headers : curl_slist_append(ask->headers, "Content-Type:");
-  if (list == NULL && !has_type) return no_memory(reterr);
-  ask->headers = list;
-  list = has_expect ? ask->headers : curl_slist_append(ask->headers, "Expect:");
-  if (list == NULL && !has_expect) return no_memory(reterr);
-  ask->headers = list;
-  return 0;
+  /* With a body libcurl would guess a type, and would wait a second for a 100 that many servers never send. */
+  bool is_with_body = orr__ask_sends_length(ask);
+  int rc = is_with_body && !has_type ? add_line(ask, "Content-Type:", reterr) : 0;
+  if (rc == 0 && is_with_body && !has_expect) rc = add_line(ask, "Expect:", reterr);
+  if (rc == 0) add_shared(ask, has_agent, has_encoding);
+  return rc;
 }
 
 static int copy_body(orr__ask *ask, const orr__http_request *request, orr_error *reterr) {
@@ -246,8 +273,8 @@ int orr__ask_init(orr__ask *ask, const orr__http_request *request, orr_error *re
   ask->is_safe = request->is_safe;
   rc = copy_text(&ask->method, request->method) ? 0 : no_memory(reterr);
   if (rc < 0) goto done;
-  if ((rc = copy_headers(ask, request, reterr)) < 0) goto done;
   if ((rc = copy_body(ask, request, reterr)) < 0) goto done;
+  if ((rc = copy_headers(ask, request, reterr)) < 0) goto done;
   if ((rc = copy_credentials(ask, request, reterr)) < 0) goto done;
   if ((rc = copy_trust(ask, request, reterr)) < 0) goto done;
   rc = copy_proxy(ask, request, reterr);
@@ -257,8 +284,10 @@ done:
 }
 
 void orr__ask_clear(orr__ask *ask) {
+  if (ask->headers != NULL && is_shared(ask->headers)) ask->headers = NULL;
   for (struct curl_slist *line = ask->headers; line != NULL; line = line->next) {
     explicit_bzero(line->data, strlen(line->data));
+    if (line->next != NULL && is_shared(line->next)) line->next = NULL;
   }
   curl_slist_free_all(ask->headers);
   free(ask->method);

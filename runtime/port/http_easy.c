@@ -12,10 +12,10 @@
 #include "base/str.h"
 #include "port/http_private.h"
 
-#define USER_AGENT "orrery/" ORR_VERSION
 /* Servers close idle connections after a few seconds, unannounced. A request that may not be repeated does
  * not try its luck on one that has been idle for longer. */
 #define UNSAFE_MAX_IDLE_S 3L
+#define CONNECT_TIMEOUT_MS 300000 /* libcurl's own */
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
   orr__exchange *exchange = arg;
@@ -90,10 +90,9 @@ static CURLcode set_policy(CURL *easy, const orr__exchange *exchange) {
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  SET(CURLOPT_USERAGENT, USER_AGENT);
-  SET(CURLOPT_ACCEPT_ENCODING, "");
+  SET(CURLOPT_ACCEPT_ENCODING, ORR_HTTP_ENCODING); /* so that it decodes; the header itself is in the list */
   SET(CURLOPT_TIMEOUT_MS, timeout_ms);
-  SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+  if (timeout_ms > CONNECT_TIMEOUT_MS) SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
   SET(CURLOPT_PROXY, exchange->ask.proxy != NULL ? exchange->ask.proxy : "");
   SET(CURLOPT_NOPROXY, "");
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -125,23 +124,30 @@ static CURLcode set_tls(CURL *easy, const orr__ask *ask) {
   return result;
 }
 
+/* Without credentials and fragment. Owned. */
+static char *url_text(const orr__url *url) {
+  const char *path = url->path != NULL ? url->path : "/", *query = url->query != NULL ? url->query : "";
+  char *text = malloc(strlen(url->origin) + strlen(path) + strlen(query) + 2);
+  if (text == NULL) return NULL;
+  char *end = stpcpy(stpcpy(text, url->origin), path);
+  if (url->query != NULL) stpcpy(stpcpy(end, "?"), query);
+  return text;
+}
+
 static CURLcode set_request(CURL *easy, const orr__ask *ask) {
   CURLcode result = CURLE_OK;
-  char *url = orr__strf("%s%s%s%s", ask->url.origin, ask->url.path != NULL ? ask->url.path : "/",
-                        ask->url.query != NULL ? "?" : "", ask->url.query != NULL ? ask->url.query : "");
+  char *url = url_text(&ask->url);
   if (url == NULL) return CURLE_OUT_OF_MEMORY;
   SET(CURLOPT_URL, url);
   explicit_bzero(url, strlen(url));
   free(url);
-  bool is_post = strcmp(ask->method, "POST") == 0;
-  bool sends_length = is_post || strcmp(ask->method, "PUT") == 0 || strcmp(ask->method, "PATCH") == 0;
   if (strcmp(ask->method, "HEAD") == 0) {
     SET(CURLOPT_NOBODY, 1L);
-  } else if (ask->has_body || sends_length) {
+  } else if (orr__ask_sends_length(ask)) {
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->body_len);
     SET(CURLOPT_POSTFIELDS, ask->has_body ? ask->body : "");
-    if (!is_post) SET(CURLOPT_CUSTOMREQUEST, ask->method);
+    if (strcmp(ask->method, "POST") != 0) SET(CURLOPT_CUSTOMREQUEST, ask->method);
   } else {
     SET(CURLOPT_HTTPGET, 1L);
     if (strcmp(ask->method, "GET") != 0) SET(CURLOPT_CUSTOMREQUEST, ask->method);

@@ -32,6 +32,8 @@ enum {
   ORR_HTTP_SMALL = 65536,       /* bytes of an answer that is never put off */
 };
 
+#define ORR_HTTP_ENCODING "gzip" /* the one that every server has */
+
 /* One certificate's SHA-256. */
 typedef struct orr__pin {
   uint8_t digest[ORR_HTTP_PIN];
@@ -42,7 +44,7 @@ typedef struct orr__ask {
   char *method;
   orr__url url;
   char *peer;                   /* host:port for messages, and the proxy if there is one */
-  struct curl_slist *headers;
+  struct curl_slist *headers;   /* its own, and behind them ours, which are all requests' */
   char *body;
   size_t body_len;
   bool has_body;
@@ -124,6 +126,8 @@ struct orr__http {
 /* http_ask.c. A request that is refused leaves ask empty: INVALID, LIMIT or NOMEM. */
 int orr__ask_init(orr__ask *ask, const orr__http_request *request, orr_error *reterr);
 void orr__ask_clear(orr__ask *ask);
+/* Does it say how long its body is, be it 0? */
+bool orr__ask_sends_length(const orr__ask *ask);
 /* Points the ask to where an answer with this status sends it; false if it is not to be followed. */
 bool orr__ask_redirect(orr__ask *ask, int status, const char *location);
 

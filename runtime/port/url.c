@@ -13,6 +13,7 @@
 #include "port/http.h"
 
 #define URL_MAX 65536
+#define PLAIN_MAX 1000 /* of a path that is not given to libcurl */
 
 static void lower_ascii(char *text) {
   for (; *text != '\0'; text++) {
@@ -114,6 +115,35 @@ done:
   }
   curl_url_cleanup(handle);
   return rc;
+}
+
+/* Those of RFC 3986's unreserved characters and delimiters that every reader takes for themselves, in a path and in a query. */
+static bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("-_~/=&+,:;@", c) != NULL);
+}
+
+size_t orr__url_plain_path(const char *text) {
+  const char *authority = strstr(text, "://");
+  const char *path = authority != NULL ? authority + 3 + strcspn(authority + 3, "/?#") : NULL;
+  if (path == NULL || *path != '/') return 0;
+  const char *query = strchr(path, '?'), *at = path;
+  for (; *at != '\0' && at - path < PLAIN_MAX; at++) {
+    bool is_dot = *at == '.' && at[-1] != '/';
+    if (!is_plain(*at) && !is_dot && at != query) return 0;
+  }
+  return *at == '\0' ? (size_t)(path - text) : 0;
+}
+
+int orr__url_join(const orr__url *origin, const char *path, orr__url *ret_url, orr_error *reterr) {
+  const char *query = strchr(path, '?');
+  orr__url url = { .scheme = orr__strdup(origin->scheme), .host = orr__strdup(origin->host), .origin = orr__strdup(origin->origin),
+                   .path = orr__strndup(path, strcspn(path, "?")), .query = orr__strdup(query != NULL ? query + 1 : NULL), .port = origin->port };
+  if (url.scheme == NULL || url.host == NULL || url.origin == NULL || url.path == NULL || (query != NULL && url.query == NULL)) {
+    orr__url_clear(&url);
+    return orr__error_set(reterr, ORR_E_NOMEM, "URL: out of memory");
+  }
+  *ret_url = url;
+  return 0;
 }
 
 void orr__url_clear(orr__url *url) {

@@ -108,6 +108,50 @@ static void test_url__a_very_long_one_is_refused(void **state) {
   free(text);
 }
 
+static bool is_same(const char *a, const char *b) {
+  return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* However a URL is taken apart, the parts are the same. */
+static void test_url__a_plain_path_is_joined_to_its_origin(void **state) {
+  (void)state;
+  static const char *const plain[] = {
+    "http://host/", "http://host/a", "https://Host.Example:8443/api/v1/job::17/backup.tar?x=1&y=a,b", "http://[::1]/a..b/c.", "http://host//x//",
+    "http://host/-_~/=&+,:;@", "http://host/?", "http://host/a?b./c", "http://10.0.0.1:080/x",
+  };
+  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+    orr__url origin = { 0 }, whole = { 0 }, joined = { 0 };
+    size_t len = orr__url_plain_path(plain[i]);
+    if (len == 0 || plain[i][len] != '/') fail_msg("not plain: %s", plain[i]);
+    char *front = orr__strndup(plain[i], len);
+    assert_int_equal(orr__url_parse(front, &origin, NULL), 0);
+    assert_int_equal(orr__url_parse(plain[i], &whole, NULL), 0);
+    assert_int_equal(orr__url_join(&origin, plain[i] + len, &joined, NULL), 0);
+    if (!is_same(whole.scheme, joined.scheme) || !is_same(whole.host, joined.host) || !is_same(whole.origin, joined.origin) ||
+        !is_same(whole.path, joined.path) || !is_same(whole.query, joined.query) || whole.port != joined.port || joined.user != NULL ||
+        joined.password != NULL || joined.fragment != NULL)
+      fail_msg("%s: %s %s %s", plain[i], joined.origin, joined.path, joined.query);
+    orr__url_clear(&origin);
+    orr__url_clear(&whole);
+    orr__url_clear(&joined);
+    free(front);
+  }
+}
+
+static void test_url__what_means_more_than_itself_is_not_plain(void **state) {
+  (void)state;
+  static const char *const others[] = {
+    "http://host", "http://host?x", "http://host#x", "/path", "", "host/path", "http://host/.", "http://host/..", "http://host/a/../b",
+    "http://host/.hidden", "http://host/%2e%2e/", "http://host/a%20b", "http://host/a b", "http://host/a\\b", "http://host/a#b", "http://host/a?b?c",
+    "http://host/\x80", "http://host/a\n", "http://host/<x>", "http://host/'x'", "http://host/{x}", "http://host?a=http://other/x",
+  };
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (orr__url_plain_path(others[i]) != 0) fail_msg("plain: %s", others[i]);
+  char *text = orr__strf("http://host/%02000d", 1);
+  assert_int_equal(orr__url_plain_path(text), 0);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_url__every_part_is_found),
@@ -116,6 +160,8 @@ int main(void) {
     cmocka_unit_test(test_url__an_ipv6_host_loses_its_brackets),
     cmocka_unit_test(test_url__what_is_no_url_is_refused_without_quoting_it),
     cmocka_unit_test(test_url__a_very_long_one_is_refused),
+    cmocka_unit_test(test_url__a_plain_path_is_joined_to_its_origin),
+    cmocka_unit_test(test_url__what_means_more_than_itself_is_not_plain),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
