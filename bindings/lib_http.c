@@ -202,7 +202,9 @@ static void done(void *arg, const orr__http_reply *reply) {
       snprintf(w->message, sizeof w->message, "out of memory for the answer");
     }
   }
-  if (reply->code && !reply->was_sent) orr__wait_unsent(&w->wait);
+  /* 401 and 429 are said before a request is looked at: nothing came of it, be it that a login fails next or that the hook's time is up. */
+  bool is_turned_away = !reply->code && (reply->status == 401 || reply->status == 429);
+  if (is_turned_away || (reply->code && !reply->was_sent)) orr__wait_unsent(&w->wait);
   orr__wait_done(&w->wait);
 }
 

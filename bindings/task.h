@@ -61,7 +61,7 @@ typedef struct orr__hookcall {
   char *stop_why;
   bool is_stop_seen;             /* Lua was told of it */
   bool is_marking;               /* the core was asked for the sent mark */
-  unsigned acts, acts_unsent;    /* mutating acts begun, and those that are known never to have left */
+  unsigned acts, acts_unsent;    /* mutating acts begun, and those known never to have left or to have been turned away */
   bool is_out_of_memory;
   unsigned log_lines;            /* it has written */
   orr__json *noted;              /* trial.c: what it did outside, or NULL */

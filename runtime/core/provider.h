@@ -144,7 +144,7 @@ typedef struct orr__answer {
   bool has_in_progress, in_progress;
   double retry_after;        /* seconds; negative: not said */
   bool is_gone;              /* refreshBackupResult, RETRY: the external job is not there any more */
-  bool has_left_nothing;     /* it was marked sent, and each act since is known never to have left (connection refused) */
+  bool has_left_nothing;     /* it was marked sent, and each act since is known never to have left (connection refused), or to have been turned away (401, 429) */
   orr_error error;           /* for ERROR, TIMEOUT, INTERRUPTED and RETRY by an error: message with provider, version, hook, file, line */
   char *traceback;           /* or NULL */
   char sha256[65];           /* the version that ran */

@@ -268,6 +268,24 @@ describe("a hook that waits", function()
       assert.equal(2, server.count("/status/401"))
     end)
 
+    it("knows that nothing was begun where a start is answered 401 and then no login is to be had", function()
+      local server = support.server()
+      rt:provider("p", [[
+        local tries = 0
+        local login = session{ name = "login", open = function()
+          tries = tries + 1
+          if tries > 1 then error({ code = "unreachable", message = "no login today", retryable = true }, 0) end
+          return { headers = { Authorization = "Bearer t" } }
+        end }
+        function provider.executeBackup(b, r) http.post("]] .. server.url .. [[/status/401", { session = login }) end]], "needs = { http = { '" .. server.url .. "' } }")
+      rt:run("p")
+      rt:advance(900)
+      local result = rt:result(1)
+      assert.same({ "FAILED", nil, nil }, { result.status, result.sentDate, result.attention })
+      assert.matches("no login today", result.statusMessage)
+      assert.equal(1, server.count("/status/401"))
+    end)
+
     it("opens it as a safe act: no sent mark", function()
       rt:provider("p", [[
         local login = session{ name = "login", open = function() process.run{ argv = { "true" } } return "tok" end }
