@@ -53,6 +53,7 @@ struct orr__job {
   struct start *starts;
   bool is_watched;
   bool is_unreadable;             /* the last look did not work: looked at by time until one does */
+  bool has_strays;                /* what is left of it was killed, and holds its lock: looked at by time until it is gone */
   int soon;                       /* how often it is still to be looked at soon */
   bool is_due;                    /* in the round of looks that goes on now */
   struct orr__job *next, **link;
@@ -73,7 +74,7 @@ static void look_soon(struct orr__job *job, int times) {
 
 /* Adopted while somebody else's start is in flight, or not covered by inotify. */
 static bool is_polled(const struct orr__job *job) {
-  return job->notify_wd < 0 || job->is_unreadable || (job->starts && job->control < 0);
+  return job->notify_wd < 0 || job->is_unreadable || job->has_strays || (job->starts && job->control < 0);
 }
 
 /* ---- the list ---- */
@@ -168,6 +169,8 @@ static void job_check(struct orr__job *job) {
   job->starts = NULL;
   if (status.state == ORR_JOB_RUNNING) {
     if (starts) job->is_watched = true;
+    job->has_strays = orr__job_end_strays(job->path);
+    if (job->has_strays) look_soon(job, 1);
     pay_starts(starts, 0, &status, NULL);
     return;
   }

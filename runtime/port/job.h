@@ -5,6 +5,7 @@
  *     spec      what was asked for (argv, cwd, limits, times; neither environment nor standard input)
  *     lock      held (flock) from before the spec is written by us, then by the runner and by the tool while
  *               either lives; nobody holds it: nothing runs
+ *     kept      held by the runner and a keeper above it, while either lives, and by nobody else
  *     begun     process ids and start time; written and synced, with the spec, before the tool is executed
  *     log       standard output and error together, in order: the first 4 MiB, then in `log.<offset>` pieces of
  *               1 MiB the newest 3 to 4; with `split`, stdout is kept apart in `out` likewise
@@ -16,7 +17,7 @@
  * spec, begun and exit are lines of key=value (runner.h). Environment and standard input reach the runner
  * through an inherited memory file and are kept nowhere; standard input is that file, so a tool may seek in it.
  * The tool dies with its runner (PDEATHSIG), and a keeper above the runner then ends what the tool had started,
- * so that after a kill -9 of the runner nothing goes on that nobody knows of. When the tool has
+ * so that after a kill -9 of the runner nothing goes on that nobody knows of; after one of both, whoever watches the job does. When the tool has
  * ended, what it left behind gets a second to end, then TERM, then KILL, and only then there is an exit. So a
  * job is one of:
  *

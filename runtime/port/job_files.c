@@ -141,10 +141,9 @@ static bool has_file(const char *path, const char *file) {
   return is_there;
 }
 
-/* NOT_FOUND, and not held, without the file. */
-static int is_held(const char *path, bool *ret_is_held, orr_error *reterr) {
+int orr__job_is_held(const char *path, const char *lock, bool *ret_is_held, orr_error *reterr) {
   int r = 0;
-  char *name = orr__job_file(path, ORR_JOB_LOCK);
+  char *name = orr__job_file(path, lock);
   if (!name) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0) *ret_is_held = false;
@@ -213,20 +212,30 @@ static bool look_at_begun(const char *path, orr__job_status *status) {
   return r != ORR_E_NOT_FOUND; /* one that cannot be read has begun all the same */
 }
 
+pid_t orr__job_session(const char *path) {
+  char *text = NULL;
+  size_t len = 0;
+  int64_t tool = 0;
+  int r = read_file(path, ORR_JOB_BEGUN, &text, &len, NULL);
+  if (r == 0 && is_whole(text, len, ORR_JOB_BEGUN_HEAD)) number_of(text, "tool", 2, INT_MAX, &tool);
+  free(text);
+  return (pid_t)tool;
+}
+
 int orr__job_look(const char *path, orr__job_status *ret_status, int *ret_failure, orr_error *reterr) {
   orr__job_status status = { .state = ORR_JOB_ABSENT };
   int failure = 0;
   bool held = false, has_lock = true;
   int r = look_at_exit(path, &status, &failure, reterr);
   if (r == ORR_E_NOT_FOUND) {
-    r = is_held(path, &held, reterr);
+    r = orr__job_is_held(path, ORR_JOB_LOCK, &held, reterr);
     if (r < 0 && r != ORR_E_NOT_FOUND) return r;
     has_lock = r == 0;
     r = held ? ORR_E_NOT_FOUND : look_at_exit(path, &status, &failure, reterr);
   }
   if (r < 0 && r != ORR_E_NOT_FOUND) return r;
   if (r == 0 && status.state == ORR_JOB_LOST) { /* damaged, and perhaps by the tool itself */
-    r = is_held(path, &held, reterr);
+    r = orr__job_is_held(path, ORR_JOB_LOCK, &held, reterr);
     if (r < 0 && r != ORR_E_NOT_FOUND) return r;
     if (held) status.state = ORR_JOB_RUNNING;
   } else if (r == ORR_E_NOT_FOUND) {

@@ -39,6 +39,12 @@ char *orr__job_path(const orr__jobs *jobs, const char *key, const char *name);
 char *orr__job_file(const char *path, const char *file);
 /* What is known of the job in the directory `path`. *ret_failure: why an ended one was never executed, or 0. */
 int orr__job_look(const char *path, orr__job_status *ret_status, int *ret_failure, orr_error *reterr);
+/* Whose session the job's processes are in: the tool's process id, as `begun` has it; 0: it is not known. */
+pid_t orr__job_session(const char *path);
+/* Does anybody hold that lock of the directory? NOT_FOUND, and not held, without the file. */
+int orr__job_is_held(const char *path, const char *lock, bool *ret_is_held, orr_error *reterr);
+/* Of a job that runs and has neither runner nor keeper any more: kills what holds its lock. False: it has one, or that is not known. */
+bool orr__job_end_strays(const char *path);
 /* Not synced: the runner does that. */
 int orr__job_write_spec(const char *path, const orr__job_spec *spec, int64_t now_ms, orr_error *reterr);
 /* mkdir -p, 0700. */

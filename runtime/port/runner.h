@@ -35,6 +35,7 @@ enum {
 /* Files of a job directory. A stream is `log`, then `log.<offset of its first byte>` per piece. */
 #define ORR_JOB_SPEC "spec"
 #define ORR_JOB_LOCK "lock"
+#define ORR_JOB_KEPT "kept"
 #define ORR_JOB_BEGUN "begun"
 #define ORR_JOB_CANCEL "cancel"
 #define ORR_JOB_EXIT "exit"
