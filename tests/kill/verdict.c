@@ -20,11 +20,13 @@ const char *const check_names[CHECK_COUNT] = {
   [CHECK_TRUTH] = "no result says FAILED, CANCELLED or SUCCEEDED where the outside says otherwise",
   [CHECK_REST] = "each result has ended, or needs attention",
   [CHECK_ATTENTION] = "nobody has to look where the runtime can find out, but after ten errors in a row",
+  [CHECK_LOST] = "of a local job that is lost nothing goes on",
+  [CHECK_STEPS] = "each step that has to have a kill had one",
   [CHECK_SOUND] = "the runtime ended by our signals only, and the database is sound",
 };
 
 /* What one source says of a key. */
-enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, BACKUP, UPDATED, UPDATE_KNOWN, DEFERRED, CLEANED, FIRED };
+enum source { ACKNOWLEDGED, ASKED_AWAY, AWAY, RESULT, BEGUN, ENDED, DELETED, KILLED, BACKUP, UPDATED, UPDATE_KNOWN, DEFERRED, CLEANED, CHILD, LOST, FIRED };
 typedef struct entry {
   char key[KEY_MAX];
   enum source source;
@@ -92,9 +94,8 @@ void verdict_results(verdict *v, const orr__json *results, bool is_neither) {
   }
 }
 
-void verdict_backups(verdict *v, const orr__json *backups, const char *without) {
+void verdict_backups(verdict *v, const orr__json *backups) {
   for (const orr__json *b = orr__json_first(backups); b; b = orr__json_next(b)) {
-    if (strcmp(orr__json_str(b, "provider"), without) == 0) continue;
     entry *e = add(v, BACKUP, orr__json_str(b, "uuid"), orr__json_str(b, "name"));
     e->has_attention = orr__json_str(b, "attention") != NULL;
     e->is_going = orr__json_int(b, "deleteDate", 0) > ((int64_t)time(NULL) - 5) * 1000; /* one that is long due is stuck */
@@ -107,7 +108,8 @@ static enum source source_of(const char *word) {
   static const struct {
     const char *word;
     enum source source;
-  } words[] = { { "begin", BEGUN }, { "end", ENDED }, { "delete", DELETED }, { "update", UPDATED }, { "clean", CLEANED } };
+  } words[] = { { "begin", BEGUN }, { "end", ENDED }, { "delete", DELETED }, { "update", UPDATED }, { "clean", CLEANED },
+                { "child", CHILD }, { "lost", LOST } };
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(words[i].word, word) == 0) return words[i].source;
   return DEFERRED;
@@ -185,6 +187,16 @@ static void judge_clean_ups(verdict *v, const entry *result, const entry *said, 
   if (result && result->cleans_up) verdict_fault(v, CHECK_CLEANED, "%s is still to be cleaned up", said->key);
 }
 
+/* What the tool had started was still there when its job was said to be lost. */
+static void judge_lost(verdict *v, const entry *said, size_t count) {
+  size_t lost = 0, child = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (said[i].source == LOST && !lost) lost = said[i].line;
+    if (said[i].source == CHILD) child = said[i].line;
+  }
+  if (lost && child > lost) verdict_fault(v, CHECK_LOST, "%s: a child of its tool wrote after it was lost", said->key);
+}
+
 /* A Backup has exactly one policy. */
 static void judge_backup(verdict *v, const entry *backup, size_t begun, size_t deleted, bool is_away) {
   if (begun != 1) verdict_fault(v, CHECK_ONCE, "the Backup %s (%s) has %zu policies", backup->key, backup->word, begun);
@@ -218,6 +230,7 @@ static void judge_key(verdict *v, const entry *said, size_t count) {
     return;
   }
   judge_clean_ups(v, result, said, count);
+  judge_lost(v, said, count);
   if (of[DELETED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_DELETED, "%s was deleted outside, and nobody asked for it", key);
   if (!result) {
     if (of[ACKNOWLEDGED] && !of[ASKED_AWAY]) verdict_fault(v, CHECK_ACKNOWLEDGED, "%s was accepted and is gone", key);

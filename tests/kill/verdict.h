@@ -7,7 +7,7 @@
 
 #include "model/json.h"
 
-enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_DELETED, CHECK_UPDATED, CHECK_CLEANED, CHECK_FIRES, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_SOUND, CHECK_COUNT };
+enum check { CHECK_ACKNOWLEDGED, CHECK_ONCE, CHECK_ORPHANS, CHECK_DELETED, CHECK_UPDATED, CHECK_CLEANED, CHECK_FIRES, CHECK_TRUTH, CHECK_REST, CHECK_ATTENTION, CHECK_LOST, CHECK_STEPS, CHECK_SOUND, CHECK_COUNT };
 extern const char *const check_names[CHECK_COUNT];
 
 typedef struct verdict verdict;
@@ -24,8 +24,8 @@ void verdict_updated(verdict *v, const char *uuid, const char *version);
 size_t verdict_acknowledged_count(const verdict *v);
 /* The results (a list of result.ls) of a Backup. is_neither: of a provider that can neither repeat a start nor look it up. */
 void verdict_results(verdict *v, const orr__json *results, bool is_neither);
-/* The Backups (a list of backup.ls): each has a policy outside, but for those of the provider `without`. */
-void verdict_backups(verdict *v, const orr__json *backups, const char *without);
+/* The Backups (a list of backup.ls): each has a policy outside. */
+void verdict_backups(verdict *v, const orr__json *backups);
 bool verdict_ledger(verdict *v, const char *path); /* reads it; false if that does not work */
 void verdict_fault(verdict *v, enum check check, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Judges, prints `# ` lines with the counts, and says for each check whether it holds. */

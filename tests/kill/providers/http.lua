@@ -1,6 +1,6 @@
 -- A provider of the service that outside.c plays. The harness puts one line before this text and so makes each of its providers:
 --
---   local CODE, KIND, IDEMPOTENT, DELAY, FAULT = "lookup", "lookup", false, 0.3, nil
+--   local CODE, KIND, IDEMPOTENT, DELAY, FAULT, PLACE = "lookup", "lookup", false, 0.3, nil, "/folder/of/the/run"
 --
 -- KIND is the kind of service. DELAY: it looks jobs up, after so many seconds. FAULT names what a negative control does wrong.
 -- Every hook tells the service how far it got, so that the runtime can be killed there.
@@ -69,7 +69,9 @@ end
 -- What was made a moment ago is not there yet, which is not the same as gone.
 function provider.deleteBackup(backup)
   step(backup, "deletePolicy.begin")
-  local reply, madeDate = http.delete(policies(backup, "/" .. backup.externalId)), backup:getConfigProperty("http.madeDate")
+  local hasReply, reply = pcall(http.delete, policies(backup, "/" .. backup.externalId))
+  if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.1 }) end
+  local madeDate = backup:getConfigProperty("http.madeDate")
   if reply.status == 404 and madeDate and time.since(madeDate) < VISIBLE then return ServiceResponse.retry("it is not there yet", { after = 0.1 }) end
   if reply.status ~= 200 and reply.status ~= 404 then return ServiceResponse.retry("the service answered " .. reply.status, { after = 0.1 }) end
   step(backup, "deletePolicy.end")
@@ -152,8 +154,10 @@ function provider.deleteBackupResult(backupResult)
   step(backup, "delete.begin")
   local id, mayCome = idOf(backup, backupResult)
   if mayCome then return ServiceResponse.retry("nobody can say yet whether it has begun", { after = 1 }) end
+  if not id and KIND == "neither" and backupResult.sentDate then return false, "nobody can say whether it has begun" end
   if id and FAULT ~= "forgets" then
-    local reply = http.delete(url(backup, KIND .. "/jobs/" .. id))
+    local hasReply, reply = pcall(http.delete, url(backup, KIND .. "/jobs/" .. id))
+    if not hasReply then return ServiceResponse.retry(reply.message, { after = 0.1 }) end
     if reply.status == 409 then return ServiceResponse.retry("it runs still", { after = 0.1 }) end
     if reply.status ~= 200 and reply.status ~= 404 then return false, "the service answered " .. reply.status end
   end
