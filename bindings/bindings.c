@@ -47,8 +47,8 @@ static void interrupt(void *self, uint64_t call_id, const char *why) {
   if (hc) orr__call_interrupt(hc, why);
 }
 
-static int check(void *self, const char *path, char **ret_report, orr_error *reterr) {
-  return orr__provider_check(self, path, ret_report, reterr);
+static int check(void *self, const char *path, char **ret_findings, orr_error *reterr) {
+  return orr__provider_check(self, path, ret_findings, reterr);
 }
 
 static void forget_connection(void *self, int64_t connection_id) {

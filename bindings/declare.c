@@ -43,7 +43,7 @@ static bool is_in(const char *word, const char *const *words) {
   return false;
 }
 
-static void check_keys(const orr__json *map, const char *const *words, const char *what, orr__buf *findings) {
+static void check_keys(const orr__json *map, const char *const *words, const char *what, orr__findings *findings) {
   char hint[128];
   for (const orr__json *m = orr__json_first(map); m; m = orr__json_next(m)) {
     const char *key = orr__json_key(m);
@@ -52,7 +52,7 @@ static void check_keys(const orr__json *map, const char *const *words, const cha
 }
 
 /* A required line of text, copied. */
-static char *take_line(const orr__json *map, const char *key, orr__buf *findings) {
+static char *take_line(const orr__json *map, const char *key, orr__findings *findings) {
   const char *text = orr__json_str(map, key);
   if (!text || !*text || strlen(text) > NAME_MAX_LEN || strpbrk(text, "\r\n")) {
     orr__finding(findings, "Provider: %s must be a string of one line, 1 to %d bytes", key, NAME_MAX_LEN);
@@ -61,7 +61,7 @@ static char *take_line(const orr__json *map, const char *key, orr__buf *findings
   return orr__strdup(text);
 }
 
-static double take_seconds(const orr__json *map, const char *what, const char *key, double least, orr__buf *findings) {
+static double take_seconds(const orr__json *map, const char *what, const char *key, double least, orr__findings *findings) {
   const orr__json *value = orr__json_get(map, key);
   if (!value) return 0;
   double seconds = orr__json_num(map, key, NAN);
@@ -71,7 +71,7 @@ static double take_seconds(const orr__json *map, const char *what, const char *k
 }
 
 /* A whole number from least to most; 0: not there. */
-static int64_t take_whole(const orr__json *map, const char *key, const char *unit, int64_t least, int64_t most, orr__buf *findings) {
+static int64_t take_whole(const orr__json *map, const char *key, const char *unit, int64_t least, int64_t most, orr__findings *findings) {
   if (!orr__json_get(map, key)) return 0;
   double number = orr__json_num(map, key, NAN);
   if (number >= (double)least && number <= (double)most && number == floor(number)) return (int64_t)number;
@@ -86,7 +86,7 @@ static bool is_code(const char *code) {
   return true;
 }
 
-static void take_code(orr__declaration *d, const orr__json *map, const char *code, orr__buf *findings) {
+static void take_code(orr__declaration *d, const orr__json *map, const char *code, orr__findings *findings) {
   d->code = take_line(map, "code", findings);
   if (!d->code) return;
   if (!is_code(d->code)) orr__finding(findings, "Provider: code '%s' may have letters, digits, '-' and '_', 64 at most", d->code);
@@ -94,7 +94,7 @@ static void take_code(orr__declaration *d, const orr__json *map, const char *cod
     orr__finding(findings, "Provider: code is '%s' but the file is called '%s'; they must be equal", d->code, code);
 }
 
-static void take_timeouts(orr__declaration *d, const orr__json *map, orr__buf *findings) {
+static void take_timeouts(orr__declaration *d, const orr__json *map, orr__findings *findings) {
   const orr__json *timeouts = orr__json_get(map, "timeouts");
   const char *names[ORR_HOOK_COUNT + 1] = { NULL };
   for (int i = 0; i < ORR_HOOK_COUNT; i++) names[i] = orr__hooks[i].name;
@@ -155,7 +155,7 @@ static const char *need_fault(const char *kind, const char *text) {
   return strstr(text, "/..") ? "must not have '..' in it" : NULL;
 }
 
-static void check_needs(const orr__json *needs, orr__buf *findings) {
+static void check_needs(const orr__json *needs, orr__findings *findings) {
   if (!orr__json_is_map(needs)) {
     orr__finding(findings, "Provider: needs must be a table such as { http = { \"https://api.example.com\" }, exec = { \"restic\" } }");
     return;
@@ -178,7 +178,7 @@ static void check_needs(const orr__json *needs, orr__buf *findings) {
   }
 }
 
-static int take_state_version(const orr__json *value, const char *key, orr__buf *findings) {
+static int take_state_version(const orr__json *value, const char *key, orr__findings *findings) {
   int64_t number;
   if (orr__json_exact_int(value, &number) && !orr__json_text(value) && number >= 1 && number <= STATE_VERSION_MAX) return (int)number;
   orr__finding(findings, "Provider: %s must be %s from 1 to %d", key, strcmp(key, "stateVersion") == 0 ? "a whole number" : "an array of whole numbers",
@@ -187,7 +187,7 @@ static int take_state_version(const orr__json *value, const char *key, orr__buf 
 }
 
 /* What it writes it can read; what else, it says. */
-static void take_state(orr__declaration *d, const orr__json *map, orr__buf *findings) {
+static void take_state(orr__declaration *d, const orr__json *map, orr__findings *findings) {
   const orr__json *own = orr__json_get(map, "stateVersion"), *more = orr__json_get(map, "readsState");
   d->state_version = own ? take_state_version(own, "stateVersion", findings) : 1;
   d->reads_state[d->reads_count++] = d->state_version;
@@ -203,13 +203,14 @@ static void take_state(orr__declaration *d, const orr__json *map, orr__buf *find
   }
 }
 
-static void take_needs(orr__declaration *d, const orr__json *map, orr__buf *findings) {
+static void take_needs(orr__declaration *d, const orr__json *map, orr__findings *findings) {
   const orr__json *needs = orr__json_get(map, "needs");
   if (needs) check_needs(needs, findings);
   d->needs = needs && orr__json_is_map(needs) ? orr__json_print(needs) : orr__strdup("{}");
 }
 
-void orr__declare(orr__declaration *d, const orr__json *map, const char *code, orr__buf *findings) {
+void orr__declare(orr__declaration *d, const orr__json *map, const char *code, orr__findings *findings) {
+  findings->rule = ORR_RULE_DECLARATION;
   if (!orr__json_is_map(map)) {
     orr__finding(findings, "Provider: takes a table of named keys, as in Provider { code = \"%s\" }", code);
     return;
@@ -257,5 +258,7 @@ void orr__declaration_clear(orr__declaration *d) {
   free(d->path);
   free(d->needs);
   free(d->warning);
+  free(d->findings);
+  free(d->advice);
   memset(d, 0, sizeof *d);
 }

@@ -25,7 +25,7 @@ static const char **names_of(const orr__declaration *d, bool is_connection) {
   return names;
 }
 
-static void check_template(const orr__declaration *d, const char *kind, const char *text, orr__buf *findings) {
+static void check_template(const orr__declaration *d, const char *kind, const char *text, orr__findings *findings) {
   bool is_connection = orr__starts_with(text, "${connection."), is_option = orr__starts_with(text, "${option.");
   char name[NAME_SIZE], hint[2 * NAME_SIZE];
   if (!is_connection && !is_option) return;
@@ -43,7 +43,7 @@ static void check_template(const orr__declaration *d, const char *kind, const ch
   free(names);
 }
 
-void orr__declare_agree_needs(const orr__declaration *d, orr__buf *findings) {
+void orr__declare_agree_needs(const orr__declaration *d, orr__findings *findings) {
   orr__json *needs = orr__json_parse_map(d->needs, NULL);
   for (const orr__json *kind = orr__json_first(needs); kind; kind = orr__json_next(kind))
     for (const orr__json *m = orr__json_first(kind); m; m = orr__json_next(m))
@@ -51,15 +51,16 @@ void orr__declare_agree_needs(const orr__declaration *d, orr__buf *findings) {
   orr__json_free(needs);
 }
 
-static void check_sources(const orr__option *options, size_t count, const char *list, const char *chunk, orr__buf *findings) {
+static void check_sources(const orr__option *options, size_t count, const char *list, const char *chunk, orr__findings *findings) {
   for (size_t i = 0; i < count; i++)
     if (options[i].option_source)
-      orr__finding(findings, "%s: Provider: %s[%zu] %s: has the optionSource '%s', but the provider has no hook optionSource", chunk, list,
-                   i + 1, options[i].field_name ? options[i].field_name : "", options[i].option_source);
+      orr__finding_at(findings, chunk, 0, 0, "Provider: %s[%zu] %s: has the optionSource '%s', but the provider has no hook optionSource", list,
+                      i + 1, options[i].field_name ? options[i].field_name : "", options[i].option_source);
 }
 
-void orr__declare_agree_hooks(const orr__declaration *d, const char *chunk, orr__buf *findings) {
+void orr__declare_agree_hooks(const orr__declaration *d, const char *chunk, orr__findings *findings) {
   if (orr__declares(d, ORR_HOOK_optionSource)) return;
+  findings->rule = ORR_RULE_MISSING_HOOK;
   check_sources(d->options, d->option_count, "optionTypes", chunk, findings);
   check_sources(d->connection_options, d->connection_option_count, "connectionOptionTypes", chunk, findings);
 }

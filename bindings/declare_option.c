@@ -29,7 +29,7 @@ static bool is_bool(const orr__json *map, const char *key) {
   return orr__json_bool(map, key, false) == orr__json_bool(map, key, true);
 }
 
-static void check_members(const orr__json *map, const char *what, orr__buf *findings) {
+static void check_members(const orr__json *map, const char *what, orr__findings *findings) {
   char hint[128];
   for (const orr__json *m = orr__json_first(map); m; m = orr__json_next(m)) {
     const char *key = orr__json_key(m);
@@ -45,7 +45,7 @@ static void check_members(const orr__json *map, const char *what, orr__buf *find
     if (orr__json_get(map, *k) && !is_bool(map, *k)) orr__finding(findings, "%s: %s must be true or false", what, *k);
 }
 
-static char *take_type(const orr__json *map, const char *what, orr__buf *findings) {
+static char *take_type(const orr__json *map, const char *what, orr__findings *findings) {
   const char *type = orr__json_str(map, "inputType");
   char hint[128];
   if (!orr__json_get(map, "inputType")) return orr__strdup("text");
@@ -74,7 +74,7 @@ static orr__json *read_choice(const orr__json *choice) {
   return made;
 }
 
-static char *take_choices(const orr__json *map, const char *what, orr__buf *findings) {
+static char *take_choices(const orr__json *map, const char *what, orr__findings *findings) {
   const orr__json *choices = orr__json_get(map, "choices");
   if (!choices) return NULL;
   if (!orr__json_is_list(choices) || orr__json_count(choices) > CHOICES_MAX) {
@@ -112,7 +112,7 @@ static const char *choice_at(void *arg, size_t i) {
   return m && !text ? "" : text;
 }
 
-static void check_choice(orr__json *choices, const orr__json *value, const char *what, orr__buf *findings) {
+static void check_choice(orr__json *choices, const orr__json *value, const char *what, orr__findings *findings) {
   for (const orr__json *m = orr__json_first(choices); m; m = orr__json_next(m))
     if (orr__json_equal(orr__json_get(m, "value"), value)) return;
   const char *text = orr__json_text(value), *near = text ? orr__nearest(text, choice_at, choices) : NULL;
@@ -124,7 +124,7 @@ static void check_choice(orr__json *choices, const orr__json *value, const char 
 }
 
 /* Where an optionSource may offer more, the declared choices are not all. */
-static void check_default_choice(const orr__option *o, const orr__json *value, const char *what, orr__buf *findings) {
+static void check_default_choice(const orr__option *o, const orr__json *value, const char *what, orr__findings *findings) {
   orr__json *choices = value && o->choices && !o->option_source ? orr__json_parse(o->choices, strlen(o->choices), NULL) : NULL;
   if (!choices) return;
   if (!orr__json_is_list(value)) check_choice(choices, value, what, findings);
@@ -133,7 +133,7 @@ static void check_default_choice(const orr__option *o, const orr__json *value, c
   orr__json_free(choices);
 }
 
-static char *take_default(const orr__json *map, const char *type, const char *what, orr__buf *findings) {
+static char *take_default(const orr__json *map, const char *type, const char *what, orr__findings *findings) {
   const orr__json *value = orr__json_get(map, "defaultValue");
   if (!value) return NULL;
   if (strcmp(type, "password") == 0) {
@@ -144,7 +144,7 @@ static char *take_default(const orr__json *map, const char *type, const char *wh
   return orr__json_print(value);
 }
 
-static void read_option(orr__option *o, const orr__json *map, const char *list_name, size_t index, orr__buf *findings) {
+static void read_option(orr__option *o, const orr__json *map, const char *list_name, size_t index, orr__findings *findings) {
   char what[160];
   const char *name = orr__json_str(map, "fieldName");
   snprintf(what, sizeof what, "Provider: %s[%zu]%s%.64s", list_name, index + 1, name ? " " : "", name ? name : "");
@@ -168,7 +168,7 @@ static void read_option(orr__option *o, const orr__json *map, const char *list_n
     orr__finding(findings, "%s: a select needs choices or an optionSource", what);
 }
 
-void orr__declare_options(const orr__json *list, const char *key, orr__option **ret, size_t *ret_count, orr__buf *findings) {
+void orr__declare_options(const orr__json *list, const char *key, orr__option **ret, size_t *ret_count, orr__findings *findings) {
   if (!list) return;
   size_t count = orr__json_count(list);
   if (orr__json_is_map(list) && count == 0) return;

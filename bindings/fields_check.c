@@ -7,6 +7,8 @@
  *
  * Besides: hooks that are declared with a colon, and parameters in another order than the hook's. It says nothing rather than something wrong: a name that is given another value anywhere in the hook, or is declared there
  * again, is not looked at; nor is a helper's field that nothing is near to. Knows the hooks, the models and the shapes above, no grammar. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -16,12 +18,19 @@
 
 #define NAME_MAX_LEN 64
 
+/* This is done at every load, and whoever loads waits for it: a source with ten thousand names for one object is looked at in part. */
+enum { STEPS_MAX = 2000000, DEPTH_MAX = 50 };
+
 typedef struct look {
   const orr__tokens *tokens;
-  const char *chunk;
-  orr__buf *findings;
+  const char *text, *chunk;
+  orr__findings *findings;
+  long *steps;               /* tokens that may still be looked at */
+  int depth;                 /* of names for names */
   bool is_guess;             /* what is unlike every real name may be something else */
 } look;
+
+static bool is_tired(const look *l) { return --*l->steps <= 0; }
 
 static bool is_kind(const look *l, size_t i, enum orr__token_kind kind) {
   return i < l->tokens->count && l->tokens->items[i].kind == kind;
@@ -39,6 +48,21 @@ static void name_at(const look *l, size_t i, char out[NAME_MAX_LEN]) {
   out[l->tokens->items[i].len] = '\0';
 }
 
+/* Notes something at token i, on which the message is. */
+static void found(const look *l, size_t i, enum orr__rule rule, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void found(const look *l, size_t i, enum orr__rule rule, const char *format, ...) {
+  const orr__token *token = &l->tokens->items[i];
+  const char *start = token->text;
+  char text[400];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  while (start > l->text && start[-1] != '\n') start--;
+  l->findings->rule = rule;
+  orr__finding_at(l->findings, l->chunk, token->line, (unsigned)(token->text - start) + 1, "%s", text);
+}
+
 /* How the depth of blocks changes with token i: loops count by their `do`. */
 static int depth_change(const look *l, size_t i) {
   if (!is_kind(l, i, ORR_TOKEN_KEYWORD)) return 0;
@@ -49,7 +73,7 @@ static int depth_change(const look *l, size_t i) {
 /* The end of the block that token i is in: the index of the word that closes it. */
 static size_t block_end(const look *l, size_t i) {
   for (int depth = 1; i < l->tokens->count; i++)
-    if ((depth += depth_change(l, i)) == 0) break;
+    if ((depth += depth_change(l, i)) == 0 || is_tired(l)) break;
   return i;
 }
 
@@ -64,13 +88,13 @@ static bool is_variable(const look *l, size_t i, const char *name, bool is_in_ta
 
 /* `name, other = ...`: the list of names goes on until an equals sign. */
 static bool is_assigned_in_list(const look *l, size_t i) {
-  while (is(l, i + 1, ",") && is_kind(l, i + 2, ORR_TOKEN_NAME)) i += 2;
+  while (is(l, i + 1, ",") && is_kind(l, i + 2, ORR_TOKEN_NAME) && !is_tired(l)) i += 2;
   return is(l, i + 1, "=");
 }
 
 /* Is it in the list of names that a `local`, `for` or `function (` begins? */
 static bool is_declared(const look *l, size_t i) {
-  while (i >= 2 && is(l, i - 1, ",") && is_kind(l, i - 2, ORR_TOKEN_NAME)) i -= 2;
+  while (i >= 2 && is(l, i - 1, ",") && is_kind(l, i - 2, ORR_TOKEN_NAME) && !is_tired(l)) i -= 2;
   if (i == 0) return false;
   if (is(l, i - 1, "local") || is(l, i - 1, "for")) return true;
   if (is(l, i - 1, "function")) return true;
@@ -96,7 +120,7 @@ static bool is_rebound(const look *l, const char *name, size_t from, size_t to) 
   size_t depth = 0;
   for (size_t i = from; i < to; i++) {
     follow_braces(l, i, stack, sizeof stack, &depth);
-    if (depth == sizeof stack) return true;
+    if (depth == sizeof stack || is_tired(l)) return true;
     if (!is_variable(l, i, name, depth > 0 && stack[depth - 1])) continue;
     if (is_assigned_in_list(l, i) || is_declared(l, i)) return true;
   }
@@ -116,8 +140,8 @@ static const orr__model *leads_to(const orr__model *model, const char *name) {
 static void report(const look *l, size_t i, const orr__model *model, const char *name, bool is_method) {
   const char *near = is_method ? orr__object_method_nearest(name) : orr__field_nearest(model, name);
   if (l->is_guess && !near) return;
-  orr__finding(l->findings, "%s:%u: %s has no %s '%s'%s%s%s", l->chunk, l->tokens->items[i].line, model->class_name,
-               is_method ? "method" : "field", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+  found(l, i, is_method ? ORR_RULE_UNKNOWN_METHOD : ORR_RULE_UNKNOWN_FIELD, "%s has no %s '%s'%s%s%s", model->class_name,
+        is_method ? "method" : "field", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 /* Follows `.a.b` behind the variable at i. Returns what the last one is, if it is an object, and its place in *ret_last. */
@@ -132,7 +156,7 @@ static const orr__model *follow(const look *l, size_t i, const orr__model *model
     bool is_known = next || field >= 0 || orr__object_method(name);
     if (reports && *name && !is_known) report(l, i, model, name, is_method);
     if (reports && field >= 0 && is(l, i + 1, "=") && model->fields[field].flags & ORR_FIELD_READONLY)
-      orr__finding(l->findings, "%s:%u: %s.%s is read-only", l->chunk, l->tokens->items[i].line, model->class_name, name);
+      found(l, i, ORR_RULE_READ_ONLY, "%s.%s is read-only", model->class_name, name);
     model = next;
   }
   *ret_last = i;
@@ -149,7 +173,8 @@ static void look_at_local(const look *l, size_t i, size_t last, const orr__model
               (is_kind(l, last + 1, ORR_TOKEN_KEYWORD) && !is(l, last + 1, "and") && !is(l, last + 1, "or"));
   name_at(l, i - 2, name);
   size_t end = block_end(l, last + 1);
-  if (*name && ends) look_at_name(l, name, model, last + 1, end < to ? end : to);
+  look deeper = *l;
+  if (*name && ends && ++deeper.depth < DEPTH_MAX) look_at_name(&deeper, name, model, last + 1, end < to ? end : to);
 }
 
 static void look_at_name(const look *l, const char *name, const orr__model *model, size_t from, size_t to) {
@@ -158,6 +183,7 @@ static void look_at_name(const look *l, const char *name, const orr__model *mode
   if (is_rebound(l, name, from, to)) return;
   for (size_t i = from; i < to; i++) {
     follow_braces(l, i, stack, sizeof stack, &depth);
+    if (is_tired(l)) return;
     if (!is_variable(l, i, name, depth > 0 && stack[depth - 1])) continue;
     const orr__model *object = follow(l, i, model, true, &last);
     if (object) look_at_local(l, i, last, object, to);
@@ -198,7 +224,7 @@ static int hook_at(const look *l, size_t i, size_t *ret_open) {
 
 /* Parameters begin at `open`; returns the bracket that ends them. */
 static size_t end_of_list(const look *l, size_t open) {
-  while (open < l->tokens->count && !is(l, open, ")")) open++;
+  while (open < l->tokens->count && !is(l, open, ")") && !is_tired(l)) open++;
   return open;
 }
 
@@ -207,8 +233,7 @@ static void look_at_order(const look *l, const orr__hook_info *hook, size_t arg,
   if (orr__streq(hook->arg_names[arg], name)) return;
   for (size_t i = 0; i < ORR_HOOK_ARGS && hook->arg_names[i]; i++)
     if (orr__streq(hook->arg_names[i], name))
-      orr__finding(l->findings, "%s:%u: argument %zu of %s is '%s', not '%s'; the order is fixed", l->chunk, l->tokens->items[at].line, arg + 1,
-                   hook->name, hook->arg_names[arg], name);
+      found(l, at, ORR_RULE_ARGUMENT_ORDER, "argument %zu of %s is '%s', not '%s'; the order is fixed", arg + 1, hook->name, hook->arg_names[arg], name);
 }
 
 static void look_at_hook(const look *l, enum orr__hook hook, size_t open) {
@@ -238,7 +263,7 @@ static const orr__model *model_named(const char *name) {
 static bool is_used_as(const look *l, const char *name, const orr__model *model, size_t from, size_t to) {
   static const char *const telling[] = { "serviceUrl", "serviceToken", "tlsFingerprint", "externalId", "statusMessage", "errorMessage", "sizeInBytes" };
   char member[NAME_MAX_LEN];
-  for (size_t i = from; i + 2 < to; i++) {
+  for (size_t i = from; i + 2 < to && !is_tired(l); i++) {
     if (!is_variable(l, i, name, false)) continue;
     name_at(l, i + 2, member);
     if (is(l, i + 1, ":") && orr__object_method(member)) return true;
@@ -257,7 +282,7 @@ static void look_at_colon(const look *l, size_t i) {
   if (!is_kind(l, i + 1, ORR_TOKEN_NAME) || !is(l, i + 2, ":")) return;
   name_at(l, i + 3, name);
   if (orr__hook_find(name) >= 0)
-    orr__finding(l->findings, "%s:%u: a hook is declared with a dot: function provider.%s(...)", l->chunk, l->tokens->items[i + 3].line, name);
+    found(l, i + 3, ORR_RULE_COLON, "a hook is declared with a dot: function provider.%s(...)", name);
 }
 
 static void look_at_helper(const look *l, size_t i) {
@@ -275,12 +300,13 @@ static void look_at_helper(const look *l, size_t i) {
   }
 }
 
-void orr__fields_check(const char *text, size_t len, const char *chunk, orr__buf *findings) {
+void orr__fields_check(const char *text, size_t len, const char *chunk, orr__findings *findings) {
   orr__tokens tokens;
   size_t open;
+  long steps = STEPS_MAX;
   if (orr__tokens_read(text, len, &tokens) != 0) return;
-  look l = { &tokens, chunk, findings, false };
-  for (size_t i = 0; i < tokens.count; i++) {
+  look l = { .tokens = &tokens, .text = text, .chunk = chunk, .findings = findings, .steps = &steps };
+  for (size_t i = 0; i < tokens.count && steps > 0; i++) {
     int hook = hook_at(&l, i, &open);
     if (hook >= 0) look_at_hook(&l, (enum orr__hook)hook, open);
     else if (is(&l, i, "function")) look_at_colon(&l, i), look_at_helper(&l, i);

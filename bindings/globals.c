@@ -147,18 +147,16 @@ static int opcode_of(lua_State *L, const char *text, size_t at, proto *p) {
   return opcode;
 }
 
-static void report(lua_State *L, const char *chunk, uint32_t line, const char *name, bool is_write, orr__buf *findings) {
+static void report(lua_State *L, const char *chunk, uint32_t line, const char *name, bool is_write, orr__findings *findings) {
   if (orr__sandbox_has(L, name)) return;
-  if (is_write) {
-    orr__finding(findings, "%s:%u: assignment to undeclared global '%s' (make it local)", chunk, line, name);
-    return;
-  }
-  const char *near = orr__nearest_key(L, LUA_GLOBALSINDEX, name);
-  if (near) orr__finding(findings, "%s:%u: undefined global '%s' (did you mean '%s'?)", chunk, line, name, near);
-  else orr__finding(findings, "%s:%u: undefined global '%s'", chunk, line, name);
+  findings->rule = is_write ? ORR_RULE_ASSIGNED_GLOBAL : ORR_RULE_UNDEFINED_GLOBAL;
+  const char *near = is_write ? NULL : orr__nearest_key(L, LUA_GLOBALSINDEX, name);
+  if (is_write) orr__finding_at(findings, chunk, line, 0, "assignment to undeclared global '%s' (make it local)", name);
+  else if (near) orr__finding_at(findings, chunk, line, 0, "undefined global '%s' (did you mean '%s'?)", name, near);
+  else orr__finding_at(findings, chunk, line, 0, "undefined global '%s'", name);
 }
 
-static void look_through(lua_State *L, const char *chunk, const proto *p, int get, int set, orr__buf *findings) {
+static void look_through(lua_State *L, const char *chunk, const proto *p, int get, int set, orr__findings *findings) {
   for (size_t i = 0; i < p->code_count; i++) {
     int opcode = p->code[i * 4];
     if (opcode != get && opcode != set) continue;
@@ -174,7 +172,7 @@ static void look_through(lua_State *L, const char *chunk, const proto *p, int ge
   }
 }
 
-void orr__globals_check(lua_State *L, const char *chunk, orr__buf *findings) {
+void orr__globals_check(lua_State *L, const char *chunk, orr__findings *findings) {
   int function = lua_gettop(L);
   proto p = { 0 };
   /* Lua owns the scratch memory and the dump, as what is called here may raise. */

@@ -18,7 +18,6 @@
 #include "registry.h"
 #include "version.h"
 
-#define FINDINGS_MAX 65536
 #define MORE_MAX 4096
 
 /* The core was asked whether a candidate can read what is stored. It outlives the bindings if it must. */
@@ -31,30 +30,22 @@ typedef struct orr__question {
 
 /* ---- checks ------------------------------------------------------------------------------------------------ */
 
-/* The findings as one error: the first, and how many more there are. */
-static int findings_error(const char *code, const orr__buf *findings, orr_error *reterr) {
-  const char *text = orr__buf_text(findings), *end = strchr(text, '\n');
-  size_t more = 0;
-  for (const char *c = end ? end + 1 : ""; *c; c++) more += *c == '\n';
-  int len = (int)(end ? (size_t)(end - text) : strlen(text));
-  if (more)
-    return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s (and %zu more; `orrery provider check` lists them)", code, len,
-                          text, more);
-  return orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %.*s", code, len, text);
+orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr) {
+  orr__findings findings = { 0 };
+  orr__version *v = orr__version_load(p, sources, &findings, reterr);
+  if (!v && findings.errors > 0) {
+    char *text = orr__findings_text(&findings);
+    if (reterr) orr__error_clear(reterr);
+    orr__error_set(reterr, ORR_E_PROVIDER, "provider '%s': %s", p->code, text ? text : "it has faults, and there is no memory to say which");
+    free(text);
+  }
+  orr__findings_clear(&findings);
+  return v;
 }
 
-orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr) {
-  orr__buf findings;
-  orr__buf_init(&findings, FINDINGS_MAX);
-  orr_error err = ORR_ERROR_INIT;
-  orr__version *v = orr__version_load(p, sources, &findings, &err);
-  if (!v && findings.len > 0) {
-    orr__error_clear(&err);
-    findings_error(p->code, &findings, &err);
-  }
-  orr__buf_clear(&findings);
-  if (!v) orr__error_move(reterr, &err);
-  return v;
+void orr__provider_advise(const orr__version *v) {
+  const orr__provider_host *host = &v->bindings->config.host;
+  if (v->declaration.advice && host->log) host->log(host->core, 0, v->provider->code, ORR_LOG_WARNING, v->declaration.advice);
 }
 
 int orr__version_grant(orr__version *v, const char *granted, orr_error *reterr) {
@@ -146,6 +137,7 @@ static void go_live(orr__provider *p, orr__version *v) {
   *p->held_sha256 = '\0';
   p->last = ORR_RELOAD_LIVE;
   if (is_other) keep(p, v, false);
+  if (is_other) orr__provider_advise(v);
 }
 
 void orr__provider_use_kept(orr__provider *p) {

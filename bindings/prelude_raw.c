@@ -217,6 +217,7 @@ static int finding(lua_State *L) {
   const char *text = luaL_checkstring(L, 1);
   orr__version *v = orr__version_of(L);
   orr__push_position(L);
+  if (v->findings) v->findings->rule = ORR_RULE_UNKNOWN_HOOK;
   if (v->findings) orr__finding(v->findings, "%s%s", lua_tostring(L, -1), text);
   else orr__raise(L, "%s", text);
   return 0;

@@ -165,6 +165,7 @@ int orr__provider_from_text(orr__bindings *b, const char *code, const char *text
   orr__version *v = orr__provider_load(p, &sources, &err);
   rc = v ? 0 : err.code;
   if (v) orr__version_swap_in(p, v);
+  if (v) orr__provider_advise(v);
   if (v) p->is_text = p->is_tried = true;
   if (!rc && !known) orr__provider_put(p);
   if (!rc || known) orr__provider_announce(p, rc ? &err : NULL);

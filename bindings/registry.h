@@ -144,7 +144,7 @@ void orr__stamps_clear(orr__stamps *stamps);
 /* What can be seen of the files without reading them, as a number; of the main file's path too. */
 uint64_t orr__sources_print(const char *path, const char *folder);
 /* provider_check.c */
-int orr__provider_check(orr__bindings *b, const char *path, char **ret_report, orr_error *reterr);
+int orr__provider_check(orr__bindings *b, const char *path, char **ret_findings, orr_error *reterr);
 /* registry.c */
 /* The provider with the newest version that works, loaded if it was not. Where its files are not watched they are looked at.
  * Borrowed. */
@@ -168,6 +168,7 @@ void orr__version_swap_in(orr__provider *p, orr__version *v);
 orr__version *orr__provider_load(orr__provider *p, orr__sources *sources, orr_error *reterr);
 /* It is granted what it declares, and of paths only what `granted` covers (orr__needs_grant). NULL: all that it declares. 0 or NOMEM. */
 int orr__version_grant(orr__version *v, const char *granted, orr_error *reterr);
+void orr__provider_advise(const orr__version *v); /* what its check found, though it works, is logged: once, where it is new */
 /* What was read (taken) becomes live, or p->last says what else. *ret_is_news: somebody is to be told. 0, or why it is not live. */
 int orr__provider_judge(orr__provider *p, orr__sources *sources, bool *ret_is_news, orr_error *reterr);
 /* Nothing is live: what was kept is used, where it loads. */

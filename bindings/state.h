@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "bindings.h"
+#include "findings.h"
 #include "model/json.h"
 #include "port/purse.h"
 
@@ -57,7 +58,7 @@ typedef struct orr__version {
   int hook_refs[ORR_HOOK_COUNT];
   size_t calls;              /* in flight, pinned to it */
   bool is_current, is_tainted, is_loading;
-  orr__buf *findings;        /* while it loads: what is wrong with it, a line each */
+  orr__findings *findings;   /* while it loads: what is wrong with it */
 
   /* memory */
   size_t used, limit;

@@ -3,12 +3,13 @@
  *   sources -> compile all -> globals that nobody defines -> run the main file (ORR_LOAD_MS, nothing to wait for)
  *           -> what it returned -> declaration -> hooks -> selfTest
  *
- * Every step adds its findings, one line each; a version with findings is freed. Nothing here touches the version that
+ *           -> fields that no object has (fields_check.c), which are warnings
+ *
+ * Every step adds its findings; a version with an error among them is freed, warnings go with it. Nothing here touches the version that
  * is in use. Does not know where sources come from. */
 #include "version.h"
 
 #include <lauxlib.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +20,6 @@
 #include "where.h"
 
 #define REG_MAIN "orrery.main"
-#define FINDING_MAX 2000
-
-void orr__finding(orr__buf *findings, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  char line[FINDING_MAX];
-  vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  for (char *c = line; *c; c++)
-    if (*c == '\n') *c = ' ';
-  /* What was found in the bytecode is raised again when it runs. */
-  if (strstr(orr__buf_text(findings), line)) return;
-  orr__buf_addf(findings, "%s\n", line);
-}
 
 void orr__sources_clear(orr__sources *sources) {
   for (size_t i = 0; i < sources->count; i++) {
@@ -84,6 +71,7 @@ static void compile_all(lua_State *L, void *arg) {
     const orr__source *s = &v->sources.items[i];
     lua_pushfstring(L, "@%s", s->chunk);
     if (luaL_loadbufferx(L, s->text, s->len, lua_tostring(L, -1), "t") != 0) {
+      v->findings->rule = ORR_RULE_SYNTAX;
       orr__finding(v->findings, "%s", lua_tostring(L, -1));
     } else {
       orr__globals_check(L, s->chunk, v->findings);
@@ -110,14 +98,18 @@ static void prepare_run(lua_State *L, void *arg) {
   lua_xmove(L, run->co, 1);
 }
 
+static enum orr__rule rule_of(const struct run *run) { return strcmp(run->what, REG_MAIN) == 0 ? ORR_RULE_LOAD : ORR_RULE_SELF_TEST; }
+
 static void report_run(lua_State *L, void *arg) {
   struct run *run = arg;
   orr__version *v = run->v;
-  const char *chunk = v->sources.items[0].chunk;
+  v->findings->rule = rule_of(run);
   if (run->status == LUA_YIELD) {
-    if (!*run->where) snprintf(run->where, sizeof run->where, "%s: ", chunk);
-    if (v->is_over) orr__finding(v->findings, "%sthe memory limit was reached while it loaded", run->where);
-    else orr__finding(v->findings, "%sran longer than %g s while it loaded", run->where, ORR_LOAD_MS / 1000.0);
+    char text[100];
+    if (v->is_over) snprintf(text, sizeof text, "the memory limit was reached while it loaded");
+    else snprintf(text, sizeof text, "ran longer than %g s while it loaded", ORR_LOAD_MS / 1000.0);
+    if (*run->where) orr__finding(v->findings, "%s%s", run->where, text);
+    else orr__finding_at(v->findings, v->sources.items[0].chunk, 0, 0, "%s", text);
   } else if (run->status != 0) {
     orr_error err = ORR_ERROR_INIT;
     lua_xmove(run->co, L, 1);
@@ -127,18 +119,20 @@ static void report_run(lua_State *L, void *arg) {
   }
 }
 
+static void report_no_memory(orr__version *v, const struct run *run) {
+  v->findings->rule = rule_of(run);
+  orr__finding_at(v->findings, v->sources.items[0].chunk, 0, 0, "out of memory while it loaded");
+}
+
 /* Runs a function of the registry in a coroutine under the budget of loading; true if it returned. */
 static bool run_function(orr__version *v, const char *what, lua_State **ret_co) {
   struct run run = { v, what, NULL, LUA_NOREF, 0, "" };
-  if (orr__protect(v, prepare_run, &run, NULL) != 0) {
-    orr__finding(v->findings, "%s: out of memory while it loaded", v->sources.items[0].chunk);
-    return false;
-  }
+  if (orr__protect(v, prepare_run, &run, NULL) != 0) return report_no_memory(v, &run), false;
   orr__slice_begin(v, ORR_LOAD_MS * INT64_C(1000000), 0);
   run.status = lua_resume(run.co, 0);
   v->is_sliced = false;
   if (v->stopped_at) free(orr__where(v, v->stopped_at, v->stopped_line, run.where));
-  orr__protect(v, report_run, &run, NULL);
+  if (orr__protect(v, report_run, &run, NULL) != 0) report_no_memory(v, &run);
   *ret_co = run.co;
   return run.status == 0;
 }
@@ -147,42 +141,42 @@ static void take_result(lua_State *L, void *arg) {
   struct run *run = arg;
   orr__version *v = run->v;
   const char *chunk = v->sources.items[0].chunk;
+  v->findings->rule = ORR_RULE_NO_PROVIDER;
   lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_PROVIDER);
   if (lua_isnil(L, 1)) {
-    orr__finding(v->findings, "%s: declares no provider; it must say `local provider = Provider { ... }` and `return provider`", chunk);
+    orr__finding_at(v->findings, chunk, 0, 0, "declares no provider; it must say `local provider = Provider { ... }` and `return provider`");
     return;
   }
   if (lua_gettop(run->co) > 0) lua_xmove(run->co, L, 1);
   else lua_pushnil(L);
+  v->findings->rule = ORR_RULE_NOT_RETURNED;
   if (!lua_rawequal(L, 1, -1))
-    orr__finding(v->findings, "%s: returns a %s instead of its Provider{...}; the last line should be `return provider`", chunk,
-                 luaL_typename(L, -1));
+    orr__finding_at(v->findings, chunk, 0, 0, "returns a %s instead of its Provider{...}; the last line should be `return provider`",
+                    luaL_typename(L, -1));
 }
 
 static void take_declaration(lua_State *L, void *arg) {
   orr__version *v = arg;
   orr_error err = ORR_ERROR_INIT;
-  orr__buf own;
+  orr__findings own = { 0 };
   lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_WHERE);
   const char *where = lua_tostring(L, -1);
   lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_DECLARATION);
   orr__json *map = orr__value_to_json(L, -1, &err);
   if (!map) {
+    v->findings->rule = ORR_RULE_DECLARATION;
     orr__finding(v->findings, "%sProvider: %s", where ? where : "", orr__error_message(&err));
     orr__error_clear(&err);
     return;
   }
-  orr__buf_init(&own, 65536);
   orr__declare(&v->declaration, map, v->provider->code, &own);
   orr__json_free(map);
-  char *text = orr__buf_take(&own, NULL), *rest = NULL;
-  for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-    orr__finding(v->findings, "%s%s", where ? where : "", line);
-  free(text);
+  orr__findings_move(v->findings, &own, where ? where : "");
 }
 
 static void take_hooks(lua_State *L, void *arg) {
   orr__version *v = arg;
+  v->findings->rule = ORR_RULE_MISSING_HOOK;
   lua_getfield(L, LUA_REGISTRYINDEX, ORR_REG_PROVIDER);
   for (int i = 0; i < ORR_HOOK_COUNT; i++) {
     lua_pushstring(L, orr__hooks[i].name);
@@ -193,7 +187,7 @@ static void take_hooks(lua_State *L, void *arg) {
       continue;
     }
     if (orr__hooks[i].flags & ORR_HOOK_NEEDED)
-      orr__finding(v->findings, "%s: the hook '%s' is missing", v->sources.items[0].chunk, orr__hooks[i].name);
+      orr__finding_at(v->findings, v->sources.items[0].chunk, 0, 0, "the hook '%s' is missing", orr__hooks[i].name);
     lua_pop(L, 1);
   }
   orr__declare_agree_hooks(&v->declaration, v->sources.items[0].chunk, v->findings);
@@ -213,7 +207,8 @@ static void look_at_self_test(lua_State *L, void *arg) {
   lua_settop(run->co, 2);
   lua_xmove(run->co, L, 2);
   const char *msg = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "answered false";
-  orr__finding(run->v->findings, "%s: selfTest: %s", run->v->sources.items[0].chunk, msg);
+  run->v->findings->rule = ORR_RULE_SELF_TEST;
+  orr__finding_at(run->v->findings, run->v->sources.items[0].chunk, 0, 0, "selfTest: %s", msg);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------- */
@@ -223,21 +218,29 @@ static int look_over(orr__version *v, orr_error *reterr) {
   int rc = orr__protect(v, compile_all, v, reterr);
   if (rc) return rc;
   struct run run = { v, NULL, NULL, LUA_NOREF, 0, "" };
-  if (v->findings->len > 0 && strstr(orr__buf_text(v->findings), "global '") == NULL) return 0;
+  if (orr__findings_have(v->findings, ORR_RULE_SYNTAX)) return 0;
   if (!run_function(v, REG_MAIN, &co)) return 0;
   run.co = co;
   rc = orr__protect(v, take_result, &run, reterr);
   if (rc) return rc;
   /* Without a declaration there is nothing more to look at. */
-  if (strstr(orr__buf_text(v->findings), "declares no provider")) return 0;
+  if (orr__findings_have(v->findings, ORR_RULE_NO_PROVIDER)) return 0;
   rc = orr__protect(v, take_declaration, v, reterr);
   if (!rc) rc = orr__protect(v, take_hooks, v, reterr);
-  if (rc || v->findings->len > 0) return rc;
+  if (rc || v->findings->errors > 0) return rc;
   bool has_self_test = false;
   rc = orr__protect(v, look_for_self_test, &has_self_test, reterr);
   if (rc || !has_self_test || !run_function(v, "orrery.selfTest", &co)) return rc;
   run.co = co;
   return orr__protect(v, look_at_self_test, &run, reterr);
+}
+
+/* Without memory for it nothing is said of them: they hold nothing back. */
+static void note_warnings(orr__version *v) {
+  orr__json *list = v->findings->count ? orr__findings_json(v->findings) : NULL;
+  v->declaration.advice = orr__findings_text(v->findings);
+  v->declaration.findings = list ? orr__json_print(list) : NULL;
+  orr__json_free(list);
 }
 
 static int finish_declaration(orr__version *v, orr_error *reterr) {
@@ -252,6 +255,7 @@ static int finish_declaration(orr__version *v, orr_error *reterr) {
   v->needs = orr__json_parse_map(d->needs, reterr);
   if (!v->needs) return ORR_E_NOMEM;
   if (main->path && !d->path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
+  note_warnings(v);
   return 0;
 }
 
@@ -261,7 +265,7 @@ static void sweep_up(lua_State *L, void *arg) {
   lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, orr__buf *findings, orr_error *reterr) {
+orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, orr__findings *findings, orr_error *reterr) {
   orr__bindings *b = provider->bindings;
   orr__version *v = calloc(1, sizeof *v);
   if (!v) {
@@ -282,10 +286,11 @@ orr__version *orr__version_load(orr__provider *provider, orr__sources *sources, 
     rc = look_over(v, reterr);
     v->is_loading = false;
   }
-  if (!rc && findings->len == 0) rc = finish_declaration(v, reterr);
-  if (!rc && findings->len == 0) rc = orr__protect(v, sweep_up, NULL, reterr);
+  for (size_t i = 0; !rc && i < v->sources.count; i++) orr__fields_check(v->sources.items[i].text, v->sources.items[i].len, v->sources.items[i].chunk, findings);
+  if (!rc && findings->errors == 0) rc = finish_declaration(v, reterr);
+  if (!rc && findings->errors == 0) rc = orr__protect(v, sweep_up, NULL, reterr);
   v->findings = NULL;
-  if (!rc && findings->len == 0) return v;
+  if (!rc && findings->errors == 0) return v;
   orr__version_free(v);
   return NULL;
 }

@@ -1,5 +1,5 @@
 /* Prints one of the tables of the documentation, made from the definitions that the code is made from:
- * gen hooks | hook-pages | declaration | fields | errors | requests | checks. docs/gen.sh compiles it and puts each table where it belongs.
+ * gen hooks | hook-pages | declaration | fields | errors | requests | checks | findings. docs/gen.sh compiles it and puts each table where it belongs.
  *
  * Knows the .def files and Markdown, nothing else; links with nothing of ours. */
 #include <stdio.h>
@@ -242,6 +242,21 @@ static void print_checks(void) {
 #include "host/doctor.def"
 }
 
+static void print_finding(const char *name, const char *severity, const char *doc) {
+  printf("| `");
+  for (; *name; name++) putchar(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
+  printf("` | %s | ", strcmp(severity, "ERROR") == 0 ? "error" : "warning");
+  cell(doc);
+  printf(" |\n");
+}
+
+static void print_findings(void) {
+  printf("| rule | severity | what it is |\n| --- | --- | --- |\n");
+#define RULE(NAME, severity, doc) print_finding(#NAME, #severity, doc);
+#include "../bindings/findings.def"
+#undef RULE
+}
+
 int main(int argc, char **argv) {
   const char *what = argc == 2 ? argv[1] : "";
   if (strcmp(what, "hooks") == 0) print_hooks();
@@ -251,6 +266,7 @@ int main(int argc, char **argv) {
   else if (strcmp(what, "errors") == 0) print_errors();
   else if (strcmp(what, "requests") == 0) print_requests();
   else if (strcmp(what, "checks") == 0) print_checks();
+  else if (strcmp(what, "findings") == 0) print_findings();
   else return 2;
   return 0;
 }

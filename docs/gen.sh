@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I runtime docs/gen.c -o "$made/gen"
-for name in hooks hook-pages declaration fields errors requests checks; do "$made/gen" $name >"$made/$name"; done
+for name in hooks hook-pages declaration fields errors requests checks findings; do "$made/gen" $name >"$made/$name"; done
 sh docs/functions.sh >"$made/functions"
 library() { for name in "$@"; do echo "bindings/prelude/$name.lua"; done; }
 awk -f docs/libraries.awk $(library response http session process job parallel retry poll external sleep json time fs log url base64 hash hmac uuid secret host) \

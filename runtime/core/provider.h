@@ -93,6 +93,8 @@ typedef struct orr__declaration {
   int reads_state[ORR_READS_MAX]; size_t reads_count; /* all that they can read: state_version itself, and what readsState adds */
   char *needs;               /* JSON text: { http: [], exec: [], read: [], write: [] } */
   char *warning;             /* why the file on disk is not what is loaded (it fails its checks), or NULL */
+  char *findings;            /* JSON text: what a check finds that does not hold it back, a list of { file, line, severity, rule, message }; or NULL */
+  char *advice;              /* the first of them, for people; or NULL */
   int64_t loaded_ms;         /* wall */
 } orr__declaration;
 static inline bool orr__declares(const orr__declaration *d, enum orr__hook hook) { return (d->hooks >> hook) & 1u; }
@@ -253,8 +255,8 @@ typedef struct orr__provider_ops {
    * hook of it runs. One that nobody has asked for is forgotten already. */
   int (*forget)(void *self, const char *code, orr_error *reterr);
   int (*state)(void *self, const char *code, orr__provider_state *ret); /* 0 or NOT_FOUND: nobody has asked for it yet */
-  /* Checks a file, or a folder's init.lua, without making it live: all findings, a line each, in *ret_report (owned, "" if clean). */
-  int (*check)(void *self, const char *path, char **ret_report, orr_error *reterr);
+  /* Checks a file, or a folder's init.lua, without making it live: all findings, JSON text as in orr__declaration, owned. */
+  int (*check)(void *self, const char *path, char **ret_findings, orr_error *reterr);
   /* Shared sessions of a connection that was changed or removed are dropped. */
   void (*forget_connection)(void *self, int64_t connection_id);
   /* How many coroutines could go on and wait for the processor: the core takes up no more results while there are many. NULL: it

@@ -35,6 +35,14 @@ static orr__json *view_hooks(const orr__declaration *d) {
   return list;
 }
 
+/* How many seconds each of its hooks has. */
+static orr__json *view_timeouts(const orr__declaration *d) {
+  orr__json *map = orr__json_map();
+  for (int i = 0; map && i < ORR_HOOK_COUNT; i++)
+    if (orr__declares(d, (enum orr__hook)i)) orr__json_put_num(map, orr__hooks[i].name, d->hook_timeouts[i] > 0 ? d->hook_timeouts[i] : orr__hooks[i].timeout_s);
+  return map;
+}
+
 static orr__json *view_reads(const orr__declaration *d) {
   orr__json *list = orr__json_list();
   for (size_t i = 0; list && i < d->reads_count; i++) orr__json_append(list, orr__json_new_int(d->reads_state[i]));
@@ -59,9 +67,14 @@ static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
   if (!is_whole) return map;
   orr__json_put(map, "options", view_options(d->options, d->option_count));
   orr__json_put(map, "connectionOptions", view_options(d->connection_options, d->connection_option_count));
+  if (d->findings) orr__json_put(map, "findings", parsed(d->findings));
+  orr__json_put_int(map, "apiVersion", d->api_version);
   orr__json_put(map, "needs", parsed(d->needs));
   orr__json_put_num(map, "refreshInterval", d->refresh_interval > 0 ? d->refresh_interval : ORR_DEFAULT_REFRESH_S);
   orr__json_put_num(map, "timeout", d->timeout > 0 ? d->timeout : ORR_DEFAULT_TIMEOUT_S);
+  orr__json_put(map, "timeouts", view_timeouts(d));
+  if (d->no_progress_timeout > 0) orr__json_put_num(map, "noProgressTimeout", d->no_progress_timeout);
+  if (d->max_running > 0) orr__json_put_int(map, "maxRunning", d->max_running);
   orr__json_put_num(map, "visibilityDelay", d->visibility_delay);
   orr__json_put_int(map, "stateVersion", d->state_version > 0 ? d->state_version : 1);
   orr__json_put(map, "readsState", view_reads(d));
@@ -69,10 +82,10 @@ static orr__json *view_declaration(const orr__declaration *d, bool is_whole) {
 }
 
 /* How it does, and what there is to know beside what it declares. */
-static void put_state(const orr__core *core, orr__json *map, const char *code, bool is_whole) {
+static void put_state(const orr__core *core, orr__json *map, const orr__declaration *d, bool is_whole) {
   orr__provider_state s = { 0 };
   const orr__provider_ops *ops = core->ops;
-  if (!ops->state || ops->state(ops->self, code, &s) != 0) return;
+  if (!ops->state || ops->state(ops->self, d->code, &s) != 0) return;
   orr__json_put_int(map, "calls", (int64_t)s.calls);
   orr__json_put_int(map, "errors", (int64_t)s.errors);
   orr__json_put_int(map, "inFlight", (int64_t)s.in_flight);
@@ -82,6 +95,7 @@ static void put_state(const orr__core *core, orr__json *map, const char *code, b
   const char *note = s.is_rolled_back ? "rolled back, until its files change" : s.is_kept ? "its files are not what runs" : NULL;
   if (s.waiting_needs) note = "its files wait for trust";
   if (s.last == ORR_RELOAD_ASKING) note = "its files are being looked over";
+  if (!note && !is_whole) note = d->advice; /* `findings` has all of it */
   orr__json_put_str(map, "note", note);
   if (!is_whole) return;
   orr__json_put_str(map, "lastError", s.last_error);
@@ -115,7 +129,7 @@ static void each(void *arg, const char *code, const char *path, const orr__decla
   orr__json *map = declaration ? view_declaration(declaration, false) : orr__json_map();
   if (!map) return;
   listing->is_asking = listing->is_asking || is_asking(listing->core, code);
-  if (declaration) put_state(listing->core, map, code, false);
+  if (declaration) put_state(listing->core, map, declaration, false);
   if (!declaration) {
     orr__json_put_str(map, "code", code);
     orr__json_put_str(map, "path", path);
@@ -166,7 +180,7 @@ static void show(orr__flow *flow) {
   const orr__declaration *d = flow->code ? NULL : orr__flow_declare(flow, code);
   orr__json *out = d ? view_declaration(d, true) : NULL;
   if (out) {
-    put_state(flow->core, out, code, true);
+    put_state(flow->core, out, d, true);
     orr__json_put(out, "versions", view_versions(flow, d->sha256));
   }
   finish(flow, out);
@@ -188,25 +202,27 @@ void orr__request_provider_show(orr__flow *flow) {
   orr__flow_submit(flow, tx, show);
 }
 
+static size_t count_errors(const orr__json *findings) {
+  size_t count = 0;
+  for (const orr__json *m = orr__json_first(findings); m; m = orr__json_next(m)) count += orr__streq(orr__json_str(m, "severity"), "error");
+  return count;
+}
+
 void orr__request_provider_check(orr__flow *flow) {
   const char *path = orr__json_str(flow->args, "path");
-  char *report = NULL;
-  flow->code = flow->core->ops->check(flow->core->ops->self, path, &report, &flow->error);
-  orr__json *out = orr__json_map(), *findings = orr__json_list();
+  char *text = NULL;
+  flow->code = flow->core->ops->check(flow->core->ops->self, path, &text, &flow->error);
+  orr__json *out = orr__json_map(), *findings = text ? parsed(text) : NULL;
   if (!flow->code && out && findings) {
-    for (char *line = report; line && *line;) {
-      size_t len = strcspn(line, "\n");
-      bool is_last = !line[len];
-      line[len] = '\0';
-      if (len) orr__json_append(findings, orr__json_new_str(line));
-      line += len + !is_last;
-    }
+    size_t errors = count_errors(findings), all = orr__json_count(findings);
     orr__json_put_str(out, "path", path);
-    orr__json_put_bool(out, "ok", orr__json_count(findings) == 0);
+    orr__json_put_bool(out, "ok", errors == 0);
+    orr__json_put_int(out, "errors", (int64_t)errors);
+    orr__json_put_int(out, "warnings", (int64_t)(all - errors));
     orr__json_put(out, "findings", findings);
     findings = NULL;
   }
   orr__json_free(findings);
-  free(report);
+  free(text);
   finish(flow, out);
 }

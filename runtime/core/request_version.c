@@ -37,6 +37,13 @@ static void put_version(const orr__flow *flow, orr__json *out, const char *key_s
   orr__json_put_str(out, key_version, d->version);
 }
 
+/* What was found in what is live now, and holds nothing back. */
+static void put_advice(const orr__flow *flow) {
+  const orr__declaration *d = NULL;
+  const orr__provider_ops *ops = flow->core->ops;
+  if (ops->describe(ops->self, code_of(flow), &d, NULL) == 0 && d->advice) orr__json_put_str(flow->out, "warning", d->advice);
+}
+
 static int begin(orr__flow *flow) {
   if (!flow->core->ops->reload)
     return flow->code = orr__error_set(&flow->error, ORR_E_REFUSED, "this runtime's providers have no versions");
@@ -96,6 +103,7 @@ static void conclude(orr__flow *flow, enum orr__reload last, const char *why) {
     orr__json_put_str(flow->out, "msg", "somebody rolled back, and the files are as they were then: change them, or roll on with --to");
   if (last == ORR_RELOAD_SAME) orr__json_put_str(flow->out, "msg", "its files are what runs");
   if (last == ORR_RELOAD_LIVE) orr__json_put_str(flow->out, "msg", "the next hook runs it");
+  if (last == ORR_RELOAD_LIVE || last == ORR_RELOAD_SAME) put_advice(flow);
   finish(flow);
 }
 

@@ -135,30 +135,54 @@ static void trier_close(trier *t) {
 
 /* ---- provider check ----------------------------------------------------------------------------------------- */
 
+/* As whoever stands in that folder would name it. */
+static const char *from_here(const char *path, const char *here) {
+  size_t len = strlen(here);
+  if (orr__streq(path, here)) return ".";
+  return len > 1 && orr__starts_with(path, here) && path[len] == '/' && path[len + 1] ? path + len + 1 : path;
+}
+
+/* "acme.lua:12: message", as compilers say it. */
+static void add_finding(orr__buf *out, const cJSON *finding, const char *here) {
+  const char *file = orr__json_word(finding, "file"), *message = orr__json_word(finding, "message");
+  const cJSON *line = at(finding, "line");
+  if (file) orr__text_safe(out, from_here(file, here));
+  if (file && cJSON_IsNumber(line)) orr__buf_addf(out, ":%.0f", line->valuedouble);
+  orr__buf_adds(out, file ? ": " : "");
+  orr__buf_adds(out, orr__streq(orr__json_word(finding, "severity"), "warning") ? "warning: " : "");
+  orr__text_safe(out, message ? message : "");
+  orr__buf_addc(out, '\n');
+}
+
+static void show_findings(const orr__cli *cli, const cJSON *data) {
+  const cJSON *finding = NULL, *warnings = at(data, "warnings");
+  const char *said = !cJSON_IsTrue(at(data, "ok")) ? ": does not work\n" : ": a working provider\n", *path = orr__json_word(data, "path");
+  char *cwd = getcwd(NULL, 0);
+  const char *here = cwd ? cwd : "";
+  orr__buf out;
+  orr__buf_init(&out, ORR_PRINT_MAX);
+  cJSON_ArrayForEach(finding, at(data, "findings")) add_finding(&out, finding, here);
+  if (cJSON_IsTrue(at(data, "ok")) && cJSON_IsNumber(warnings) && warnings->valuedouble > 0)
+    said = warnings->valuedouble > 1 ? ": a working provider, with {warnings} warnings\n" : ": a working provider, with 1 warning\n";
+  orr__text_safe(&out, from_here(path ? path : "", here));
+  orr__said(&out, said, data, cli->paint.now_ms);
+  orr__print(&out);
+  orr__buf_clear(&out);
+  free(cwd);
+}
+
 int orr__cli_check(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   orr_runtime *runtime = NULL;
   cJSON *data = NULL;
-  const cJSON *finding = NULL;
   int rc = orr__apart_open(cli, NULL, &runtime, &error);
   if (rc == 0) rc = orr__apart_call(cli, runtime, "provider.check", cli->args, &data, &error);
   orr_close(runtime);
   if (rc != 0) return orr__cli_fail(cli, &error);
   bool is_ok = cJSON_IsTrue(at(data, "ok"));
-  if (cli->globals.is_json) {
-    orr__print_json(data);
-  } else {
-    orr__buf out;
-    orr__buf_init(&out, ORR_PRINT_MAX);
-    cJSON_ArrayForEach(finding, at(data, "findings")) {
-      if (!cJSON_IsString(finding)) continue;
-      orr__text_safe(&out, finding->valuestring);
-      orr__buf_addc(&out, '\n');
-    }
-    orr__said(&out, is_ok ? "{path}: a working provider\n" : "{path}: does not work\n", data, cli->paint.now_ms);
-    orr__print(&out);
-    orr__buf_clear(&out);
-  }
+  if (cJSON_IsTrue(at(cli->kept, "strict")) && cJSON_GetArraySize(at(data, "findings")) > 0) is_ok = false;
+  if (cli->globals.is_json) orr__print_json(data);
+  else show_findings(cli, data);
   cJSON_Delete(data);
   return is_ok ? 0 : 1;
 }

@@ -15,6 +15,7 @@ static const struct { const char *key, *view; } LISTS[] = {
     {"versions", "SHA256=sha256:id VERSION=version LIVE=live:flag SINCE=liveDate:date"},
     {"options", "OPTION=fieldName TYPE=inputType REQUIRED=required:flag DEFAULT=defaultValue LABEL=fieldLabel +HELP=helpText"},
     {"connectionOptions", "OPTION=fieldName TYPE=inputType REQUIRED=required:flag DEFAULT=defaultValue LABEL=fieldLabel +HELP=helpText"},
+    {"findings", "FILE=file LINE=line RULE=rule MESSAGE=message"},
 };
 
 static bool ends_with(const char *text, const char *end) {

@@ -121,6 +121,22 @@ run provider check odd.lua
 ok "stateVersion is a whole number" says "stateVersion must be a whole number from 1"
 ok "readsState an array of them" says "readsState must be an array of whole numbers"
 
+# ---- what a check warns of
+sed 's/"acme"/"doubt"/; s/backupResult.status = /backupResult.statusMesage = 1 backupResult.status = /' "$providers/acme.lua" >"$providers/doubt.lua"
+run provider reload doubt
+ok "a version with a warning goes live" exits 0
+ok "which is said with it" says "doubt.lua:4: BackupResult has no field 'statusMesage' (did you mean 'statusMessage'?)"
+ok "and logged" complains "doubt.lua:4: BackupResult has no field 'statusMesage'"
+run provider show doubt
+ok "it is no news the next time" test -z "$err"
+ok "but shown" says "unknown_field"
+run provider ls
+ok "in the list, too" says "doubt.lua:4: BackupResult has no field"
+run status
+ok "it is no problem" not says "doubt.lua"
+rm "$providers/doubt.lua"
+run provider forget doubt
+
 # ---- a provider that is not wanted any more
 sed 's/"acme"/"gone"/' "$providers/acme.lua" >"$providers/gone.lua"
 run backup create three --provider gone

@@ -36,11 +36,37 @@ run provider check providers/acme.lua
 ok "a working provider passes its check" exits 0
 run provider check wrong.lua
 ok "one that does not work exits 1" exits 1
-ok "a misspelt field is found with its line and the nearest" says "wrong.lua:15: BackupResult has no field 'externlId' (did you mean 'externalId'?)"
-ok "and what one navigates by" says "wrong.lua:12: Backup has no field 'conection' (did you mean 'connection'?)"
+ok "a misspelt field is found with its line and the nearest" says "wrong.lua:15: warning: BackupResult has no field 'externlId' (did you mean 'externalId'?)"
+ok "and what one navigates by" says "wrong.lua:12: warning: Backup has no field 'conection' (did you mean 'connection'?)"
 ok "and a misspelt hook" says "there is no hook 'testConection' (did you mean 'testConnection'?)"
 run provider check wrong.lua --json
-ok "as JSON" json "not r['ok'] and len(r['findings']) == 3"
+ok "as JSON" json "not r['ok'] and len(r['findings']) == 3 and r['errors'] == 1 and r['warnings'] == 2"
+ok "with the place, the rule and how grave it is" json "r['findings'][2] == {'file': '$PWD/wrong.lua', 'line': 15, 'column': 16, 'severity': 'warning', 'rule': 'unknown_field',
+  'message': 'BackupResult has no field \'externlId\' (did you mean \'externalId\'?)'}"
+ok "an error, too" json "{k: r['findings'][0][k] for k in ('line', 'severity', 'rule')} == {'line': 8, 'severity': 'error', 'rule': 'unknown_hook'} and 'column' not in r['findings'][0]"
+mkdir doubtful
+sed 's/backupResult.externalId = /backupResult.externlId = /' providers/acme.lua >doubtful/acme.lua
+run provider check doubtful/acme.lua
+ok "what is only doubtful works" exits 0
+ok "which is said, with how much there is" says "doubtful/acme.lua: a working provider, with 1 warning"
+run provider check doubtful/acme.lua --strict
+ok "with --strict it is 1" exits 1
+run provider check providers/acme.lua --strict
+ok "and 0 where there is nothing" exits 0
+run provider check nothere/init.lua
+ok "a folder that is not there exits 4" exits 4
+printf 'local x = \n' >half.lua
+run provider check half.lua --json
+ok "what does not compile has its line" json "r['findings'][0]['rule'] == 'syntax' and r['findings'][0]['line'] == 2"
+printf 'error("no good")' >raises.lua
+run provider check raises.lua --json
+ok "what raises is an error of loading" json "r['findings'][0]['rule'] == 'load' and r['findings'][0]['message'] == 'no good'"
+echo 'return {}' >none.lua
+run provider check none.lua --json
+ok "what is of the whole file has no line" json "r['findings'][0]['rule'] == 'no_provider' and 'line' not in r['findings'][0] and r['findings'][0]['file'].endswith('/none.lua')"
+head -c 4000 /dev/urandom >noise.lua
+run provider check noise.lua
+ok "what is no Lua at all is one line more than the verdict" test "$(wc -l <out)" = 2
 run provider check nothere.lua
 ok "a file that is not there exits 4" exits 4
 ok "in one line" test "$(wc -l <err)" = 1

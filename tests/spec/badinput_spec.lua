@@ -66,9 +66,22 @@ describe("a provider that", function()
     file:write(text)
     file:close()
     local checked = rt:ask("provider.check", { path = path })
-    local findings = table.concat(checked.findings, "\n")
+    local messages = {}
+    for i, finding in ipairs(checked.findings) do messages[i] = finding.message end
+    local findings = table.concat(messages, "\n")
     assert.is_false(checked.ok)
     for _, word in ipairs{ "versoin", "cancelBackups", "name must be" } do assert.is_truthy(findings:find(word, 1, true), findings) end
+  end)
+
+  it("is doubted is live all the same, and said to be", function()
+    local text = "function provider.executeBackup(b, r) if b.name == 'never' and r.statu then return false end r.status = 'SUCCEEDED' end"
+    rt:provider("p", text)
+    assert.equal("SUCCEEDED", rt:run("p").status)
+    local shown = rt:ask("provider.show", { provider = "p" })
+    assert.is_nil(shown.warning)
+    assert.equal("unknown_field", shown.findings[1].rule)
+    assert.equal("warning", shown.findings[1].severity)
+    assert.matches("has no field 'statu'", rt:ask("provider.ls")[1].note)
   end)
 
   it("loads for ever is refused", function() assert.is_string(refused("while true do end")) end)

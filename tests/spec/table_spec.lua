@@ -103,6 +103,29 @@ describe("the hook table", function()
     assert.same({ "deleteBackup", "deleteBackupResult", "cancelBackup", "extractBackup" }, answering)
   end)
 
+  it("is shown with all that it declares", function()
+    local rt = assert(support.open())
+    rt:provider("p", body{}, [[optionTypes = { { fieldName = "o" } }, connectionOptionTypes = { { fieldName = "c" } }, needs = { exec = { "x" } },
+      refreshInterval = 7, maxRunning = 3, timeout = 4000, memoryLimit = 96, noProgressTimeout = 500, timeouts = { executeBackup = 1234 }, idempotent = true,
+      visibilityDelay = 11, stateVersion = 5, readsState = { 4 }]])
+    local shown = rt:ask("provider.show", { provider = "p" })
+    local called = { optionTypes = "options", connectionOptionTypes = "connectionOptions", memoryLimit = "memoryLimitInBytes" }
+    local wanted = { refreshInterval = 7, maxRunning = 3, timeout = 4000, memoryLimit = 96 * 2 ^ 20, noProgressTimeout = 500, visibilityDelay = 11, stateVersion = 5,
+                     idempotent = true, apiVersion = 1 }
+    local count = 0
+    for line in io.lines(ORRERY_SPEC_DIR .. "/../../bindings/declaration.def") do
+      local key = line:match("^DECLARED%((%w+),")
+      if key then
+        count = count + 1
+        local value = shown[called[key] or key]
+        if wanted[key] ~= nil then assert.equal(wanted[key], value, key) else assert.is_truthy(value, key) end
+      end
+    end
+    assert.is_true(count > 15)
+    assert.equal(1234, shown.timeouts.executeBackup)
+    assert.equal(60, shown.timeouts.refreshBackupResult)
+  end)
+
   it("loads a provider that has every hook of it", function()
     local rt = assert(support.open())
     rt:provider("p", body{})

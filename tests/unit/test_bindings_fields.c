@@ -10,11 +10,15 @@
 #include "version.h"
 
 static void expect(const char *source, const char *findings) {
-  orr__buf found;
-  orr__buf_init(&found, 65536);
+  orr__findings found = { 0 };
+  orr__buf lines;
+  orr__buf_init(&lines, 65536);
   orr__fields_check(source, strlen(source), "p.lua", &found);
-  assert_string_equal(orr__buf_text(&found), findings);
-  orr__buf_clear(&found);
+  for (size_t i = 0; i < found.count; i++) orr__buf_addf(&lines, "%s:%u: %s\n", found.items[i].file, found.items[i].line, found.items[i].message);
+  assert_string_equal(orr__buf_text(&lines), findings);
+  assert_int_equal(found.errors, 0);
+  orr__buf_clear(&lines);
+  orr__findings_clear(&found);
 }
 
 static void test_fields__a_misspelt_field_is_found_with_line_and_nearest(void **state) {
@@ -118,6 +122,62 @@ static void test_fields__a_key_is_no_assignment(void **state) {
          "p.lua:1: BackupResult has no field 'statu' (did you mean 'status'?)\n");
 }
 
+static void test_fields__what_is_found_has_its_rule_and_column(void **state) {
+  (void)state;
+  static const struct { const char *source; enum orr__rule rule; unsigned column; } cases[] = {
+    { "function p.createBackup(b)\n  b.zzzzzzzzz = 1 end", ORR_RULE_UNKNOWN_FIELD, 5 },
+    { "function p.createBackup(b) b:getConfgProperty('x') end", ORR_RULE_UNKNOWN_METHOD, 30 },
+    { "function p.createBackup(b) b.id = 1 end", ORR_RULE_READ_ONLY, 30 },
+    { "function p.deleteBackupResult(opts, backupResult) end", ORR_RULE_ARGUMENT_ORDER, 31 },
+    { "function p:createBackup(b) end", ORR_RULE_COLON, 12 },
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    orr__findings found = { 0 };
+    orr__fields_check(cases[i].source, strlen(cases[i].source), "p.lua", &found);
+    assert_true(found.count > 0);
+    assert_int_equal(found.items[0].rule, cases[i].rule);
+    assert_int_equal(found.items[0].column, cases[i].column);
+    assert_false(orr__rule_is_error(cases[i].rule));
+    orr__findings_clear(&found);
+  }
+}
+
+/* It is done at every load. */
+static void test_fields__a_source_without_measure_is_looked_at_in_part(void **state) {
+  (void)state;
+  enum { NAMES = 60000 };
+  orr__buf source;
+  orr__findings found = { 0 };
+  orr__buf_init(&source, 8 << 20);
+  orr__buf_adds(&source, "function p.refreshBackupResult(r) r.statu = 1 local a0 = r\n");
+  for (int i = 1; i < NAMES; i++) orr__buf_addf(&source, "local a%d = a%d\n", i, i - 1);
+  orr__buf_adds(&source, "end");
+  orr__fields_check(orr__buf_text(&source), source.len, "p.lua", &found);
+  assert_int_equal(found.count, 1);
+  orr__findings_clear(&found);
+  orr__buf_clear(&source);
+}
+
+static void test_fields__no_heap_of_words_is_too_much(void **state) {
+  (void)state;
+  static const char *const words[] = { "function ", "p.executeBackup", "(", ")", "{", "}", "[", "]", "local ", "r", "b", "=", ".", ":", ",", "end ", "do ", "if ", "then ", "repeat ",
+                                       "until ", "return ", "'x'", "[[", "]]", "--", "\n", "status", "backup", "connection", "0x1", "...", "\"", "\\", "\xff", ";" };
+  unsigned seed = 7;
+  for (int turn = 0; turn < 3000; turn++) {
+    orr__buf source;
+    orr__findings found = { 0 };
+    orr__buf_init(&source, 65536);
+    for (int i = 0; i < 120; i++) {
+      seed = seed * 1103515245u + 12345u;
+      orr__buf_adds(&source, words[(seed >> 16) % (sizeof words / sizeof *words)]);
+    }
+    orr__fields_check(orr__buf_text(&source), source.len, "p.lua", &found);
+    assert_int_equal(found.errors, 0);
+    orr__findings_clear(&found);
+    orr__buf_clear(&source);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_fields__a_misspelt_field_is_found_with_line_and_nearest),
@@ -128,6 +188,8 @@ int main(void) {
     cmocka_unit_test(test_fields__helpers_that_are_given_objects_are_looked_at),
     cmocka_unit_test(test_fields__hooks_have_a_dot_and_their_own_order),
     cmocka_unit_test(test_fields__a_key_is_no_assignment),
+    cmocka_unit_test(test_fields__what_is_found_has_its_rule_and_column), cmocka_unit_test(test_fields__a_source_without_measure_is_looked_at_in_part),
+    cmocka_unit_test(test_fields__no_heap_of_words_is_too_much),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,9 +306,9 @@ static void test_reload__check_reports_every_finding_and_loads_nothing(void **st
   write_file(p, 0, "other.lua", "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', vrsion = '1' }\n"
              "function provider.executBackup() prnt(1) end\nreturn provider\n");
   assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
-  assert_has(report, "other.lua:1: Provider: unknown key 'vrsion' (did you mean 'version'?)\n");
-  assert_has(report, "other.lua:2: undefined global 'prnt'");
-  assert_has(report, "other.lua:2: there is no hook 'executBackup'");
+  assert_has(report, "other.lua\",\"line\":1,\"severity\":\"error\",\"rule\":\"declaration\",\"message\":\"Provider: unknown key 'vrsion' (did you mean 'version'?)\"");
+  assert_has(report, "other.lua\",\"line\":2,\"severity\":\"error\",\"rule\":\"undefined_global\",\"message\":\"undefined global 'prnt'");
+  assert_has(report, "\"line\":2,\"severity\":\"error\",\"rule\":\"unknown_hook\",\"message\":\"there is no hook 'executBackup'");
   assert_has(report, "the file is called 'other'");
   assert_has(report, "the hook 'executeBackup' is missing");
   free(report);
@@ -316,7 +316,7 @@ static void test_reload__check_reports_every_finding_and_loads_nothing(void **st
   write_file(p, 0, "test.lua", version_text("1", ""));
   snprintf(path, sizeof path, "%s/test.lua", p->dirs[0]);
   assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
-  assert_string_equal(report, "");
+  assert_string_equal(report, "[]");
   free(report);
   assert_int_equal(p->f.ops->check(p->f.ops->self, "/nonexistent.lua", &report, NULL), ORR_E_NOT_FOUND);
 }
@@ -330,13 +330,13 @@ static void test_reload__check_of_a_folder_is_of_its_main_file(void **state) {
   write_file(p, 0, "test/util.lua", "return { n = 1 }\n");
   write_file(p, 0, "test/init.lua", version_text("1", "local n = require('util').n prnt(n)"));
   assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
-  assert_has(report, "test/init.lua:");
+  assert_has(report, "test/init.lua\",\"line\":");
   assert_has(report, "undefined global 'prnt'");
   free(report);
   write_file(p, 0, "test/init.lua", version_text("1", ""));
   path[strlen(path) - 1] = '\0';
   assert_int_equal(p->f.ops->check(p->f.ops->self, path, &report, NULL), 0);
-  assert_string_equal(report, "");
+  assert_string_equal(report, "[]");
   free(report);
 }
 

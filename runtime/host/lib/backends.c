@@ -36,9 +36,9 @@ static void interrupt(void *self, uint64_t call_id, const char *why) {
   else native->lua->interrupt(native->lua->self, call_id, why);
 }
 
-static int check(void *self, const char *path, char **ret_report, orr_error *reterr) {
+static int check(void *self, const char *path, char **ret_findings, orr_error *reterr) {
   const struct orr__native *native = self;
-  return native->lua->check(native->lua->self, path, ret_report, reterr);
+  return native->lua->check(native->lua->self, path, ret_findings, reterr);
 }
 
 static void forget_connection(void *self, int64_t connection_id) {

@@ -12,7 +12,7 @@
 #include "port/crypto.h"
 #include "version.h"
 
-#define FINDINGS_MAX 65536
+#define FAULTS_MAX 65536
 
 static const size_t functions[ORR_HOOK_COUNT] = {
 #define HOOK(name, args, flags, timeout, opts, doc) offsetof(orr_provider, name),
@@ -43,26 +43,36 @@ void orr__native_provider_unref(orr__native_provider *provider) {
   free(provider);
 }
 
+/* All of it: there is no command that lists what is wrong with what a program declares. */
+static int refuse(const orr__findings *findings, orr_error *reterr) {
+  orr__buf text;
+  orr__buf_init(&text, FAULTS_MAX);
+  for (size_t i = 0; i < findings->count; i++) orr__buf_addf(&text, "%s%s", i ? "; " : "", findings->items[i].message);
+  int rc = orr__error_set(reterr, ORR_E_PROVIDER, "%s", orr__buf_text(&text));
+  orr__buf_clear(&text);
+  return rc;
+}
+
 static int declare(orr__native_provider *provider, const char *text, int64_t now_ms, orr_error *reterr) {
   orr__declaration *d = &provider->declaration;
   orr__json *map = orr__json_parse_map(text, reterr);
   if (!map) return ORR_E_INVALID;
-  orr__buf findings;
-  orr__buf_init(&findings, FINDINGS_MAX);
+  orr__findings findings = { 0 };
   char *code = orr__strdup(orr__json_str(map, "code"));
   orr__declare(d, map, code ? code : "", &findings);
   orr__json_free(map);
   free(code);
   for (int i = 0; i < ORR_HOOK_COUNT; i++)
     if (function_of(&provider->hooks, i)) d->hooks |= 1u << i;
+  findings.rule = ORR_RULE_MISSING_HOOK;
   if (!orr__declares(d, ORR_HOOK_executeBackup)) orr__finding(&findings, "Provider: executeBackup is NULL, and required");
   orr__declare_agree_hooks(d, "declaration", &findings);
   char *hash = orr__sha256_hex(text, strlen(text));
   snprintf(d->sha256, sizeof d->sha256, "%s", hash ? hash : "");
   free(hash);
   d->loaded_ms = now_ms;
-  int rc = findings.len ? orr__error_set(reterr, ORR_E_PROVIDER, "%s", orr__buf_text(&findings)) : 0;
-  orr__buf_clear(&findings);
+  int rc = findings.errors ? refuse(&findings, reterr) : 0;
+  orr__findings_clear(&findings);
   if (!rc && (!d->code || !d->name || !d->version || !d->needs)) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   return rc;
 }
