@@ -131,16 +131,13 @@ static int take_headers(lua_State *L, http_wait *w, orr_error *reterr) {
 
 /* ---- the connection's defaults ----------------------------------------------------------------------------- */
 
-/* Does the URL go to the connection: to the origin of its serviceUrl or, without one, to its host (and port)? */
+/* Does the URL go to the connection: to the origin of its serviceUrl, or to its host (and port)? */
 static bool goes_to(orr__bindings *b, const orr__url *url, const orr_connection *connection) {
-  bool is = false;
-  if (connection->serviceUrl) {
-    const orr__url *own = orr__origin_of(b, connection->serviceUrl);
-    is = own && orr__streq(own->origin, url->origin);
-  } else if (connection->host && url->host) {
-    is = strcasecmp(connection->host, url->host) == 0 && (connection->port == 0 || connection->port == url->port);
-  }
-  return is;
+  const orr__url *own = connection->serviceUrl ? orr__origin_of(b, connection->serviceUrl) : NULL;
+  if (own && orr__streq(own->origin, url->origin)) return true;
+  if (!connection->host || !url->host) return false;
+  const orr__url *named = orr__origin_of(b, connection->host); /* which may have a port in it */
+  return strcasecmp(named ? named->host : connection->host, url->host) == 0 && (connection->port == 0 || connection->port == url->port);
 }
 
 static int keep(char **to, const char *text, orr_error *reterr) {

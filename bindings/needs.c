@@ -1,7 +1,7 @@
 /* What a provider may reach: its declared needs, with templates filled in from the call's own objects.
  *
  *   http   https://api.example.com, https://(star).example.com:8443, or exactly ${connection.F} or ${option.F}: a URL whose
- *          origin counts; without a scheme, https
+ *          origin counts; without a scheme, https. ${connection.host} goes with the connection's port, where it has one
  *   exec   a program as it is in argv[0]: its name, an absolute path where a star stands for (a part of) one name of it, or a
  *          template; behind that may be "/name"
  *   read, write   a folder or file: itself and what lies below it; a template may have a suffix
@@ -171,6 +171,16 @@ static int denied_url(const orr__url *url, orr_error *reterr) {
   return orr__error_set(reterr, ORR_E_DENIED, "%s is not granted; add \"%s\" to needs.http", url->origin, url->origin);
 }
 
+/* The origin of a need; NULL if what its template names is not set. Owned. */
+static char *fill_origin(const orr__call *call, const char *declared) {
+  char *origin = fill(call, declared);
+  int64_t port = call->graph.connection ? call->graph.connection->port : 0;
+  if (!origin || port <= 0 || strcmp(declared, "${connection.host}") != 0) return origin;
+  char *with_port = orr__strf("%s:%lld", origin, (long long)port);
+  free(origin);
+  return with_port;
+}
+
 static int too_early(const char *what, orr_error *reterr) {
   return orr__error_set(reterr, ORR_E_DENIED, "%s: nothing can be reached while the provider loads", what);
 }
@@ -182,7 +192,7 @@ int orr__granted_url(lua_State *L, const orr__url *url, orr_error *reterr) {
   if (!call) return too_early(url->origin, reterr);
   const orr__json *list = orr__json_get(v->needs, "http");
   for (const orr__json *m = orr__json_first(list); m && !is_granted; m = orr__json_next(m)) {
-    char *pattern = fill(call, orr__json_text(m));
+    char *pattern = fill_origin(call, orr__json_text(m));
     is_granted = pattern && origin_fits(v->bindings, pattern, url);
     free(pattern);
   }

@@ -160,7 +160,7 @@ end
 ---@field caCert? string PEM certificates to trust
 ---@field tlsFingerprint? string SHA-256 of the one certificate to accept, in hexadecimal
 ---@field proxy? string proxy URL
----Requests to the connection's own origin use its caCert, tlsFingerprint and proxy unless given here.
+---Requests to the connection's own origin (of its serviceUrl, and its host and port) use its caCert, tlsFingerprint and proxy unless given here.
 
 ---@class HttpResponse
 ---@field status integer

@@ -336,6 +336,18 @@ describe("an external system that goes wrong", function()
       end
     end)
 
+    it("is the pinned one at the connection's host, too, whatever its serviceUrl is", function()
+      local door = raw.outside(false).otherHost
+      local host, port = door.url:match("^https://(.*):(%d+)$")
+      rt:provider("p", "function provider.executeBackup() spy('status', http.get('" .. door.url .. "/find/none').status) end", "needs = { http = { '${connection.host}' } }")
+      rt:ask("connection.add", { name = "vault", provider = "p",
+        config = { serviceUrl = "https://elsewhere.test", host = host, port = port, tlsFingerprint = door.fingerprint } })
+      rt:create("p", { connection = "vault" })
+      rt:run("p")
+      rt:advance(30)
+      assert.equal(404, rt:spied("status")[1])
+    end)
+
     it("has expired: FAILED for certain, nothing has left", function()
       set("", nil, false, nil, "expired")
       rt:ask("connection.update", { connection = "vault", config = { caCert = outside.expired.pem } })

@@ -49,6 +49,21 @@ describe("needs", function()
       assert.is_true(get("http = { '${connection.serviceUrl}' }", { connection = "c" }, "connectionOptionTypes = { { fieldName = 'serviceUrl' } },"))
     end)
 
+    it("grants the host of a connection at the connection's port, and at no other", function()
+      local declared = "connectionOptionTypes = { { fieldName = 'host' }, { fieldName = 'port', inputType = 'number' } },"
+      local host, port = server.url:match("^(.*):(%d+)$")
+      local function with(number)
+        rt:provider("p", support.starts, declared)
+        rt:ask("connection.add", { name = "c", provider = "p", config = { host = host, port = number } })
+        return get("http = { '${connection.host}' }", { connection = "c" }, declared)
+      end
+      assert.is_true(with(port))
+      rt = assert(support.open())
+      assert.equal("denied", with("1"))
+      rt = assert(support.open())
+      assert.equal("denied", with())
+    end)
+
     it("grants the origin of an option", function()
       assert.is_true(get("http = { '${option.url}' }", { config = { url = server.url } }, "optionTypes = { { fieldName = 'url' } },"))
     end)
