@@ -1,10 +1,73 @@
 -- external: what providers of systems with a clock, words and waits of their own have in common.
 local _, lib = ...
 
-local tostring = tostring -- ServiceResponse is made after the libraries, and looked up when it is needed
-local time = lib.time
+local error, find, match, min = error, lib.string.find, lib.string.match, lib.math.min
+local tonumber, tostring = tonumber, tostring -- ServiceResponse is made after the libraries, and looked up when it is needed
+local time, url = lib.time, lib.url
 
 local external = {}
+
+local function wrong(message) error({ code = "invalid", message = message, retryable = false }, 0) end
+
+---Where the API of a connection is that also has a public address, the default of its serviceUrl: there; or at its host, by https and at its port, if it has
+---them; or at its serviceUrl. Raises where these say different things: credentials go only where somebody has certainly meant.
+---@param connection BackupProvider
+---@param public string
+---@return string address
+function external.address(connection, public)
+  local given, host, port = connection.serviceUrl, connection.host, connection.port
+  if not host or host == "" then
+    if port and port ~= (url.parse(given or public) or {}).port then wrong("the connection has the port " .. port .. " and no host: give it a host, too") end
+    return given or public
+  end
+  local named = (find(host, "://", 1, true) and host or "https://" .. host) .. (port and ":" .. port or "")
+  local meant, why = url.parse(named)
+  if not meant then wrong("the host " .. named .. " of the connection: " .. why) end
+  if not given or given == public then return named end
+  local other = url.parse(given) or {}
+  if other.host == meant.host and (not port or other.port == port) then return given end
+  return wrong("the connection has the address " .. given .. " and the host " .. host .. (port and ":" .. port or "") .. ": give it one of them")
+end
+
+---What an execution is of, by its id outside: the option of the Backup, else the externalId of the server that the execution, or the Backup, is for.
+---@param backupResult BackupResult
+---@param option string
+---@return string? id
+function external.target(backupResult, option)
+  local backup = backupResult.backup
+  local server = backupResult.computeServer or backup.computeServer
+  return backup:getConfigProperty(option) or server and server.externalId
+end
+
+---Why something was not done, in one line.
+---@param reply table of http.request
+---@param system string who has answered
+---@param said any what it has said, where that was found in its answer; nil: the first line of that
+---@return string
+function external.reason(reply, system, said)
+  local text = said and tostring(said) or match(reply.body, "[^%c]+")
+  return system .. " answered " .. reply.status .. ": " .. (text and lib.string.sub(text, 1, 200) or "without a word")
+end
+
+local passing = { [408] = true, [409] = true, [429] = true } -- refusals that need not last
+
+---Not now: asked again, and not before a Retry-After in the answer has passed, up to an hour.
+---@param reply table of http.request
+---@param why string
+---@return ServiceResponse
+function external.later(reply, why)
+  local seconds = tonumber(match(reply.headers["retry-after"] or "", "^%d+$"))
+  return ServiceResponse.retry(why, { after = seconds and min(seconds, 3600) })
+end
+
+---What a hook answers that did not get what it has asked for: a refusal halts it, anything else (408, 409, 429, 5xx, what makes no sense) is asked again later.
+---@param reply table of http.request
+---@param why string
+---@return ServiceResponse
+function external.unread(reply, why)
+  if reply.isRefusal and not passing[reply.status] then return ServiceResponse.error(why) end
+  return external.later(reply, why)
+end
 
 ---Writes down when a backup began and ended outside. Their clock need not be ours: a start before the request or one to come is not of our clock. Then
 ---the result's own start stays, and the end is as much later as theirs is. An end to come, or before the start, is not written.
@@ -41,7 +104,7 @@ function external.lookAgain(msg, opts)
   return ServiceResponse.retry(msg, { after = lookUps[opts.attempt] or 3600 })
 end
 
----The answer of `deleteBackupResult` to what came back for a DELETE: done, gone already, asked again later (409, 429, 5xx), or kept, which halts.
+---The answer of `deleteBackupResult` to what came back for a DELETE: done, gone already, asked again later (408, 409, 429, 5xx), or kept, which halts.
 ---@param reply table of http.request
 ---@param system string
 ---@param what string "the snapshot 4711"
@@ -51,7 +114,7 @@ end
 function external.deletion(reply, system, what, why)
   if reply.status == 404 then return true, what .. " was gone already" end
   if reply.status < 300 then return true, what .. " is deleted" end
-  if reply.status == 409 or reply.status == 429 or reply.status >= 500 then return ServiceResponse.retry(why) end
+  if reply.status >= 500 or passing[reply.status] then return external.later(reply, why) end
   return false, system .. " keeps " .. what .. ": " .. why
 end
 

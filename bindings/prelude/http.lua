@@ -38,9 +38,9 @@ end }
 local Reply = {}
 Reply.__index = Reply
 
-function Reply.content(reply, key)
+function Reply.content(reply, ...)
   local value = json.decode(reply.body)
-  if key ~= nil and type(value) == "table" then value = value[key] end
+  for i = 1, select("#", ...) do value = type(value) == "table" and value[select(i, ...)] or nil end
   return type(value) == "table" and value or {}
 end
 
@@ -167,7 +167,7 @@ end
 ---@field headers table<string, string> found in any case; repeated ones are joined
 ---@field body string
 ---@field json fun(options?): any, string? the body as a value, or nil and what is wrong with it
----@field content fun(self, key?: string): table the JSON of the body, or what it has under a key; an empty table where that is none, whatever came
+---@field content fun(self, ...: string): table the JSON of the body, or what it has under a key, and a key in that, ...; an empty table where that is none, whatever came
 ---@field isRefusal boolean a certain no, 400 to 499 but 408: nothing was done. Of 5xx, of an answer that makes no sense and of none nobody knows
 
 ---Sends a request and answers for every HTTP status. POST, PUT, PATCH, DELETE count as mutating acts unless `safe`.
@@ -209,7 +209,7 @@ local PAGES_MAX = 1000
 ---Walks a list that comes in pages, to its end: `for page in http.pages{ ... } do`. Of the address of the next page only the query is used, so that every
 ---request goes where the first went. Raises { code = "limit", message } where a page leads to one that was seen already, and after 1,000 pages.
 ---@param options { get: (fun(query: table): table), next: (fun(page: table): string?), query: table? }
----  get: asks for a page with that query and answers what is in it. next: the address of the page after it, nil: it is the last. query: of the first page
+---  get: asks for a page with that query and answers what is in it. next: the address of the page after it, nil or "": it is the last. query: of the first page
 ---@return fun(): table?
 function http.pages(options)
   checkNamed(options, "http.pages", { get = "function!", next = "function!", query = "table" })
@@ -224,7 +224,7 @@ function http.pages(options)
     seen[text] = true
     local page = options.get(query)
     local link = options.next(page)
-    query = link and url.query(string.match(link, "%?([^#]*)") or "")
+    query = link and link ~= "" and url.query(string.match(link, "%?([^#]*)") or "")
     return page
   end
 end

@@ -34,14 +34,78 @@ describe("external", function()
 
   it("takes the answer of a deletion for what it is", function()
     local rt = runs [[
-      for _, status in ipairs { 204, 404, 409, 429, 503, 403 } do
-        local answer, msg = external.deletion({ status = status }, "Acme", "the snapshot 7", "said no")
+      for _, status in ipairs { 204, 404, 408, 409, 429, 503, 403 } do
+        local answer, msg = external.deletion({ status = status, headers = {} }, "Acme", "the snapshot 7", "said no")
         spy("deletion", { answer = type(answer) == "table" and "retry " .. answer.msg or tostring(answer), msg = msg })
       end]]
     local answers = {}
     for i, one in ipairs(rt:spied("deletion")) do answers[i] = one.answer .. ", " .. tostring(one.msg) end
-    assert.same({ "true, the snapshot 7 is deleted", "true, the snapshot 7 was gone already", "retry said no, nil", "retry said no, nil", "retry said no, nil",
+    assert.same({ "true, the snapshot 7 is deleted", "true, the snapshot 7 was gone already", "retry said no, nil", "retry said no, nil", "retry said no, nil", "retry said no, nil",
       "false, Acme keeps the snapshot 7: said no" }, answers)
+  end)
+
+  it("asks again what may pass, not before a Retry-After is over, and gives up where it is refused", function()
+    local rt = runs [[
+      local function unread(reply)
+        reply.headers = { ["retry-after"] = reply.after }
+        local answer = external.unread(reply, "why")
+        spy("unread", (rawget(answer, "retry") and "retry " .. tostring(answer.after) or "halts") .. " " .. answer.msg)
+      end
+      unread { status = 503, after = "120" }
+      unread { status = 429, after = "999999", isRefusal = true }
+      unread { status = 409, isRefusal = true }
+      unread { status = 200, after = "Wed, 21 Oct 2026 07:28:00 GMT" }
+      unread { status = 403, isRefusal = true }]]
+    assert.same({ "retry 120 why", "retry 3600 why", "retry nil why", "retry nil why", "halts why" }, rt:spied("unread"))
+  end)
+
+  it("says why in one line, in the system's words or in the first of its answer", function()
+    local rt = runs [[
+      spy("reason", external.reason({ status = 422, body = "{}" }, "Acme", "no space"))
+      spy("reason", external.reason({ status = 500, body = "<html>\r\n<body>" }, "Acme"))
+      spy("reason", external.reason({ status = 502, body = "" }, "Acme"))]]
+    assert.same({ "Acme answered 422: no space", "Acme answered 500: <html>", "Acme answered 502: without a word" }, rt:spied("reason"))
+  end)
+
+  it("takes the option for what an execution is of, else the server's id", function()
+    local rt = runs [[
+      spy("target", external.target(backupResult, "vm") or "none")
+      backup:setConfigProperty("vm", "vm-1")
+      spy("target", external.target(backupResult, "vm"))
+      spy("target", external.target({ backup = backup, computeServer = { externalId = "vm-2" } }, "other"))]]
+    assert.same({ "none", "vm-1", "vm-2" }, rt:spied("target"))
+  end)
+
+  -- Where the API of a connection with these fields is, or what is wrong with it.
+  local addresses = {
+    { {}, "https://api.test/v1" },
+    { { serviceUrl = "https://api.test/v1" }, "https://api.test/v1" },
+    { { serviceUrl = "http://10.0.0.1:81/x/" }, "http://10.0.0.1:81/x/" },
+    { { host = "proxy.test" }, "https://proxy.test" },
+    { { host = "proxy.test", port = 8443, serviceUrl = "https://api.test/v1" }, "https://proxy.test:8443" },
+    { { host = "[::1]:444" }, "https://[::1]:444" },
+    { { host = "10.0.0.1", port = 81, serviceUrl = "http://10.0.0.1:81/x" }, "http://10.0.0.1:81/x" },
+    { { host = "proxy.test", serviceUrl = "https://api.test/v2" }, "has the address https://api.test/v2 and the host proxy.test: give it one of them" },
+    { { host = "10.0.0.1", port = 82, serviceUrl = "http://10.0.0.1:81/x" }, "has the address http://10.0.0.1:81/x and the host 10.0.0.1:82: give it one" },
+    { { port = 8443 }, "has the port 8443 and no host" },
+    { { port = 443 }, "https://api.test/v1" },
+    { { host = "not a host" }, "the host https://not a host of the connection: " },
+  }
+  it("knows where an API is by the connection's address or host, and asks where they differ", function()
+    local shown = {}
+    for i, one in ipairs(addresses) do
+      local fields = {}
+      for key, value in pairs(one[1]) do fields[#fields + 1] = key .. " = " .. (type(value) == "number" and value or "'" .. value .. "'") end
+      shown[i] = "{ " .. table.concat(fields, ", ") .. " }"
+    end
+    local rt = runs("for _, connection in ipairs { " .. table.concat(shown, ", ") .. [[ } do
+        local ok, answer = pcall(external.address, connection, "https://api.test/v1")
+        spy("address", ok and answer or answer.code .. ": " .. answer.message)
+      end]])
+    local found = rt:spied("address")
+    for i, one in ipairs(addresses) do
+      if one[2]:find("^http") then assert.equal(one[2], found[i]) else assert.truthy(found[i]:find("^invalid: ") and found[i]:find(one[2], 1, true), found[i]) end
+    end
   end)
 
   it("moves dates of another clock to ours, and keeps what took how long", function()

@@ -40,6 +40,7 @@ static void test_libs__pages_end_or_raise(void **state) {
           "local function walk(links) local asked = {} for page in http.pages{ query = { page = 1 }, next = function(p) return links[p.n] end,\n"
           "  get = function(query) asked[#asked + 1] = query.page return { n = #asked } end } do assert(page.n == #asked) end return asked end\n"
           "local asked = walk{ 'https://elsewhere/x?page=2', '/x?page=3#top' } assert(#asked == 3 and asked[2] == '2' and asked[3] == '3')\n"
+          "assert(#walk{ '?page=2', '' } == 2)\n"
           "local ok, err = pcall(walk, { '?page=2', '?page=1' }) assert(not ok and err.code == 'limit' and not err.retryable)\n"
           "ok, err = pcall(walk, { 'no query' , 'no query' }) assert(not ok and err.code == 'limit')\n"
           "local endless = setmetatable({}, { __index = function(_, n) return '?page=' .. n + 1 end }) ok, err = pcall(walk, endless) assert(not ok and err.code == 'limit')");
