@@ -15,11 +15,11 @@ describe("upcloud", function()
     return { uuid = job.id, origin = job.disk, title = job.title, size = 25, type = "backup", state = ({ running = "maintenance", done = "online", failed = "error" })[job.state] }
   end
 
-  -- more: options of mock.jobs, and lists = false
+  -- more: options of mock.jobs, and lists = false, others = backups that are not ours, per = rows of a page, hasOffset = false, isAway, url = where it is
   local function outside(more)
     more = more or {}
     jobs = mock.jobs { lasts = more.lasts or 100, fails = more.fails, prefix = "backup-" }
-    api = mock.http(URL)
+    api = mock.http(more.url or URL)
     api:on("GET /1.3/account", { json = { account = {} } })
     api:on("GET /1.3/server/server-1", { json = { server = { uuid = "server-1", state = "started", storage_devices = { storage_device = {
       { address = "virtio:0", storage = "disk-a", type = "disk" }, { address = "ide:0", storage = "cd", type = "cdrom" }, { address = "virtio:1", storage = "disk-b", type = "disk" } } } } } })
@@ -31,6 +31,8 @@ describe("upcloud", function()
     end)
     local function list(request)
       if more.lists == false then return no(404, "NOT_FOUND", "no such resource") end
+      if more.isAway then return 503 end
+      if more.hasOffset == false and request.query.offset then return no(400, "UNKNOWN_ATTRIBUTE", "offset") end
       local rows, part = {}, {}
       for i = 1, more.others or 0 do rows[i] = { uuid = "other-" .. i, title = "other", state = "online" } end
       for _, job in ipairs(jobs:all()) do rows[#rows + 1] = storage(job) end
@@ -78,7 +80,7 @@ describe("upcloud", function()
     assert.is_nil(result:show().attention)
   end)
 
-  for _, per in ipairs { 100, 1000 } do
+  for _, per in ipairs { 1, 7, 100, 1000 } do
     it("finds a backup whose start was not answered, behind 250 others in pages of " .. per, function()
       outside { others = 250, per = per }
       api:fault("POST /1.3/storage/disk-b/backup", fault.timeout { processed = true })
@@ -86,6 +88,102 @@ describe("upcloud", function()
       assert.equal(2, api:count "POST /1.3/storage/:id/backup")
     end)
   end
+
+  it("takes a list without pages for what it is", function()
+    outside { hasOffset = false, others = 3 }
+    api:fault("POST /1.3/storage/disk-b/backup", fault.reset())
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("takes no disk for its own that is called like its backup", function()
+    outside()
+    local disk = { uuid = "a-disk", type = "normal", state = "online" }
+    local listed = { json = { storages = { storage = { disk } } } }
+    api:on("GET /1.3/storage/backup", listed)
+    api:fault("POST /1.3/storage/disk-a/backup", fault.reset())
+    local result = run.create(setup):run()
+    disk.title = "orrery-" .. result.uuid .. "-1"
+    listed.json = { storages = { storage = { disk } } }
+    assert.result(result:wait()).succeeded()
+    assert.equal("backup-1,backup-2", result.externalId)
+  end)
+
+  it("takes disks with commas between them", function()
+    outside()
+    assert.result(run.backup { connection = setup.connection, options = { serverUuid = "server-1", disks = "disk-a, disk-b" } }).succeeded()
+    assert.equal(2, api:count "POST /1.3/storage/:id/backup")
+  end)
+
+  it("waits where the rate limit is met before the start, and does not fail", function()
+    outside()
+    api:fault("GET /1.3/server/server-1", fault.tooMany(90))
+    api:fault("GET /1.3/storage/disk-a", fault.tooMany(90))
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("removes the others at the deadline where one of them is gone", function()
+    outside()
+    local result = run.create(setup):run()
+    jobs:remove("backup-1")
+    result = result:wait()
+    assert.result(result).needsAttention("lost_external")
+    test.clock:advance(25 * 3600)
+    assert.result(result:show()).failed("UpCloud has no backup backup-1 of the disk disk-a")
+    assert.equal(0, #jobs:all())
+  end)
+
+  -- The start of the backup of a disk is not answered, and the lists are away until somebody has to look. The result, and what outside() was given.
+  local function unknown(disk)
+    local more = { isAway = true }
+    outside(more)
+    api:fault("POST /1.3/storage/" .. disk .. "/backup", fault.reset { processed = true })
+    local result = run.create(setup):run():wait()
+    assert.result(result).needsAttention("unknown_start")
+    return result, more
+  end
+
+  it("looks for the others by title where a person has said that it ran", function()
+    local result, more = unknown("disk-b")
+    assert.same({ "backup-1", 2 }, { result.externalId, #jobs:all() })
+    more.isAway = false
+    assert(test.request("result.resolve", { result = result.uuid, ran = "" }))
+    result = result:wait()
+    assert.result(result).succeeded()
+    assert.equal("backup-1,backup-2", result.externalId)
+  end)
+
+  it("deletes what nobody had heard of, once it can be found", function()
+    local result, more = unknown("disk-a")
+    assert(test.request("result.resolve", { result = result.uuid, didNotRun = true }))
+    local ok, err = result:delete()
+    assert.is_nil(ok)
+    assert.matches("stays pending", err.message)
+    more.isAway = false
+    test.clock:advance(3600)
+    assert.equal(0, #jobs:all())
+  end)
+
+  it("is not taken in by something else that answers", function()
+    outside()
+    assert.is_truthy(run.testConnection(setup.connection))
+    api:on("GET /1.3/account", { status = 404, json = { error = { error_code = "NOT_FOUND" } } })
+    assert.is_truthy(run.testConnection(setup.connection))
+    api:on("GET /1.3/account", { status = 404, body = "<html>nothing here</html>" })
+    local ok, err = run.testConnection(setup.connection)
+    assert.is_nil(ok)
+    assert.matches("answered 404: <html>nothing here", err.message)
+  end)
+
+  it("goes to the host of the connection", function()
+    outside { url = "https://proxy.test:8443" }
+    assert.result(run.backup { connection = { host = "proxy.test", port = 8443, username = "api", password = "secret pass" }, options = setup.options }).succeeded()
+  end)
+
+  it("goes nowhere where the connection names two places", function()
+    local backup, err = run.create { connection = { serviceUrl = URL, host = "proxy.test", username = "api", password = "secret pass" }, options = setup.options }
+    assert.is_nil(backup)
+    assert.matches("the address https://api.upcloud.test and the host proxy.test: give it one of them", err.message)
+  end)
 
   it("waits for a disk that something else is done to", function()
     outside()

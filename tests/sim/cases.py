@@ -121,7 +121,13 @@ class UpCloud(Case):
         check(s.sim("objects")["backups"] == [], "no backup is left", s.sim("objects"))
 
     def paging(self, scenario):
-        """Its lists have no pages. Instead: an API without lists cannot say that nothing was started, and a person has to."""
+        """What is on a later page is there, too. An API without lists cannot say that nothing was started, and a person has to."""
+        s = scenario("pages").serve()
+        s.fault("pages", n=1)
+        s.fault("timeout_after_processing", "POST", self.second_start, hold_s=0.1)
+        s.run()
+        s.ended("SUCCEEDED")
+        check(len(s.jobs()) == 2, "once for each disk", s.jobs())
         s = scenario("no-lists", seed={"lists": False}).serve()
         s.fault("timeout_after_processing", "POST", self.start, hold_s=0.1)
         s.run()

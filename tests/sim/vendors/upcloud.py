@@ -1,5 +1,5 @@
 """UpCloud: servers with disks, a backup of each disk as a storage of its own. Seed: username, password, servers: {uuid: [disk uuid, ...]},
-lists: false for an API without lists of storages. A backup's job is `maintenance` until it is `online`."""
+lists: false for an API without lists of storages, which have pages of ?offset=&limit=. A backup's job is `maintenance` until it is `online`."""
 import base64
 import re
 import uuid
@@ -81,7 +81,9 @@ class UpCloud:
             return Reply(200, {"server": {"uuid": found.group(1), "state": "started", "storage_devices": {
                 "storage_device": devices + [{"address": "ide:0", "storage": str(uuid.uuid4()), "type": "cdrom"}]}, "ip_addresses": {"ip_address": []}}})
         if path in ("/1.3/storage", "/1.3/storage/backup") and method == "GET" and self.lists:
-            return Reply(200, {"storages": {"storage": [self.backup(job) for job in self.backups()]}})
+            rows = [self.backup(job) for job in self.backups()]
+            part, _ = self.world.page(rows, int(request.query.get("offset", 0)), int(request.query.get("limit", 1000)))
+            return Reply(200, {"storages": {"storage": part}})
         found = re.fullmatch(r"/1\.3/storage/([^/]+)/backup", path)
         if found and method == "POST":
             return self.start(request, found.group(1))
