@@ -13,12 +13,12 @@ describe("digitalocean", function()
     return { id = tonumber(job.id), type = "snapshot", status = ({ running = "in-progress", done = "completed", failed = "errored" })[job.state], resource_id = 3164444 }
   end
 
-  -- more: options of mock.jobs, and per = rows of a page, listsActions = false
+  -- more: options of mock.jobs, and per = rows of a page, listsActions = false, url = where it is
   local function outside(more)
     more = more or {}
     local per, listsActions = more.per or 200, more.listsActions ~= false
     jobs = mock.jobs { lasts = more.lasts or 150, fails = more.fails, prefix = "36804" }
-    api = mock.http(URL)
+    api = mock.http(more.url or URL)
     local function page(request, key, rows)
       local number, part = tonumber(request.query.page), {}
       for i = (number - 1) * per + 1, math.min(number * per, #rows) do part[#part + 1] = rows[i] end
@@ -169,6 +169,74 @@ describe("digitalocean", function()
     local ok, err = result:delete()
     assert.is_nil(ok)
     assert.matches("does not list it", err.message)
+  end)
+
+  it("takes an action that errored for the start that nobody answered for, and starts no other", function()
+    outside { lasts = 10, fails = "x" }
+    api:fault("POST /v2/droplets/3164444/actions", fault.reset { processed = true })
+    assert.result(run.create(setup):run():wait()).failed("the action 368041 errored")
+    assert.equal(1, #jobs:all())
+  end)
+
+  it("does not take an action that errored before for its own", function()
+    outside { lasts = 10, fails = "x" }
+    jobs:start(nil, { name = "other" })
+    test.clock:advance(60)
+    jobs.fails = nil
+    api:fault("POST /v2/droplets/3164444/actions", fault.reset())
+    local result = run.create(setup):run():wait()
+    assert.equal(2, #jobs:all())
+    assert.equal("368042", result.externalId)
+  end)
+
+  it("starts nothing anew where a list is shorter than it says", function()
+    outside { lasts = 10 }
+    local cut = { json = { actions = {}, snapshots = {}, meta = { total = 5 } } }
+    api:fault("POST /v2/droplets/3164444/actions", fault.reset { processed = true })
+    local result = run.create(setup):run()
+    api:on("GET /v2/droplets/3164444/actions", cut)
+    api:on("GET /v2/droplets/3164444/snapshots", cut)
+    assert.result(result:wait()).needsAttention("unknown_start")
+    assert.matches("lists 0 of 5 snapshots", result.statusMessage)
+    assert.equal(1, #jobs:all())
+  end)
+
+  it("starts all the same where the list of actions before has no end", function()
+    outside()
+    api:on("GET /v2/droplets/3164444/actions", { json = { actions = {}, links = { pages = { next = "?per_page=200&page=1" } } } })
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("does not ask how it is going before the rate limit lets it", function()
+    outside()
+    local result = run.create(setup):run()
+    api:fault("GET /v2/actions/:id", fault.tooMany(1000))
+    assert.result(result:wait()).succeeded()
+    local first, second = nil, nil
+    for _, request in ipairs(api.requests) do
+      if request.path == "/v2/actions/368041" then first, second = first or request, first and (second or request) end
+    end
+    assert.is_true(second.at - first.at >= 1000000)
+  end)
+
+  it("is not taken in by something else that answers", function()
+    outside()
+    assert.is_truthy(run.testConnection(setup.connection))
+    api:on("GET /v2/regions", { body = "<html>welcome</html>" })
+    local ok, err = run.testConnection(setup.connection)
+    assert.is_nil(ok)
+    assert.matches("answered 200: <html>welcome", err.message)
+  end)
+
+  it("goes to the host of the connection", function()
+    outside { url = "https://proxy.test:8443" }
+    assert.result(run.backup { connection = { host = "proxy.test", port = 8443, serviceToken = "dop_v1_secret" }, options = setup.options }).succeeded()
+  end)
+
+  it("goes nowhere where the connection names two places", function()
+    local backup, err = run.create { connection = { serviceUrl = URL, host = "proxy.test", serviceToken = "dop_v1_secret" }, options = setup.options }
+    assert.is_nil(backup)
+    assert.matches("the address https://api.digitalocean.test and the host proxy.test: give it one of them", err.message)
   end)
 
   it("starts exactly one snapshot, wherever it dies", function()

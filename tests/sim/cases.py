@@ -5,6 +5,7 @@ from harness import check
 class Case:
     name = property(lambda self: self.code)
     parts = 1  # external jobs of one execution
+    has_public = False  # it also has a public address, so a connection can name another place in two ways
     has_name = True  # what is started carries the uuid
     has_size = True
     cancels = False
@@ -32,6 +33,7 @@ class Case:
 
 class DigitalOcean(Case):
     code = sim = "digitalocean"
+    has_public = True
     base = ""
     seed = {"token": "dop_v1_secret"}
     credentials = ["--set", "serviceToken=dop_v1_secret"]
@@ -73,6 +75,12 @@ class DigitalOcean(Case):
         s.run()
         s.until(lambda: "does not end" in (s.result().get("statusMessage") or ""), "a list that leads back to its beginning is an error")
         check(len(s.requests("GET", "/snapshots$")) < 40, "not a loop")
+        s = scenario("pages-cut", seed={"other_snapshots": 2}).serve()
+        s.fault("pages", n=1, no_next=True)
+        s.fault("timeout_after_processing", "POST", self.start, hold_s=0.1)
+        s.run()
+        s.until(lambda: "lists 1 of 3 snapshots" in (s.result().get("statusMessage") or ""), "a list that ends too early tells nothing")
+        check(len(s.jobs()) == 1, "so nothing is started a second time", s.jobs())
 
 
 SERVER = "00798b85-efdc-41ca-8021-f6ef457b8531"
@@ -81,6 +89,7 @@ DISKS = ["01f3286c-a5ea-4670-8121-d0b9767d625b", "01c8df16-d1c6-4223-9bfc-d3c06b
 
 class UpCloud(Case):
     code = sim = "upcloud"
+    has_public = True
     base = "/1.3/"
     seed = {"username": "api", "password": "secret pass", "servers": {SERVER: DISKS}}
     credentials = ["--username", "api", "--set", "password=secret pass"]

@@ -356,6 +356,25 @@ def self_signed(case, scenario):
     check(done.returncode == 1 and "certificate" in done.stderr, "another certificate is not accepted", done.stderr)
 
 
+def two_places(case, scenario):
+    """A host besides the address, and another: nothing is sent to either, credentials least of all, and it says what to do."""
+    s = scenario("two-places").serve()
+    s.must("connection", "update", "vendor", "--host", "elsewhere.example")
+    done = s.o("connection", "test", "vendor")
+    check(done.returncode == 2 and "the host elsewhere.example: give it one of them" in done.stderr, "a test says so", done.stderr)
+    s.run()
+    result = s.ended("FAILED")
+    check("give it one of them" in result["errorMessage"], "so does a run", result)
+    check(s.requests() == [], "nothing was sent", s.requests())
+    s.must("connection", "update", "vendor", "--unset", "host")
+    s.run()
+    s.until(lambda: [r["status"] for r in s.results()] == ["SUCCEEDED", "FAILED"], "with one of them it works")
+    once(s, case)
+
+
+row(two_places, lambda case: case.has_public)
+
+
 def partial_failure(case, scenario):
     """One disk of several is refused, or ends in error: what was made of the others is removed, and of that result nothing stays."""
     s = scenario("partial").serve()

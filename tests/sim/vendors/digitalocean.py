@@ -51,7 +51,7 @@ class DigitalOcean:
         links = {}
         if following is None and self.loops and page > 1:
             following, page = 0, 0
-        if following is not None:
+        if following is not None and not self.world.no_next:
             links = {"pages": {"next": "%s%s?page=%d&per_page=%d" % (request.base, request.path, page + 1, size)}}
         return Reply(200, {key: part, "links": links, "meta": {"total": len(rows)}})
 
