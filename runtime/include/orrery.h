@@ -294,11 +294,14 @@ ORR_API int64_t orr_timeout_ms(const orr_runtime *runtime);
 /* The next event, as orr_next; until there is one, turns the wheels, or waits for the thread that does, for at most max_wait_ms
  * (-1: as long as it takes). NULL: the time is up, or the runtime is closed. */
 ORR_API orr_event *orr_wait(orr_runtime *runtime, int64_t max_wait_ms);
-/* Turns the wheels until orr_stop, called before or meanwhile by any thread. MISUSE: it runs already. */
+/* Turns the wheels until orr_stop, called meanwhile by any thread, or before: what was said while nothing ran, once or more often, ends the
+ * next orr_run as it begins. MISUSE: it runs already. */
 ORR_API int orr_run(orr_runtime *runtime, orr_error *reterr);
-/* The same in a thread of its own, which has all signals blocked, and returns. IO: there is no thread to be had. */
+/* The same in a thread of its own, which has all signals blocked, and returns. It runs until an orr_stop that is called from then on: what was
+ * said before is forgotten. IO: there is no thread to be had. */
 ORR_API int orr_start(orr_runtime *runtime, orr_error *reterr);
-/* Ends orr_run soon, and what orr_start began before it returns. */
+/* Ends orr_run soon, and what orr_start began before it returns, to however many threads that call it; one of the runtime's own callbacks may
+ * call it, too, and is not kept waiting. */
 ORR_API void orr_stop(orr_runtime *runtime);
 /* Readable while an event waits for orr_next; otherwise like orr_fd. */
 ORR_API int orr_event_fd(orr_runtime *runtime);

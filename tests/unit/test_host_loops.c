@@ -154,6 +154,135 @@ static void test_loops__running_ends_when_somebody_says_stop(void **state) {
   orr_close(g.runtime);
 }
 
+/* ---- stopping, in every order ------------------------------------------------------------------------------- */
+
+static void test_loops__a_stop_while_nothing_runs_does_not_reach_a_later_start(void **state) {
+  (void)state;
+  guest g = open_real();
+  for (int stops = 1; stops <= 3; stops++) {
+    for (int i = 0; i < stops; i++) orr_stop(g.runtime);
+    assert_int_equal(orr_start(g.runtime, NULL), 0);
+    ask_by(poll_events, g.runtime, "status", NULL); /* which turns no wheels */
+    for (int i = 0; i < stops; i++) orr_stop(g.runtime);
+    assert_int_equal(orr_start(g.runtime, NULL), 0);
+    ask_by(poll_events, g.runtime, "status", NULL);
+    orr_stop(g.runtime);
+  }
+  orr_close(g.runtime);
+}
+
+static atomic_int has_said;
+
+static void *say_stop_soon(void *arg) {
+  poll(NULL, 0, 50);
+  atomic_store(&has_said, 1);
+  orr_stop(arg);
+  return NULL;
+}
+
+static void test_loops__a_stop_while_nothing_runs_ends_one_run(void **state) {
+  (void)state;
+  guest g = open_real();
+  pthread_t thread;
+  orr_stop(g.runtime);
+  orr_stop(g.runtime);
+  assert_int_equal(orr_run(g.runtime, NULL), 0);
+  orr_stop(g.runtime);
+  assert_int_equal(orr_start(g.runtime, NULL), 0); /* it is forgotten */
+  orr_stop(g.runtime);
+  atomic_store(&has_said, 0);
+  pthread_create(&thread, NULL, say_stop_soon, g.runtime);
+  assert_int_equal(orr_run(g.runtime, NULL), 0);
+  assert_int_equal(atomic_load(&has_said), 1);
+  pthread_join(thread, NULL);
+  orr_close(g.runtime);
+}
+
+#define STOPPERS 3
+
+static void *just_stop(void *arg) {
+  orr_stop(arg);
+  return NULL;
+}
+
+/* Whoever has come back from orr_stop may start again: there is nothing left of what ran. */
+static void test_loops__several_threads_may_stop_at_once(void **state) {
+  (void)state;
+  guest g = open_real();
+  for (int i = 0; i < 300; i++) {
+    pthread_t threads[STOPPERS];
+    assert_int_equal(orr_start(g.runtime, NULL), 0);
+    for (int t = 0; t < STOPPERS; t++) pthread_create(&threads[t], NULL, just_stop, g.runtime);
+    orr_stop(g.runtime);
+    assert_int_equal(orr_start(g.runtime, NULL), 0);
+    for (int t = 0; t < STOPPERS; t++) pthread_join(threads[t], NULL);
+    orr_stop(g.runtime);
+  }
+  orr_close(g.runtime);
+}
+
+static void *run_to_the_end(void *arg) {
+  int code = orr_run(arg, NULL);
+  orr_unref(arg);
+  return code == 0 || code == -19 || code == -21 ? NULL : arg;
+}
+
+static void *start_and_stop(void *arg) {
+  void *wrong = NULL;
+  for (int i = 0; i < 20 && !wrong; i++) {
+    int code = orr_start(arg, NULL);
+    if (code && code != -19 && code != -21) wrong = arg;
+    orr_stop(arg);
+  }
+  orr_unref(arg);
+  return wrong;
+}
+
+static void test_loops__closing_comes_through_whoever_starts_and_stops(void **state) {
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    guest g = { .runtime = guest_open_with(guest_settings("real")) };
+    pthread_t threads[STOPPERS];
+    void *failed;
+    for (int t = 0; t < STOPPERS; t++) pthread_create(&threads[t], NULL, t ? start_and_stop : run_to_the_end, orr_ref(g.runtime));
+    orr_close(g.runtime);
+    for (int t = 0; t < STOPPERS; t++) {
+      pthread_join(threads[t], &failed);
+      assert_null(failed);
+    }
+  }
+}
+
+static atomic_int executed;
+
+static void stop_in_a_hook(void *self, orr_hook *hook) {
+  orr_stop(*(orr_runtime **)self);
+  atomic_fetch_add(&executed, 1);
+  orr_hook_done(hook, "{\"success\":false,\"msg\":\"over\"}", NULL);
+}
+
+static void test_loops__a_hook_may_stop_what_it_runs_in(void **state) {
+  (void)state;
+  guest g = open_real();
+  orr_provider hooks = { .size = sizeof hooks, .declaration = "{\"apiVersion\":1,\"code\":\"stops\",\"name\":\"S\",\"version\":\"1\"}",
+                         .self = &g.runtime, .executeBackup = stop_in_a_hook };
+  assert_int_equal(orr_provider_register(g.runtime, &hooks, NULL), 0);
+  ask_by(wait_long, g.runtime, "backup.create", "{\"name\":\"s\",\"provider\":\"stops\"}");
+  atomic_store(&executed, 0);
+  for (int i = 1; i <= 20; i++) {
+    int code = -21;
+    for (int64_t end = now_ms() + 30000; code == -21 && now_ms() < end; code = orr_start(g.runtime, NULL)) poll(NULL, 0, 1); /* soon */
+    assert_int_equal(code, 0); /* although nobody has joined the last one */
+    submit(g.runtime, "backup.run", "{\"backup\":\"s\"}");
+    while (atomic_load(&executed) < i) { /* in our thread or its own: it must keep neither */
+      if (i % 2) orr_step(g.runtime, 5);
+      else poll(NULL, 0, 1);
+    }
+    for (orr_event *event; (event = orr_next(g.runtime));) orr_event_free(event);
+  }
+  orr_close(g.runtime);
+}
+
 /* ---- several threads ---------------------------------------------------------------------------------------- */
 
 static atomic_int replies;
@@ -288,6 +417,11 @@ int main(void) {
     cmocka_unit_test(test_loops__one_descriptor_is_enough_for_a_loop_of_the_hosts),
     cmocka_unit_test(test_loops__nothing_wakes_up_while_nothing_is_due),
     cmocka_unit_test(test_loops__running_ends_when_somebody_says_stop),
+    cmocka_unit_test(test_loops__a_stop_while_nothing_runs_does_not_reach_a_later_start),
+    cmocka_unit_test(test_loops__a_stop_while_nothing_runs_ends_one_run),
+    cmocka_unit_test(test_loops__several_threads_may_stop_at_once),
+    cmocka_unit_test(test_loops__closing_comes_through_whoever_starts_and_stops),
+    cmocka_unit_test(test_loops__a_hook_may_stop_what_it_runs_in),
     cmocka_unit_test(test_loops__threads_share_a_runtime),
     cmocka_unit_test(test_loops__two_runtimes_do_not_meet),
     cmocka_unit_test(test_loops__closing_ends_what_waits),

@@ -73,7 +73,10 @@ struct orr_runtime {
   bool is_running;               /* a thread is in orr_run */
   bool has_turner;               /* a thread in orr_wait turns the wheels */
   bool is_stopping;              /* it is to come out */
+  bool is_stopped_before;        /* somebody said so while nothing ran */
   bool has_thread;               /* of orr_start, to be joined */
+  bool is_joining;               /* somebody does that, outside */
+  unsigned starts;               /* how many threads there have been */
   pthread_t thread;
   int lock_fd;
   char *data_dir;
@@ -133,9 +136,9 @@ void orr__guard_unref(orr_runtime *rt);
 void orr__fds_init(orr__fds *fds);
 void orr__fds_settle(orr_runtime *rt);
 void orr__fds_close(orr_runtime *rt);
-/* run.c. Both from outside. No thread turns the wheels after run_end; run_out drains, and turns them until idle, failed, or so much real time
- * has passed. */
-void orr__run_end(orr_runtime *rt);
+/* run.c. Both from outside. run_end comes back inside, when no thread turns the wheels, nor is to (CLOSED, MISUSE: outside); run_out drains,
+ * and turns them until idle, failed, or so much real time has passed. */
+int orr__run_end(orr_runtime *rt);
 void orr__run_out(orr_runtime *rt, int64_t grace_ms);
 
 /* event.c. json is taken, err copied. Without memory the event is lost. */

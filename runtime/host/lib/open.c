@@ -258,13 +258,11 @@ int orr_failed(const orr_runtime *runtime) {
 }
 
 void orr_close(orr_runtime *runtime) {
-  if (orr__enter_outside(runtime, NULL)) return;
+  if (orr__run_end(runtime)) return;
   int64_t grace_ms = runtime->close_grace_ms;
   orr__leave(runtime);
-  orr__run_end(runtime);
   if (grace_ms > 0) orr__run_out(runtime, grace_ms);
-  orr__run_end(runtime); /* a host may have begun again meanwhile */
-  if (orr__enter_outside(runtime, NULL)) return;
+  if (orr__run_end(runtime)) return; /* a host may have begun again meanwhile */
   take_apart(runtime);
   runtime->guard.is_closed = true;
   orr__guard_tell(runtime);

@@ -3,7 +3,13 @@
  *   orr_run     holds the wheels until orr_stop; others wait for events in orr_wait, or watch orr_event_fd
  *   orr_start   orr_run in a thread of ours, with all signals blocked; orr_stop, or closing, ends and joins it
  *   orr_wait    turns the wheels itself, unless somebody else does
- *   orr_close   takes them from who has them, for as long as its grace */
+ *   orr_close   takes them from who has them, for as long as its grace
+ *
+ *                orr_run, orr_start          orr_stop                    it is out
+ *   nothing runs -------------------> RUNS ----------> STOPPING --------------------------> nothing runs
+ *        |  ^                                          (of orr_start: joined by the one that stops it, awaited by all who do)
+ *        +--+ orr_stop: the next orr_run is over as it begins */
+#include <assert.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -29,9 +35,13 @@ static int run(orr_runtime *rt, orr_error *reterr) {
   return 0;
 }
 
-/* Takes the wheels. MISUSE if somebody has them. From inside. */
+/* Takes the wheels. MISUSE if somebody has them; CLOSED, too: it may go outside on the way. From inside. */
 static int begin(orr_runtime *rt, orr_error *reterr) {
-  if (rt->is_running || rt->has_thread) return orr__error_set(reterr, ORR_E_MISUSE, "the runtime runs already");
+  while (rt->is_joining && !rt->is_running) orr__guard_sleep(rt, NULL); /* its thread is on its way out */
+  if (rt->guard.is_closed) return orr__error_set(reterr, ORR_E_CLOSED, "the runtime is closed");
+  if (rt->is_running) return orr__error_set(reterr, ORR_E_MISUSE, "the runtime runs already");
+  if (rt->has_thread) pthread_join(rt->thread, NULL); /* stopped by a callback of its own, which could not; it does not come in again */
+  rt->has_thread = false;
   rt->is_running = true;
   return 0;
 }
@@ -40,6 +50,10 @@ int orr_run(orr_runtime *runtime, orr_error *reterr) {
   int code = orr__enter_outside(runtime, reterr);
   if (code) return code;
   code = begin(runtime, reterr);
+  if (!code) {
+    runtime->is_stopping = runtime->is_stopped_before;
+    runtime->is_stopped_before = false;
+  }
   orr__leave(runtime);
   return code ? code : run(runtime, reterr);
 }
@@ -57,6 +71,8 @@ int orr_start(orr_runtime *runtime, orr_error *reterr) {
   code = begin(runtime, reterr);
   if (!code) {
     orr_ref(runtime);
+    runtime->is_stopped_before = false;
+    runtime->starts++;
     /* Signals are the host's: its handlers shall not run on our thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -75,24 +91,43 @@ int orr_start(orr_runtime *runtime, orr_error *reterr) {
   return code;
 }
 
-void orr_stop(orr_runtime *runtime) {
-  if (orr__enter(runtime, NULL)) return;
-  runtime->is_stopping = true;
-  bool has_thread = runtime->has_thread && !pthread_equal(runtime->thread, pthread_self());
-  pthread_t thread = runtime->thread;
-  if (has_thread) runtime->has_thread = false;
-  orr__leave(runtime);
-  if (has_thread) pthread_join(thread, NULL);
+/* Waits for the thread that is to stop: joins it, unless another does. From inside, but no callback. */
+static void join(orr_runtime *rt) {
+  unsigned which = rt->starts;
+  while (rt->is_joining && rt->starts == which) orr__guard_sleep(rt, NULL);
+  if (!rt->has_thread || rt->starts != which) return;
+  pthread_t thread = rt->thread;
+  rt->has_thread = false;
+  rt->is_joining = true;
+  orr__leave(rt);
+  pthread_join(thread, NULL);
+  int code = orr__enter(rt, NULL);
+  assert(!code); /* who closes waits for us */
+  (void)code;
+  rt->is_joining = false;
+  orr__guard_tell(rt);
 }
 
-void orr__run_end(orr_runtime *rt) {
-  orr_stop(rt);
-  /* A thread of the host's in orr_run comes out by itself. */
-  while (!orr__enter(rt, NULL)) {
-    bool is_running = rt->is_running;
-    if (is_running) orr__guard_sleep(rt, NULL);
+void orr_stop(orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return;
+  bool is_callback = runtime->guard.depth > 1;
+  if (runtime->is_running) runtime->is_stopping = true;
+  else if (!runtime->has_thread && !runtime->is_joining) runtime->is_stopped_before = true;
+  /* A callback waits for nobody: what would have to end is its own thread, or one that wants to come in. */
+  if (!is_callback) join(runtime);
+  orr__leave(runtime);
+}
+
+int orr__run_end(orr_runtime *rt) {
+  for (;;) {
+    int code = orr__enter_outside(rt, NULL);
+    if (code) return code;
+    if (!rt->is_running && !rt->has_thread && !rt->is_joining) return 0;
+    rt->is_stopping = rt->is_running;
+    join(rt);
+    /* A thread of the host's in orr_run comes out by itself. */
+    if (rt->is_running) orr__guard_sleep(rt, NULL);
     orr__leave(rt);
-    if (!is_running) return;
   }
 }
 
