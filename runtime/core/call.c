@@ -1,11 +1,11 @@
-/* Calls of hooks: the op row around each, the sent mark, checkpoints, and what the backend asks of us meanwhile.
+/* Calls of hooks: the op row around each, what they are given, and their answers.
  *
  *   orr__flow_intend   op row `intent`, in the caller's transaction
  *   orr__flow_hook     ops->call ... host.mark_sent: op row `sent`, durable ... host.answered
  *   orr__flow_settle   op row `done`, in the caller's transaction, together with what the answer changed
  *
  * A QUIET hook (refresh) has no intent: its row is made when it marks itself sent, or at the end if there is
- * something to tell; most have none and cost none. Knows nothing of what an answer leads to. */
+ * something to tell; most have none and cost none. Knows nothing of what an answer leads to, nor what a hook asks meanwhile (ask.c). */
 #include "core/internal.h"
 
 #include <assert.h>
@@ -104,8 +104,7 @@ static void op_drop(orr__flow *flow) {
   flow->quiet_ms = 0;
 }
 
-/* The row of a QUIET hook, now that there is something to write in it. */
-static void op_of_quiet(orr__flow *flow) {
+void orr__op_of_quiet(orr__flow *flow) {
   if (flow->op || !flow->quiet_ms) return;
   flow->op = op_new(flow, flow->hook, "intent");
   flow->is_op_stored = false;
@@ -126,7 +125,7 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx) {
   const orr_result *result = flow->graph.result;
   bool has_news =
       answer->outcome != ORR_OUTCOME_SUCCESS || (result && result->head.dirty & ORR_BIT(ORR_F_result_status));
-  if (has_news) op_of_quiet(flow);
+  if (has_news) orr__op_of_quiet(flow);
   if (flow->op && (flow->is_op_stored || has_news)) {
     orr__object *o = &flow->op->head;
     orr__set_str(o, ORR_F_op_state, "done");
@@ -197,20 +196,6 @@ static char *opts_build(orr__flow *flow, enum orr__hook hook) {
   return text;
 }
 
-/* A waiter of the backend's: mark_sent, checkpoint and results complete to it. */
-typedef struct asked {
-  orr__core *core;
-  uint64_t call_id;
-  orr__ready ready;
-  orr__results_ready results;
-  void *arg;
-  orr_error err;
-  bool is_mark;
-  bool was_sent, was_stored; /* the op row before a mark */
-  orr__object *object;       /* of a checkpoint: with the call, there as long as that is open */
-  uint64_t mask;             /* what was written of it, or of the op row */
-} asked;
-
 /* ---- the call ----------------------------------------------------------------------------------------------- */
 
 static void step_answered(void *arg) {
@@ -232,7 +217,7 @@ static orr__call *call_make(orr__flow *flow, enum orr__hook hook, const orr__dec
   double timeout_s =
       declaration->hook_timeouts[hook] > 0 ? declaration->hook_timeouts[hook] : orr__hooks[hook].timeout_s;
   orr__call *call = orr__call_new(++core->next_call, hook, declaration->code);
-  if (call && !flow->spare) flow->spare = calloc(1, sizeof(asked));
+  if (call && !flow->spare) flow->spare = orr__asked_spare();
   if (!call || !flow->spare) {
     orr__call_free(call);
     return NULL;
@@ -313,7 +298,7 @@ void orr__flow_hook(orr__flow *flow, enum orr__hook hook, orr__step step) {
   answer_at_once(flow, ORR_OUTCOME_ERROR);
 }
 
-/* ---- what the backend asks ---------------------------------------------------------------------------------- */
+/* ---- its answer --------------------------------------------------------------------------------------------- */
 
 /* opts of the three execution hooks are one table: what one hook wrote there the next one sees, and the next attempt. The
  * runtime's own keys are made anew for each call. */
@@ -373,186 +358,6 @@ static void answered(void *self, orr__call *call, orr__answer *answer) {
   step_answered(flow);
 }
 
-/* Whoever asks waits for the answer, so there always is one to come: without memory the call's spare serves. */
-static asked *asked_new(orr__core *core, uint64_t call_id, void *arg) {
-  asked *a = calloc(1, sizeof *a);
-  orr__flow *flow = a ? NULL : orr__map_get(&core->calls, call_id);
-  if (flow) {
-    a = flow->spare;
-    flow->spare = NULL;
-  }
-  if (!a) return NULL;
-  a->core = core;
-  a->call_id = call_id;
-  a->arg = arg;
-  return a;
-}
-
-/* Not kept after all: it is as before, and still to be written. */
-static void take_back(const asked *a, orr__flow *flow) {
-  orr__flow_hush(flow);
-  if (a->object) a->object->dirty |= a->mask;
-  if (!a->is_mark || !flow->op) return;
-  if (!a->was_sent) orr__set_str(&flow->op->head, ORR_F_op_state, "intent");
-  flow->op->head.dirty |= a->mask;
-  flow->is_op_stored = a->was_stored;
-}
-
-static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
-  (void)tx;
-  asked *a = arg;
-  orr__loop_busy(a->core->loop, -1);
-  orr__flow *flow = orr__map_get(&a->core->calls, a->call_id);
-  if (code == 0) a->core->last_commit_ms = orr__now(a->core);
-  if (code == 0 && a->is_mark && flow) flow->sent_ms = orr__now(a->core);
-  if (code == 0 && flow) orr__flow_tell(flow);
-  if (code && flow) take_back(a, flow);
-  a->ready(a->arg, code, err);
-  orr__error_clear(&a->err);
-  free(a);
-}
-
-static void refuse(void *arg) {
-  asked *a = arg;
-  if (a->ready)
-    a->ready(a->arg, a->err.code, &a->err);
-  else
-    a->results(a->arg, a->err.code, NULL, 0);
-  orr__error_clear(&a->err);
-  free(a);
-}
-
-static void asked_submit(asked *a, orr__tx *tx) {
-  if (!tx) {
-    if (!a->err.code) orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
-    orr__loop_defer(a->core->loop, refuse, a);
-    return;
-  }
-  orr__loop_busy(a->core->loop, 1);
-  orr__store_submit(a->core->store, tx, asked_done, a);
-}
-
-/* The result itself is with the hook: its sentDate is written by a copy that has nothing else. */
-static int mark_result(orr__flow *flow, orr__tx *tx) {
-  orr_result *result = orr__result_new();
-  if (!result) return ORR_E_NOMEM;
-  orr__set_int(&result->head, ORR_F_result_id, flow->op->resultId);
-  orr__set_int(&result->head, ORR_F_result_sentDate, flow->op->sentDate);
-  orr__tx_update(tx, &result->head, ORR_BIT(ORR_F_result_sentDate));
-  orr__object_free(&result->head);
-  return 0;
-}
-
-/* May the call act at all? Not once its cancel is recorded and nothing has left yet: work never sent is never sent. */
-static int may_act(orr__flow *flow, orr_error *reterr) {
-  if (!flow) return orr__error_set(reterr, ORR_E_CANCELLED, "the hook has ended");
-  op_of_quiet(flow);
-  if (!flow->op) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
-  const orr__subject *subject = orr__subject_of(flow->core, flow->subject);
-  bool is_sent = orr__streq(flow->op->state, "sent");
-  if (flow->hook == ORR_HOOK_executeBackup && subject && subject->is_cancelled && !is_sent)
-    return orr__error_set(reterr, ORR_E_CANCELLED, "a cancel was requested");
-  return 0;
-}
-
-static void mark_sent(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
-  orr__core *core = self;
-  orr__flow *flow = orr__map_get(&core->calls, call_id);
-  if (flow && flow->trial) {
-    orr__trial_nod(flow, ready, arg);
-    return;
-  }
-  asked *a = asked_new(core, call_id, arg);
-  if (!a) return; /* the hook's deadline ends its wait */
-  a->ready = ready;
-  a->is_mark = true;
-  orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
-  if (tx) {
-    orr__object *o = &flow->op->head;
-    a->was_sent = orr__streq(flow->op->state, "sent");
-    a->was_stored = flow->is_op_stored;
-    orr__set_str(o, ORR_F_op_state, "sent");
-    orr__set_str(o, ORR_F_op_act, act);
-    orr__set_int(o, ORR_F_op_sentDate, orr__now(core));
-    a->mask = o->dirty;
-    if (flow->is_op_stored)
-      orr__tx_update(tx, o, o->dirty);
-    else
-      orr__tx_insert(tx, o);
-    flow->is_op_stored = true;
-    orr__object_clean(o);
-    if (flow->hook == ORR_HOOK_executeBackup && mark_result(flow, tx)) {
-      orr__tx_free(tx);
-      tx = NULL;
-    }
-  }
-  asked_submit(a, tx);
-}
-
-static void checkpoint(void *self, uint64_t call_id, orr__object *object, orr__ready ready, void *arg) {
-  orr__core *core = self;
-  orr__flow *flow = orr__map_get(&core->calls, call_id);
-  if (flow && flow->trial) {
-    orr__trial_nod(flow, ready, arg);
-    return;
-  }
-  asked *a = asked_new(core, call_id, arg);
-  if (!a) return;
-  a->ready = ready;
-  if (!flow) {
-    orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
-    orr__loop_defer(core->loop, refuse, a);
-    return;
-  }
-  if (flow->draft) {
-    orr__error_set(&a->err, ORR_E_REFUSED,
-                   "not stored yet: what is written to the Backup is kept once all hooks have passed");
-    orr__loop_defer(core->loop, refuse, a);
-    return;
-  }
-  orr__tx *tx = orr__tx_new();
-  a->object = object;
-  if (flow->call) orr__state_stamp(object, flow->call->state_version);
-  if (tx) a->mask = orr__checkpoint_write(flow, object, tx);
-  asked_submit(a, tx);
-}
-
-static void results_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
-  (void)err;
-  asked *a = arg;
-  orr__loop_busy(a->core->loop, -1);
-  size_t count = code == 0 ? orr__tx_rows(tx, 0) : 0;
-  orr_result **rows = count ? calloc(count, sizeof *rows) : NULL;
-  if (count && !rows) code = ORR_E_NOMEM, count = 0;
-  for (size_t i = 0; i < count; i++) rows[i] = (orr_result *)orr__tx_take(tx, 0, i);
-  a->results(a->arg, code, rows, count);
-  free(a);
-}
-
-static void results(void *self, uint64_t call_id, int64_t backup_id, const char *status, size_t limit,
-                    orr__results_ready ready, void *arg) {
-  orr__core *core = self;
-  asked *a = asked_new(core, call_id, arg);
-  if (!a) return;
-  a->results = ready;
-  orr__tx *tx = orr__tx_new();
-  if (!tx) {
-    orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
-    orr__loop_defer(core->loop, refuse, a);
-    return;
-  }
-  orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },
-                          { .field = ORR_F_result_status, .compare = ORR_EQ, .text = status } };
-  orr__tx_query(tx, &(orr__query){ .model = ORR_M_result,
-                                   .where = where,
-                                   .where_count = status ? 2 : 1,
-                                   .order_field = -1,
-                                   .is_descending = true,
-                                   .limit = limit && limit < 1000 ? limit : 1000 });
-  orr__loop_busy(core->loop, 1);
-  orr__store_submit(core->store, tx, results_done, a);
-}
-
 static void log_line(void *self, uint64_t call_id, const char *provider, enum orr__log_level level,
                      const char *message) {
   orr__core *core = self;
@@ -579,9 +384,9 @@ static void provider_changed(void *self, const char *code, const orr_error *err,
 void orr__call_install(orr__core *core) {
   core->host = (orr__provider_host){ .core = core,
                                      .answered = answered,
-                                     .mark_sent = mark_sent,
-                                     .checkpoint = checkpoint,
-                                     .results = results,
+                                     .mark_sent = orr__ask_mark,
+                                     .checkpoint = orr__ask_save,
+                                     .results = orr__ask_results,
                                      .log = log_line,
                                      .provider_changed = provider_changed };
 }

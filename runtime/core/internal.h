@@ -90,7 +90,7 @@ struct orr__flow {
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
   int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
   bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
-  void *spare;                       /* call.c: memory for what the call in flight may ask when there is none */
+  void *spare;                       /* ask.c: memory for what the call in flight may ask when there is none */
   char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
   int64_t wake_ms;                   /* schedule_fire.c: wall, when its Backup is looked at next; -1: not by the clock */
@@ -220,12 +220,19 @@ void orr__flow_settle(orr__flow *flow, orr__tx *tx);
 /* The declaration of the flow's provider, or NULL with flow->code and flow->error. */
 const orr__declaration *orr__flow_declaration(orr__flow *flow);
 bool orr__flow_has_hook(orr__flow *flow, enum orr__hook hook);
+void orr__op_of_quiet(orr__flow *flow); /* the row of a QUIET hook, now that there is something to write in it */
 void orr__call_install(orr__core *core); /* fills core->host */
 const char *orr__outcome_word(enum orr__outcome outcome);
 /* What to tell people of an answer that was no success. */
 const char *orr__answer_text(const orr__answer *answer);
 /* An answer that was no success as an error: HALTED (with the fields), or the error it carries. */
 int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error *ret); /* its code */
+
+/* ask.c: parts of core->host. */
+void *orr__asked_spare(void); /* memory for one question: owned */
+void orr__ask_mark(void *core, uint64_t call_id, const char *act, orr__ready ready, void *arg);
+void orr__ask_save(void *core, uint64_t call_id, orr__object *object, orr__ready ready, void *arg);
+void orr__ask_results(void *core, uint64_t call_id, int64_t backup_id, const char *status, size_t limit, orr__results_ready ready, void *arg);
 
 /* The dirty fields of an object in the midst of a hook, without breaking the rules of status. */
 uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx); /* which fields */
