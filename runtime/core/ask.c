@@ -1,13 +1,14 @@
 /* What a hook asks while it runs: the sent mark, checkpoints, earlier results.
  *
- * Each question has one answer, in a later turn, whether its call is still there or not: the backend waits with what it started. Does not know
- * what a call is made of or what its answer leads to (call.c). */
+ * Each question has one answer, in a later turn, or when the core closes, whether its call is still there or not: the backend keeps what it
+ * asked for until then. Does not know what a call is made of or what its answer leads to (call.c). */
 #include "core/internal.h"
 
 #include <stdlib.h>
 
 /* A waiter of the backend's: mark_sent, checkpoint and results complete to it. */
-typedef struct asked {
+typedef struct orr__asked {
+  struct orr__asked *next;   /* whose answer is known, too */
   orr__core *core;
   uint64_t call_id;
   orr__ready ready;
@@ -61,20 +62,45 @@ static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
   free(a);
 }
 
-static void refuse(void *arg) {
-  asked *a = arg;
-  if (a->ready)
-    a->ready(a->arg, a->err.code, &a->err);
-  else
-    a->results(a->arg, a->err.code, NULL, 0);
+/* ---- answers that need no store: in the next turn, or when the core closes ---------------------------------------- */
+
+static void answer(asked *a) {
+  const orr_error *err = a->err.code ? &a->err : NULL;
+  if (a->ready) a->ready(a->arg, a->err.code, err);
+  else a->results(a->arg, a->err.code, NULL, 0);
   orr__error_clear(&a->err);
   free(a);
+}
+
+/* What is asked meanwhile waits for the next turn. */
+static void answer_all(void *arg) {
+  orr__core *core = arg;
+  asked *first = core->answers;
+  core->answers = NULL;
+  for (asked *next; first; first = next) {
+    next = first->next;
+    answer(first);
+  }
+}
+
+static void answer_later(asked *a) {
+  orr__core *core = a->core;
+  asked **at = &core->answers;
+  while (*at) at = &(*at)->next;
+  *at = a;
+  if (!orr__timer_is_started(&core->answer_timer))
+    orr__timer_start(core->loop, &core->answer_timer, orr__loop_mono_ms(core->loop), answer_all, core);
+}
+
+void orr__asked_close(orr__core *core) {
+  orr__timer_stop(core->loop, &core->answer_timer);
+  while (core->answers) answer_all(core);
 }
 
 static void asked_submit(asked *a, orr__tx *tx) {
   if (!tx) {
     if (!a->err.code) orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
-    orr__loop_defer(a->core->loop, refuse, a);
+    answer_later(a);
     return;
   }
   orr__loop_busy(a->core->loop, 1);
@@ -107,13 +133,13 @@ static int may_act(orr__flow *flow, orr_error *reterr) {
 void orr__ask_mark(void *self, uint64_t call_id, const char *act, orr__ready ready, void *arg) {
   orr__core *core = self;
   orr__flow *flow = orr__map_get(&core->calls, call_id);
-  if (flow && flow->trial) {
-    orr__trial_nod(flow, ready, arg);
-    return;
-  }
   asked *a = asked_new(core, call_id, arg);
   if (!a) return; /* the hook's deadline ends its wait */
   a->ready = ready;
+  if (flow && flow->trial) { /* nothing of it is stored */
+    answer_later(a);
+    return;
+  }
   a->is_mark = true;
   orr__tx *tx = may_act(flow, &a->err) ? NULL : orr__tx_new();
   if (tx) {
@@ -141,22 +167,22 @@ void orr__ask_mark(void *self, uint64_t call_id, const char *act, orr__ready rea
 void orr__ask_save(void *self, uint64_t call_id, orr__object *object, orr__ready ready, void *arg) {
   orr__core *core = self;
   orr__flow *flow = orr__map_get(&core->calls, call_id);
-  if (flow && flow->trial) {
-    orr__trial_nod(flow, ready, arg);
-    return;
-  }
   asked *a = asked_new(core, call_id, arg);
   if (!a) return;
   a->ready = ready;
+  if (flow && flow->trial) {
+    answer_later(a);
+    return;
+  }
   if (!flow) {
     orr__error_set(&a->err, ORR_E_CANCELLED, "the hook has ended");
-    orr__loop_defer(core->loop, refuse, a);
+    answer_later(a);
     return;
   }
   if (flow->draft) {
     orr__error_set(&a->err, ORR_E_REFUSED,
                    "not stored yet: what is written to the Backup is kept once all hooks have passed");
-    orr__loop_defer(core->loop, refuse, a);
+    answer_later(a);
     return;
   }
   orr__tx *tx = orr__tx_new();
@@ -187,7 +213,7 @@ void orr__ask_results(void *self, uint64_t call_id, int64_t backup_id, const cha
   orr__tx *tx = orr__tx_new();
   if (!tx) {
     orr__error_set(&a->err, ORR_E_NOMEM, "out of memory");
-    orr__loop_defer(core->loop, refuse, a);
+    answer_later(a);
     return;
   }
   orr__where where[2] = { { .field = ORR_F_result_backupId, .compare = ORR_EQ, .number = backup_id },

@@ -28,7 +28,7 @@ int orr__core_new(const orr__core_config *config, orr__core **ret_core, orr_erro
   bool has_timers =
       !orr__timer_reserve(core->loop, &core->due_timer) && !orr__timer_reserve(core->loop, &core->fire_timer) &&
       !orr__timer_reserve(core->loop, &core->slot_timer) && !orr__timer_reserve(core->loop, &core->sweep_timer) &&
-      !orr__timer_reserve(core->loop, &core->history_timer);
+      !orr__timer_reserve(core->loop, &core->history_timer) && !orr__timer_reserve(core->loop, &core->answer_timer);
   bool has_wheels = core->due && core->fires && core->looks && core->sweeps;
   if (!has_timers || !has_wheels || !core->data_dir || !core->zones || !core->slots) {
     orr__core_free(core);
@@ -66,6 +66,7 @@ void orr__core_drain(orr__core *core) {
 
 void orr__core_close(orr__core *core) {
   orr__core_drain(core);
+  orr__asked_close(core);
   core->is_closed = true;
   core->ops = NULL;
 }
@@ -98,6 +99,8 @@ void orr__core_free(orr__core *core) {
   orr__timer_release(core->loop, &core->fire_timer);
   orr__timer_release(core->loop, &core->sweep_timer);
   orr__timer_release(core->loop, &core->history_timer);
+  orr__asked_close(core);
+  orr__timer_release(core->loop, &core->answer_timer);
   orr__timer_release(core->loop, &core->slot_timer);
   size_t pos = 0;
   void *value;

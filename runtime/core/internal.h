@@ -149,7 +149,8 @@ struct orr__core {
   orr__wheel *sweeps;                /* Backup id -> wall ms of the next pass of retention */
   size_t sweep_count;                /* passes going on */
   orr__slots *slots;
-  orr__timer due_timer, fire_timer, slot_timer, sweep_timer, history_timer;
+  orr__timer due_timer, fire_timer, slot_timer, sweep_timer, history_timer, answer_timer;
+  struct orr__asked *answers;        /* ask.c: to be given in the next turn */
   orr__map subjects;
   orr__map calls;                    /* call id -> flow */
   orr__map updated;                  /* update.c: Backup id -> its last update */
@@ -230,6 +231,7 @@ int orr__answer_error(const orr__answer *answer, enum orr__hook hook, orr_error 
 
 /* ask.c: parts of core->host. */
 void *orr__asked_spare(void); /* memory for one question: owned */
+void orr__asked_close(orr__core *core); /* whoever waits for an answer that needs no store has it now */
 void orr__ask_mark(void *core, uint64_t call_id, const char *act, orr__ready ready, void *arg);
 void orr__ask_save(void *core, uint64_t call_id, orr__object *object, orr__ready ready, void *arg);
 void orr__ask_results(void *core, uint64_t call_id, int64_t backup_id, const char *status, size_t limit, orr__results_ready ready, void *arg);
@@ -547,8 +549,6 @@ void orr__draft_own(orr__flow *flow, orr__tx *tx, int64_t backup_id);
 const char *orr__trial_provider(const orr__flow *flow);           /* NULL: the objects say whose it is */
 int orr__trial_prepare(const orr__flow *flow, orr__call *call);    /* 0 or NOMEM */
 void orr__trial_log(orr__flow *flow, enum orr__log_level level, const char *message);
-/* Of a trial nothing is stored: in a later turn it is told that all is well. */
-void orr__trial_nod(orr__flow *flow, orr__ready ready, void *arg);
 void orr__trial_begin(orr__flow *flow);                            /* a dry run: its Backup is loaded, its result made */
 void orr__trial_free(struct orr__trial_run *trial);
 

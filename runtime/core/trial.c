@@ -46,29 +46,6 @@ int orr__trial_prepare(const orr__flow *flow, orr__call *call) {
   return call->previous ? 0 : ORR_E_NOMEM;
 }
 
-static void nod(void *arg) {
-  orr__nod *n = arg;
-  n->ready(n->arg, 0, NULL);
-  free(n);
-}
-
-static void nod_spare(void *arg) {
-  orr__nod n = ((orr__trial_run *)arg)->spare;
-  n.ready(n.arg, 0, NULL);
-}
-
-/* The flow's own timer, which needs no memory, is free while a hook is in flight. */
-void orr__trial_nod(orr__flow *flow, orr__ready ready, void *arg) {
-  orr__loop *loop = flow->core->loop;
-  orr__nod *n = malloc(sizeof *n);
-  if (n) *n = (orr__nod){ ready, arg };
-  if (n && orr__loop_defer(loop, nod, n) == 0) return;
-  free(n);
-  if (orr__timer_is_started(&flow->timer)) return; /* the hook's deadline ends its wait */
-  flow->trial->spare = (orr__nod){ ready, arg };
-  orr__timer_start(loop, &flow->timer, orr__loop_mono_ms(loop), nod_spare, flow->trial);
-}
-
 void orr__trial_log(orr__flow *flow, enum orr__log_level level, const char *message) {
   static const char *const words[] = { "debug", "info", "warning", "error" };
   orr__trial_run *trial = flow->trial;

@@ -5,11 +5,6 @@
 
 #include "core/internal.h"
 
-typedef struct orr__nod {
-  orr__ready ready;
-  void *arg;
-} orr__nod;
-
 typedef struct orr__trial_run {
   enum orr__trial kind;
   char *provider;            /* whose hooks, where the objects do not say */
@@ -18,7 +13,6 @@ typedef struct orr__trial_run {
   orr__json *log;            /* lines of the call at hand: { level, message } */
   orr__json *hooks;          /* of a dry run: what each came to */
   enum orr__hook hook;
-  orr__nod spare;            /* where there is no memory for another; on the flow's timer */
 } orr__trial_run;
 
 /* Makes flow->trial; NULL: no memory, in flow. */
