@@ -79,7 +79,10 @@ static bool kill_of(enum victim victim, const process *runner, pid_t tool) {
   int keeper_fd = all || victim == VICTIM_KEEPER ? hold(runner->parent, 0, false) : -1;
   int runner_fd = all || victim == VICTIM_RUNNER ? hold(runner->pid, 0, false) : -1;
   int tool_fd = all || victim == VICTIM_TOOL ? hold(tool, runner->pid, true) : -1;
-  return kill_held(keeper_fd) | kill_held(runner_fd) | kill_held(tool_fd);
+  int killed = kill_held(keeper_fd); /* each is tried */
+  killed += kill_held(runner_fd);
+  killed += kill_held(tool_fd);
+  return killed > 0;
 }
 
 static pid_t child_of(pid_t parent) {
