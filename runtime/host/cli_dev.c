@@ -292,6 +292,7 @@ int orr__cli_dev(orr__cli *cli) {
   orr_error error = ORR_ERROR_INIT;
   workshop w = { .cli = cli, .path = orr__json_word(cli->kept, "path"), .watch_fd = -1 };
   int rc = open_workshop(&w, &error);
+  cli->tells_providers = true; /* the check does */
   if (rc == 0) {
     orr__remark("%s is tried at every save; ^C ends this", w.path);
     while (turn(&w, &error) && wait_for_change(&w)) {
