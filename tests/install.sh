@@ -37,7 +37,7 @@ for readme in "$source"/../../providers/*/README.md; do
   holds "${readme#*/../} is there" test -s "$prefix/share/orrery/providers/$(basename "$(dirname "$readme")")/README.md"
 done
 holds "no specs are" test -z "$(find "$prefix/share/orrery/providers" -name '*_spec.lua' -o -name spec)"
-for name in orrery libraries; do holds "the editor's $name is there" test -s "$prefix/share/orrery/luacats/$name.lua"; done
+for name in orrery libraries test; do holds "the editor's $name is there" test -s "$prefix/share/orrery/luacats/$name.lua"; done
 for file in man/man1/orrery.1 man/man1/orrery-backup.1 bash-completion/completions/orrery zsh/vendor-completions/_orrery \
   fish/vendor_completions.d/orrery.fish; do holds "$file is there" test -s "$prefix/share/$file"; done
 if command -v man >/dev/null; then

@@ -3,6 +3,16 @@ local luassert = require "luassert"
 local story = require "orrery.story"
 local blame = require "orrery.blame"
 
+---They can be chained; one that fails shows the result and its journal.
+---@class ResultAssertions
+---@field succeeded fun(): ResultAssertions
+---@field succeededWithWarning fun(): ResultAssertions
+---@field cancelled fun(): ResultAssertions
+---@field running fun(): ResultAssertions
+---@field failed fun(part?: string): ResultAssertions with that in its message
+---@field needsAttention fun(word?: string): ResultAssertions such as "unknown_start"
+---@field deleted fun(): ResultAssertions
+
 local checks = {}
 
 function checks.succeeded(result) return result.status == "SUCCEEDED" and not result.attention, "should have SUCCEEDED" end
@@ -45,7 +55,7 @@ local Subject = { __index = function(self, name)
   end
 end }
 
---- assert is luassert's table: it gets a function of ours.
+-- assert is luassert's table: it gets a function of ours.
 rawset(luassert, "result", function(result)
   if type(result) ~= "table" or not result.uuid then blame.raise "assert.result takes a result of run.backup" end
   return setmetatable({ result = result }, Subject)

@@ -18,6 +18,7 @@ local safe = { GET = true, HEAD = true, OPTIONS = true }
 local facts = { id = true, uuid = true, providerCode = true, enabled = true, createdDate = true, updatedDate = true, config = true, proxy = true, cloudId = true, cloud = true,
                 cloudRef = true }
 
+---@class Cassette
 local Tape = {}
 Tape.__index = Tape
 
@@ -85,7 +86,7 @@ local function shown(tape)
   return #lines > 0 and table.concat(lines, ", ") or "nothing"
 end
 
---- Answers as recorded; for mock_http.lua.
+-- Answers as recorded; for mock_http.lua.
 function Tape:answer(world, request)
   local exchange = find(self, request)
   if not exchange then
@@ -118,6 +119,8 @@ local function fields(object, secrets)
 end
 
 --- What run.backup needs to do again what was recorded; `more` wins. Secrets are other ones.
+---@param more? TestSetup
+---@return TestSetup
 function Tape:setup(more)
   local head, setup = self.head, {}
   if head then
@@ -164,7 +167,10 @@ local function record(path, given)
   return setmetatable({ given = given, isRecording = true, exchanges = {}, requests = {} }, Tape)
 end
 
---- The file is beside the spec. `setup` is what it is recorded with (as run.backup takes it, with real credentials).
+--- Plays what was recorded; with --record it is recorded. The file is beside the spec. `setup` is what it is recorded with, with real credentials.
+---@param path string
+---@param setup? TestSetup
+---@return Cassette
 local function new(path, setup)
   if type(path) ~= "string" then blame.raise "mock.cassette takes a file" end
   path = place(path)

@@ -181,6 +181,12 @@ local function report(failures, base, plans)
   blame.fail(table.concat(lines, "\n"))
 end
 
+--- The scenario once as it is, then once for each of its steps, dying there. `only`: one step, as a failure prints it; `jobs`: how many the scenario starts
+--- outside, where that is not one per result; `person`: a start may be left to a person; `all`: of a long row of equal questions every one.
+---@param options { only: string?, jobs: integer?, person: boolean?, settings: table?, all: boolean? }
+---@param scenario fun() makes what is outside, and runs
+---@return { commits: integer, calls: integer, runs: integer, started: integer }
+---@overload fun(scenario: fun()): { commits: integer, calls: integer, runs: integer, started: integer }
 return function(options, scenario)
   if type(options) == "function" then options, scenario = {}, options end
   blame.check("everyCrash", options or {}, known)

@@ -4,12 +4,27 @@
 local session = require "orrery.session"
 local blame = require "orrery.blame"
 
+---A job of the external system.
+---@class MockJob
+---@field id string
+---@field key? string
+---@field state "running"|"done"|"failed"|"cancelled"
+---@field percent integer
+---@field sizeInBytes integer
+---@field startDate number (ms since 1970)
+---@field endDate? number
+---@field message? string
+---@field [string] any what jobs:start(key, { ... }) was given
+
+---@class MockJobs
 local Ledger = {}
 Ledger.__index = Ledger
 
 local known = { lasts = true, sizeInBytes = true, fails = true, prefix = true }
 
---- options: lasts (seconds, 60), sizeInBytes (at the end), fails (a message: they end as failed), prefix (of ids, "job-")
+--- A ledger of jobs, which last so many seconds (60) and are that large at their end; `fails`: a message, they end as failed; `prefix` of their ids ("job-").
+---@param options? { lasts: number?, sizeInBytes: number?, fails: string?, prefix: string? }
+---@return MockJobs
 local function new(options)
   options = blame.check("mock.jobs", options or {}, known)
   local world = session.here()
@@ -32,6 +47,9 @@ local function upToDate(self, job)
 end
 
 --- Starts one; with a key that is known already, that one is found and nothing is started.
+---@param key? string
+---@param more? table<string, any>
+---@return MockJob
 function Ledger:start(key, more)
   local known_ = key ~= nil and self:findKey(key)
   if known_ then return known_ end
@@ -43,18 +61,26 @@ function Ledger:start(key, more)
   return upToDate(self, job)
 end
 
+--- The job of that id, or nil.
+---@param id string
+---@return MockJob?
 function Ledger:find(id)
   for _, job in ipairs(self.jobs) do
     if job.id == id then return upToDate(self, job) end
   end
 end
 
+--- The job of that key, or nil.
+---@param key string
+---@return MockJob?
 function Ledger:findKey(key)
   for _, job in ipairs(self.jobs) do
     if job.key == key then return upToDate(self, job) end
   end
 end
 
+--- All that are there.
+---@return MockJob[]
 function Ledger:all()
   local all = {}
   for _, job in ipairs(self.jobs) do table.insert(all, upToDate(self, job)) end
@@ -62,6 +88,9 @@ function Ledger:all()
 end
 
 --- Ends one that runs, as cancelled or in another state; the job, or nil if there is none.
+---@param id string
+---@param state? string
+---@return MockJob?
 function Ledger:cancel(id, state)
   local job = self:find(id)
   if job and job.state == "running" then job.state, job.endDate = state or "cancelled", self.world:now() end
@@ -69,6 +98,8 @@ function Ledger:cancel(id, state)
 end
 
 --- It is not there any more: the job, or nil if there was none.
+---@param id string
+---@return MockJob?
 function Ledger:remove(id)
   for at, job in ipairs(self.jobs) do
     if job.id == id then

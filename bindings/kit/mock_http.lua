@@ -13,6 +13,27 @@ local fault = require "orrery.fault"
 local routes = require "orrery.route"
 local url = require "orrery.url"
 
+---What came.
+---@class HttpMockRequest
+---@field method string
+---@field path string
+---@field url string
+---@field query table<string, string>
+---@field params table<string, string> what stood for :name in the route, and `rest` for a last *
+---@field headers table<string, string> in lower case
+---@field body? string
+---@field json? any the body as a value
+---@field number integer how often this route was asked, from 1
+---@field at number (ms since 1970)
+---@field username? string
+---@field password? string
+
+---A status; a reply; a fault; or a function of the request that answers one of them. `delay` is in seconds.
+---@alias HttpMockReply integer|{ status: integer?, headers: table<string, string|number>?, json: any, body: string?, delay: number? }|MockFault|fun(request: HttpMockRequest): any
+
+---An HTTP server that exists only in the test.
+---@class HttpMock
+---@field requests HttpMockRequest[] all that came, in order
 local Mock = {}
 Mock.__index = Mock
 
@@ -48,7 +69,11 @@ end
 
 -- ---- what a spec says --------------------------------------------------------------------------------------------
 
---- A route: "METHOD /path/:name" (ANY is every method, a last * the rest of the path, ?k=v wants that pair) and its replies.
+--- A route: "METHOD /path/:name" (ANY is every method, a last * the rest of the path, ?k=v wants that pair) and its replies, one
+--- after the other; the last one stays. A later route wins over an earlier one.
+---@param pattern string
+---@param ... HttpMockReply
+---@return MockRoute
 function Mock:on(pattern, ...)
   local route = routes.new(pattern, { ... })
   route.compiled = compile(pattern)
@@ -57,6 +82,9 @@ function Mock:on(pattern, ...)
 end
 
 --- The next requests that match meet these, one each, before the route.
+---@param pattern string
+---@param ... HttpMockReply
+---@return self
 function Mock:fault(pattern, ...)
   for _, broken in ipairs { ... } do table.insert(self.faults, { pattern = pattern, compiled = compile(pattern), fault = broken, line = blame.where() }) end
   return self
@@ -71,9 +99,13 @@ local function matching(self, pattern)
 end
 
 --- How many requests came that match; all, without a pattern.
+---@param pattern? string
+---@return integer
 function Mock:count(pattern) return pattern and #matching(self, pattern) or #self.requests end
 
 --- The last of them, or nil.
+---@param pattern? string
+---@return HttpMockRequest?
 function Mock:last(pattern)
   local found = pattern and matching(self, pattern) or self.requests
   return found[#found]
@@ -225,6 +257,9 @@ local function serve(world, call)
   attempt { world = world, call = call, args = args, retries = 0, redirects = 0, deadline = world:now() + (args.timeoutMillis or TIMEOUT) }
 end
 
+--- The server at that origin, for this test.
+---@param origin string such as "https://acme.test"
+---@return HttpMock
 local function new(origin)
   local key = type(origin) == "string" and url.origin(origin)
   if not key then blame.raise "mock.http takes an origin, such as \"https://acme.test\"" end

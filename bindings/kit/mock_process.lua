@@ -11,6 +11,22 @@ local routes = require "orrery.route"
 local url = require "orrery.url"
 local json = require "orrery.json"
 
+---What was run.
+---@class ProcessMockCommand
+---@field argv string[] the program first
+---@field env table<string, string>
+---@field stdin? string
+---@field job? string the name that job.start gave it
+---@field number integer how often this route was asked, from 1
+---@field at number (ms since 1970)
+
+---An exit code; what it prints, how it ends, and for job.start how many seconds it lasts (`stdout` may be a list of { second, text } then); a fault; or a
+---function of the command that answers one of them.
+---@alias ProcessMockReply integer|{ code: integer?, signal: integer?, stdout: (string|table)?, stderr: string?, delay: number?, lasts: number? }|MockFault|fun(command: ProcessMockCommand): any
+
+---A program that exists only in the test, for process.run and job.start.
+---@class ProcessMock
+---@field commands ProcessMockCommand[] all that was run, in order
 local Mock = {}
 Mock.__index = Mock
 
@@ -37,7 +53,10 @@ local function shown(pattern) return type(pattern) == "table" and table.concat(p
 
 -- ---- what a spec says --------------------------------------------------------------------------------------------
 
---- A command by its words (* is one, a last ... any more) and its replies.
+--- A command by its words (* is one, a last ... any more; a table where words have blanks) and its replies, one after the other.
+---@param pattern string|string[]
+---@param ... ProcessMockReply
+---@return MockRoute
 function Mock:on(pattern, ...)
   local route = routes.new(shown(pattern), { ... })
   route.words = compile(pattern)
@@ -46,6 +65,9 @@ function Mock:on(pattern, ...)
 end
 
 --- The next commands that match meet these first, one each.
+---@param pattern string|string[]
+---@param ... ProcessMockReply
+---@return self
 function Mock:fault(pattern, ...)
   for _, broken in ipairs { ... } do table.insert(self.faults, { pattern = shown(pattern), words = compile(pattern), fault = broken, line = blame.where() }) end
   return self
@@ -59,8 +81,14 @@ local function matching(self, pattern)
   return found
 end
 
+--- How many commands came that match; all, without a pattern.
+---@param pattern? string|string[]
+---@return integer
 function Mock:count(pattern) return pattern and #matching(self, pattern) or #self.commands end
 
+--- The last of them, or nil.
+---@param pattern? string|string[]
+---@return ProcessMockCommand?
 function Mock:last(pattern)
   local found = pattern and matching(self, pattern) or self.commands
   return found[#found]
@@ -161,7 +189,7 @@ local function finish(world, job, code, signal, isCancelled)
   tell(world, job, #job.output)
 end
 
---- It runs from now on; what it prints and when it ends are on the world's clock.
+-- It runs from now on; what it prints and when it ends are on the world's clock.
 function Jobs:begin(world, args, reply)
   local job = { key = args.key, name = args.name, state = "running", startDate = world:now(), output = {}, split = args.split, stderr = reply.stderr }
   self.byKey[keyOf(args)] = job
@@ -212,7 +240,7 @@ function ops.jobRemove(world, call)
   world:answer(call, json.object())
 end
 
---- A fresh runtime is told of the jobs there are, and of the programs.
+-- A fresh runtime is told of the jobs there are, and of the programs.
 function Jobs:introduce(world)
   local programs, any = {}, false
   for name in pairs(world.programs) do programs[name], any = "/usr/bin/" .. name:match("[^/]+$"), true end
@@ -226,6 +254,9 @@ local function serve(world, call)
   op(world, call)
 end
 
+--- The program of that name, for this test.
+---@param program string as argv[1] has it
+---@return ProcessMock
 local function new(program)
   if type(program) ~= "string" or program == "" then blame.raise "mock.process takes the name of a program, as argv[1] has it" end
   local world = session.here()

@@ -4,6 +4,7 @@
 local blame = require "orrery.blame"
 local fault = require "orrery.fault"
 
+---@class MockRoute
 local Route = {}
 Route.__index = Route
 
@@ -13,6 +14,8 @@ local function new(pattern, replies)
 end
 
 --- Each request that it processes starts a job outside; with key(request), one per key: a key that comes again gets the first reply.
+---@param key? fun(request: any): string?
+---@return self
 function Route:starts(key)
   self.ledger = { started = 0, replies = {} }
   self.key = key
@@ -24,7 +27,7 @@ local function chosen(reply, request)
   return chosen(reply(request), request)
 end
 
---- What it answers to a request that it processes: a table or a break.
+-- What it answers to a request that it processes: a table or a break.
 function Route:process(request)
   self.number = self.number + 1
   request.number = self.number
@@ -39,7 +42,7 @@ function Route:process(request)
   return reply
 end
 
---- The request meets that fault first: the reply, or the break.
+-- The request meets that fault first: the reply, or the break.
 function Route:meet(broken, request)
   if type(broken) == "function" then broken = chosen(broken, request) end
   if not broken.isProcessed then return broken end

@@ -7,6 +7,27 @@ local session = require "orrery.session"
 local blame = require "orrery.blame"
 local map = require("orrery.json").object
 
+---@class TestError
+---@field code ErrorCode
+---@field message string
+---@field fields? table<string, string>
+
+---All keys are optional.
+---@class TestSetup
+---@field provider? string its code; the provider under test if not given
+---@field name? string of the Backup
+---@field connection? table<string, any> its fields and options
+---@field server? table<string, any> fields: inventory is made of them
+---@field cloud? table<string, any>
+---@field options? table<string, any> the Backup's configuration
+---@field config? table<string, any> executionConfig of this run
+---@field opts? table<string, any>
+---@field schedule? string
+---@field retention? table<string, any> such as { keepLast = 2 }
+---@field delete? boolean false: result and Backup stay
+---@field days? number how many virtual days to wait for the end; 7
+
+---@class TestRun
 local run = {}
 
 local DAY = 86400
@@ -62,6 +83,15 @@ end
 
 -- ---- results -----------------------------------------------------------------------------------------------------
 
+---A result as it was when it was last looked at.
+---@class TestResult: BackupResult
+---@field hooks string[] the names of the hooks that were called, in order
+---@field ops table[] its journal
+---@field events table[]
+---@field logs string[] what was logged of it
+---@field took? number virtual seconds
+---@field deleted? boolean
+---@field deleteError? string
 local Result = {}
 
 local Shown = { hooks = true, journal = true, logs = true, took = true }
@@ -93,6 +123,7 @@ local function isOver(row)
 end
 
 --- Looks again; keeps what it was where the record is gone.
+---@return TestResult?, TestError?
 function Result:show()
   local row, err = ask(self.world, "result.show", { result = tostring(self.id), journal = true })
   if not row then return nil, err end
@@ -118,6 +149,8 @@ local function stopAt(self)
 end
 
 --- Follows it to its end: terminal, or needing attention.
+---@param days? number
+---@return TestResult
 function Result:wait(days)
   local world, limit = self.world, self.world:now() + (days or 7) * DAY * 1000
   while self:show() and not isOver(self) and world:now() < limit do
@@ -128,7 +161,7 @@ function Result:wait(days)
   return stopAt(self)
 end
 
---- Until executeBackup has answered, or what was asked for cannot go on.
+-- Until executeBackup has answered, or what was asked for cannot go on.
 function Result:started()
   local world = self.world
   while self:show() and not isOver(self) do
@@ -141,6 +174,7 @@ function Result:started()
 end
 
 --- Lets time go on to its next refresh, and that refresh.
+---@return TestResult?, TestError?
 function Result:refresh()
   self:show()
   if self.nextActionDate then self.world:drive(math.max(self.nextActionDate, self.world:now())) end
@@ -153,6 +187,9 @@ local function outcome(self, data, err)
   return data
 end
 
+--- Asks for its end: true, or nil and the error.
+---@param opts? table<string, any>
+---@return true?, TestError?
 function Result:cancel(opts)
   local function look()
     self:show()
@@ -163,6 +200,8 @@ function Result:cancel(opts)
 end
 
 --- Deletes it through its provider: true, or nil and the error; both are in `deleted` and `deleteError`, too.
+---@param opts? table<string, any>
+---@return true?, TestError?
 function Result:delete(opts)
   local world = self.world
   self:show()
@@ -181,19 +220,28 @@ function Result:delete(opts)
   return self.deleted, err
 end
 
---- Asks the provider for its output: the reply { path, sizeInBytes, sha256 }, or nil and the error.
+--- Asks the provider for its output: the reply, or nil and the error.
+---@param destination string
+---@param opts? table<string, any>
+---@return { path: string, sizeInBytes: number, sha256: string }?, TestError?
 function Result:extract(destination, opts)
   return ask(self.world, "result.extract", { result = tostring(self.id), destination = destination, opts = opts and map(opts) })
 end
 
 -- ---- Backups -----------------------------------------------------------------------------------------------------
 
+---@class TestBackup
+---@field name string
 local Backup = {}
 Backup.__index = Backup
 
+--- What `orrery backup show` shows.
+---@return table<string, any>
 function Backup:show() return must(ask(self.world, "backup.show", { backup = self.name })) end
 
 --- A new result of it, once executeBackup has answered.
+---@param more? { config: table<string, any>?, opts: table<string, any>? }
+---@return TestResult
 function Backup:run(more)
   more = blame.check("backup:run", more or {}, { config = true, opts = true })
   local world, before = self.world, {}
@@ -208,13 +256,17 @@ function Backup:run(more)
   return newResult(world, row):started()
 end
 
+--- Its results, the newest first.
+---@return TestResult[]
 function Backup:results()
   local found = {}
   for _, row in ipairs(must(ask(self.world, "result.ls", { backup = self.name }))) do table.insert(found, newResult(self.world, row)) end
   return found
 end
 
---- Changes it: { options =, connection name =, ... as backup.update has them }; the reply, or nil and the error.
+--- Changes it: `options`, and what else `backup.update` takes; the reply, or nil and the error.
+---@param more table<string, any>
+---@return table?, TestError?
 function Backup:update(more)
   local args = { backup = self.name }
   for key, value in pairs(more or {}) do args[key == "options" and "config" or key] = value end
@@ -222,6 +274,7 @@ function Backup:update(more)
 end
 
 --- Deletes it, with its results if they are still there: true, or nil and the error.
+---@return true?, TestError?
 function Backup:delete()
   local world = self.world
   local function look()
@@ -259,7 +312,9 @@ local function place(world, what, provider)
   return args
 end
 
---- Creates a Backup: it, or nil and the error { code, message, fields }. One of that name is taken as it is.
+--- Creates a Backup: it, or nil and the error. One of that name is taken as it is.
+---@param what? TestSetup
+---@return TestBackup?, TestError?
 function run.create(what)
   what = blame.check("run.create", what or {}, known)
   local world = session.here()
@@ -286,6 +341,8 @@ function run.create(what)
 end
 
 --- The whole life of one: connection, creation, execution, refreshes to its end, deletion of both. The result.
+---@param what? TestSetup
+---@return TestResult
 function run.backup(what)
   what = blame.check("run.backup", what or {}, known)
   local backup, err = run.create(what)
@@ -298,7 +355,7 @@ function run.backup(what)
   return result
 end
 
---- All results there are, as result.ls has them, each followed to its end. For everyCrash, which looks when all is over.
+-- All results there are, as result.ls has them, each followed to its end. For everyCrash, which looks when all is over.
 function run.all(world, days)
   local rows = {}
   for _, row in ipairs(must(ask(world, "result.ls"))) do
@@ -310,7 +367,10 @@ function run.all(world, days)
   return rows, must(ask(world, "status")).drafts or {}
 end
 
---- A connection by itself, for testConnection: run.connection{ serviceUrl = ... } -> { msg, data }, or nil and the error.
+--- A connection by itself, for testConnection: what it answers, or nil and the error.
+---@param fields table<string, any> such as { serviceUrl = "https://acme.test" }
+---@param provider? string
+---@return { msg: string?, data: any }?, TestError?
 function run.testConnection(fields, provider)
   local world = session.here()
   provider = provider or world.provider and world.provider.code

@@ -1,6 +1,6 @@
 /* `provider new`: a provider that works at once, with its spec, and what an editor wants to know.
  *
- *   NAME/init.lua   NAME/spec/NAME_spec.lua   NAME/README.md   NAME/.luarc.json   NAME/.luacats/orrery.lua, libraries.lua
+ *   NAME/init.lua   NAME/spec/NAME_spec.lua   NAME/README.md   NAME/.luarc.json   NAME/.luacats/orrery.lua, libraries.lua, test.lua
  *
  * The texts travel in the program (skeleton.h). Nothing that is there is touched: all is written into a folder beside, which takes its
  * place as a whole, or not at all. */
@@ -95,7 +95,12 @@ static int write_all(const char *folder, const char *code, orr_error *reterr) {
 /* What was written before something went wrong. */
 static void remove_all(const char *folder, const char *code) {
   char *spec = orr__strf("spec/%s_spec.lua", code);
-  const char *const names[] = { "init.lua", "README.md", ".luarc.json", spec, ".luacats/orrery.lua", ".luacats/libraries.lua", "spec", ".luacats", "" };
+  const char *const names[] = { "init.lua", "README.md", ".luarc.json", spec, "spec", ".luacats", "" };
+  for (const orr__text_file *file = orr__luacats; file->name; file++) {
+    char *path = orr__strf("%s/.luacats/%s.lua", folder, file->name);
+    if (path) remove(path);
+    free(path);
+  }
   for (size_t i = 0; spec && i < sizeof names / sizeof *names; i++) {
     char *path = orr__strf("%s/%s", folder, names[i]);
     if (path) remove(path);

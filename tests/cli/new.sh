@@ -3,7 +3,7 @@
 run provider new acme-cloud
 ok "a provider is made" exits 0
 ok "and the next commands are told" says "orrery provider test ./acme-cloud"
-for file in init.lua spec/acme-cloud_spec.lua README.md .luarc.json .luacats/orrery.lua .luacats/libraries.lua; do
+for file in init.lua spec/acme-cloud_spec.lua README.md .luarc.json .luacats/orrery.lua .luacats/libraries.lua .luacats/test.lua; do
   ok "with $file" test -s "acme-cloud/$file"
 done
 ok "all of it is filled in" not grep -rq "@[A-Z]*@" acme-cloud
