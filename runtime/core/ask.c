@@ -19,6 +19,7 @@ typedef struct orr__asked {
   bool was_sent, was_stored; /* the op row before a mark */
   orr__object *object;       /* of a checkpoint: with the call, there as long as that is open */
   uint64_t mask;             /* what was written of it, or of the op row */
+  orr_result *retry;         /* owned: what was written with the end that a checkpoint is; NULL: none */
 } asked;
 
 void *orr__asked_spare(void) { return calloc(1, sizeof(asked)); }
@@ -55,6 +56,8 @@ static void asked_done(void *arg, orr__tx *tx, int code, const orr_error *err) {
   orr__flow *flow = orr__map_get(&a->core->calls, a->call_id);
   if (code == 0) a->core->last_commit_ms = orr__now(a->core);
   if (code == 0 && a->is_mark && flow) flow->sent_ms = orr__now(a->core);
+  if (code) orr__object_free((orr__object *)a->retry);
+  else orr__retry_arm(a->core, a->retry);
   if (code == 0 && flow) orr__flow_tell(flow);
   if (code && flow) take_back(a, flow);
   a->ready(a->arg, code, err);
@@ -189,6 +192,8 @@ void orr__ask_save(void *self, uint64_t call_id, orr__object *object, orr__ready
   a->object = object;
   if (flow->call) orr__state_stamp(object, flow->call->state_version);
   if (tx) a->mask = orr__checkpoint_write(flow, object, tx);
+  a->retry = flow->next_result;
+  flow->next_result = NULL;
   asked_submit(a, tx);
 }
 

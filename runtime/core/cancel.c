@@ -30,6 +30,7 @@ static void cancel_committed(orr__flow *flow) {
   orr__object_clean(&result->head);
   orr__result_changed(flow->core, result);
   orr__flow_arm(flow);
+  orr__retention_ended(flow);
   if (flow->findings.code)
     orr__flow_fail(flow, flow->findings.code, &flow->findings);
   else
@@ -43,6 +44,7 @@ static void commit(orr__flow *flow, orr__tx *tx) {
   if (orr__status_is_terminal(result->status))
     orr__flow_ended_event(flow, tx, has_failed ? "error" : "info", "%s%s%s", result->status, has_failed ? ": " : "",
                           has_failed ? result->statusMessage : "");
+  if (orr__status_is_terminal(result->status)) orr__retention_write(flow, tx);
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, cancel_committed);
 }

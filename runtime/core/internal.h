@@ -89,7 +89,6 @@ struct orr__flow {
   orr__object *keeps;                /* request_version.c: the version that is rolled back to */
   bool is_waiting;                   /* run.c: the new result has no room to run in yet (admit.c) */
   int64_t slot_id;                   /* it has slots for this result, which is not stored yet; 0: none */
-  bool has_ended_early;              /* the hook has saved that its result is over, and goes on */
   void *spare;                       /* ask.c: memory for what the call in flight may ask when there is none */
   char *call_name;                   /* plain text for hooks that take a NAME */
   orr_result *next_result;           /* retry_policy.c: written with the end of this one */
@@ -342,6 +341,7 @@ int orr__retry_apply(orr__flow *flow, orr_backup *backup);
 /* flow->graph.result ends in tx: writes the result that runs it again, if its Backup says so. */
 void orr__retry_write(orr__flow *flow, orr__tx *tx);
 void orr__retry_go(orr__flow *flow); /* that is committed */
+void orr__retry_arm(orr__core *core, orr_result *made); /* the same for who has taken it from flow->next_result; takes it, NULL is none */
 
 /* ---- resolve.c, resolve_draft.c ----------------------------------------------------------------------------- */
 

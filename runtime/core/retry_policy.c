@@ -2,8 +2,8 @@
  *
  *   FAILED, retries left --> in the same transaction: a new result, linked by retryOf, START_REQUESTED and due after the delay
  *
- * The end of the old result and the new one are one transaction, so a retry is neither lost nor made twice (where a hook saves the end
- * itself, by backupResult:save(), the new one comes when the hook has ended). Only the word of a hook counts: what a person has given up, or cancelled, is not run again. Nothing here knows how an execution goes. */
+ * The end of the old result and the new one are one transaction, so a retry is neither lost nor made twice; also where a hook saves the end
+ * itself, by backupResult:save(), and goes on. Only the word of a hook counts: what a person has given up, or cancelled, is not run again. Nothing here knows how an execution goes. */
 #include "core/internal.h"
 
 #include <math.h>
@@ -83,15 +83,18 @@ void orr__retry_write(orr__flow *flow, orr__tx *tx) {
   flow->next_result = made;
 }
 
-void orr__retry_go(orr__flow *flow) {
-  orr_result *made = flow->next_result;
-  orr__core *core = flow->core;
+void orr__retry_arm(orr__core *core, orr_result *made) {
   if (!made) return;
-  flow->next_result = NULL;
   orr__object_clean(&made->head);
   int64_t wait = made->nextActionDate - orr__now(core);
   orr__wheel_set(core->due, (uint64_t)made->id, orr__loop_mono_ms(core->loop) + (wait > 0 ? wait : 0));
   orr__refresh_arm(core);
   orr__result_changed(core, made);
   orr__object_free((orr__object *)made);
+}
+
+void orr__retry_go(orr__flow *flow) {
+  orr_result *made = flow->next_result;
+  flow->next_result = NULL;
+  orr__retry_arm(flow->core, made);
 }

@@ -126,19 +126,26 @@ static uint64_t writable_of_backup(orr__flow *flow, const orr_backup *backup, or
   return backup->head.dirty & ~outdated;
 }
 
+/* The hook goes on, but this is the end, and stays it if we die now: all that belongs to an end is written with it. The objects are with the
+ * call meanwhile. */
+static void end_early(orr__flow *flow, orr__tx *tx, orr_result *result) {
+  orr__graph own = flow->graph;
+  const orr__call *call = flow->call;
+  flow->graph = call && !call->batch_count ? call->graph : (orr__graph){ .result = result };
+  for (size_t i = 0; call && i < call->batch_count; i++)
+    if (call->batch[i].result == result) flow->graph = call->batch[i];
+  orr__result_end(flow->core, result, result->status, NULL);
+  orr__retry_write(flow, tx);
+  ended_event(flow, tx, result);
+  orr__retention_write(flow, tx);
+  flow->graph = own;
+}
+
 uint64_t orr__checkpoint_write(orr__flow *flow, orr__object *object, orr__tx *tx) {
   uint64_t mask = object->dirty;
   if (object->model->id == ORR_M_result) {
     orr_result *result = (orr_result *)object;
-    orr_result *own = flow->graph.result;
-    if (ends_now(result)) { /* the hook goes on, but this is the end, and stays it if we die now */
-      orr__result_end(flow->core, result, result->status, NULL);
-      flow->graph.result = result; /* the event is about it */
-      ended_event(flow, tx, result);
-      orr__retention_write(flow, tx);
-      flow->has_ended_early = true;
-      flow->graph.result = own;
-    }
+    if (ends_now(result)) end_early(flow, tx, result);
     orr__cancel_keep(flow, result);
     mask = writable(flow, result);
   }
@@ -218,8 +225,8 @@ static void result_committed(orr__flow *flow) {
 
 void orr__result_commit(orr__flow *flow, orr__tx *tx) {
   orr_result *result = flow->graph.result;
-  if (ends_now(result) || flow->has_ended_early) orr__retry_write(flow, tx);
   if (ends_now(result)) {
+    orr__retry_write(flow, tx);
     ended_event(flow, tx, result);
     orr__retention_write(flow, tx);
   } else if (result->head.dirty & ORR_BIT(ORR_F_result_attention) && result->attention) {
