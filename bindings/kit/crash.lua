@@ -6,7 +6,7 @@
 --   call n late     it had left, and is processed only shortly before the provider's visibilityDelay has passed
 --
 -- A fresh runtime opens what had committed, and the scenario goes on in it, as run.* do (run.lua). When all is at rest: as many jobs were
--- started outside as without a death, and every result has ended. A provider that can neither repeat a start nor look it up may leave
+-- started outside as without a death, as many are left there and were cancelled, and every result has ended. A provider that can neither repeat a start nor look it up may leave
 -- one to a person instead (unknown_start), and then has started at most as many. With `person = true` so may one whose look-up cannot always tell.
 --
 -- Invariant: a scenario is the same each time, up to its death: virtual time, a seed, mocks made inside it.
@@ -75,6 +75,8 @@ end
 
 local function jobs(count) return count == 1 and "1 external job" or count .. " external jobs" end
 
+local function are(count) return count == 1 and "is" or "are" end
+
 -- ---- one run -----------------------------------------------------------------------------------------------------
 
 --- What the provider says of repeating a start.
@@ -99,7 +101,8 @@ end
 --- Everything that is left going comes to rest; then it is looked at.
 local function look(world)
   local results, drafts = run.all(world, REST_DAYS)
-  return { results = results, drafts = drafts, started = world:started() }
+  local left, cancelled = world:remaining()
+  return { results = results, drafts = drafts, started = world:started(), left = left, cancelled = cancelled }
 end
 
 local function close(world)
@@ -118,7 +121,8 @@ local function baseline(scenario, settings, wanted)
   local commits, acts = raw.commits(world.rt.handle), { unpack(world.acts) }
   local base = declared(world)
   base.commits, base.acts, base.commitCalls = commits, acts, world.commitCalls
-  base.started = look(world).started
+  local seen = look(world)
+  base.started, base.left, base.cancelled = seen.started, seen.left, seen.cancelled
   local results = world:results()
   local wrong = close(world)
   if base.started > 0 and base.started ~= (wanted or results) then
@@ -141,6 +145,17 @@ local function unwell(seen, base)
   if #seen.drafts > 0 and base.repeatsCreation then return ("the creation of '%s' waits for a person"):format(seen.drafts[1].name) end
 end
 
+--- What else was done outside, or was not. Where a start is left to a person, so is what follows it.
+local function undone(seen, base)
+  for _, result in ipairs(seen.results) do if result.attention then return nil end end
+  if seen.left ~= base.left then
+    return ("%s %s left at the end, where a run without a death leaves %d"):format(jobs(seen.left), are(seen.left), base.left)
+  end
+  if seen.cancelled ~= base.cancelled then
+    return ("%s ended as cancelled, where a run without a death has %d"):format(jobs(seen.cancelled), base.cancelled)
+  end
+end
+
 --- What is wrong with a run that died, or nil.
 local function judge(world, ok, raised, seen, base)
   if world.died == 0 then return "it did not die there: the scenario is not the same each time (chance, or real time in it?)" end
@@ -151,6 +166,7 @@ local function judge(world, ok, raised, seen, base)
   if isLeft and seen.started > base.started or not isLeft and seen.started ~= base.started then
     return ("%s where a run without a death starts %d"):format(jobs(seen.started), base.started)
   end
+  return not isLeft and undone(seen, base) or nil
 end
 
 --- In which hook it died, as the journal had it then: a failing step is played again for this.

@@ -109,4 +109,13 @@ function Ledger:remove(id)
   end
 end
 
-return { new = new }
+-- How many are still there, and how many ended as cancelled, removed ones too. For everyCrash.
+local function count(ledger)
+  local cancelled = 0
+  for _, list in ipairs { ledger.jobs, ledger.gone } do
+    for _, job in ipairs(list) do cancelled = cancelled + (job.state == "cancelled" and 1 or 0) end
+  end
+  return #ledger.jobs, cancelled
+end
+
+return { new = new, count = count }

@@ -13,6 +13,7 @@ local blame = require "orrery.blame"
 local runtime = require "orrery.runtime"
 local http = require "orrery.mock_http"
 local process = require "orrery.mock_process"
+local jobs = require "orrery.jobs"
 
 local World = {}
 World.__index = World
@@ -249,6 +250,16 @@ function World:started()
   local count = http.started(self) + process.started(self)
   for _, ledger in ipairs(self.ledgers) do count = count + ledger.started end
   return count
+end
+
+--- How many jobs are still there outside, and how many were cancelled: of ledgers, which know.
+function World:remaining()
+  local left, cancelled = 0, 0
+  for _, ledger in ipairs(self.ledgers) do
+    local there, ended = jobs.count(ledger)
+    left, cancelled = left + there, cancelled + ended
+  end
+  return left, cancelled
 end
 
 --- How many results were met, deleted ones too.

@@ -133,6 +133,42 @@ describe("everyCrash", function()
     everyCrash({ jobs = 2 }, scenario("idempotent = true", twice, true))
   end)
 
+  it("catches one that leaves behind what it was to delete", function()
+    -- It deletes what it remembers to have started: after a restart that is nothing.
+    local forgetful = "local mine = {}\n" .. plain .. [[
+      local execute, delete = provider.executeBackup, provider.deleteBackupResult
+      function provider.executeBackup(b, r) execute(b, r) mine[r.uuid] = true end
+      function provider.deleteBackupResult(r) return not mine[r.uuid] or delete(r) end
+    ]]
+    matches("1 external job is left at the end, where a run without a death leaves 0", caught(scenario("idempotent = true", forgetful, true)))
+  end)
+
+  it("catches one whose cancel does not reach the outside, and which takes what has ended for cancelled", function()
+    local hooks = plain .. [[
+      function provider.cancelBackup(r)
+        if %s then return true end
+        r:setConfigProperty("asked", true)
+        r:save()
+        return http.post("https://jobs.test/jobs/" .. r.externalId .. "/cancel").status < 300
+      end
+      function provider.refreshBackupResult(r)
+        local state = http.get("https://jobs.test/jobs/" .. r.externalId):json().state
+        if state ~= "running" then r.status = r.status == "CANCEL_REQUESTED" and "CANCELLED" or "SUCCEEDED" end
+      end
+    ]]
+    local function cancelled(of)
+      return function()
+        outside(true)
+        assert(test.provider("p", head:format("idempotent = true") .. hooks:format(of) .. "return provider"))
+        local result = run.create({ provider = "p" }):run()
+        result:cancel()
+        assert.result(result:wait()).cancelled()
+      end
+    end
+    everyCrash(cancelled "false")
+    matches("0 external jobs ended as cancelled, where a run without a death has 1", caught(cancelled 'r:getConfigProperty("asked")'))
+  end)
+
   it("catches one that never ends after a death", function()
     local stuck = [[
       function provider.executeBackup(b, r) r.externalId, r.status = post(r.uuid), 'IN_PROGRESS' memory = nil end
