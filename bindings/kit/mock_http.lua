@@ -37,8 +37,10 @@ local url = require "orrery.url"
 local Mock = {}
 Mock.__index = Mock
 
--- The policy of the runtime's own client (runtime/port/http.h).
+-- The policy of the runtime's own client (runtime/port/http.h); tests/kit/policy.sh compares the two.
 local RETRIES, BACK_OFF, REDIRECTS, TIMEOUT = 3, 500, 10, 30000
+local leads = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+local bodiless = { [204] = true, [304] = true }
 
 -- ---- patterns ----------------------------------------------------------------------------------------------------
 
@@ -204,15 +206,27 @@ local function backOff(state, leastMs)
 end
 
 local function redirected(state, reply)
-  local location = reply.headers.location
-  if not state.args.safe or not location or reply.status < 301 or reply.status > 308 or state.redirects == REDIRECTS then return false end
-  if location:sub(1, 1) == "/" then location = url.short(url.origin(state.args.url)) .. location end
-  if url.origin(location) ~= url.origin(state.args.url) then return false end
+  local args, location = state.args, reply.headers.location
+  if not args.safe or not location or not leads[reply.status] then return false end
+  location = url.join(args.url, location)
+  if url.origin(location) ~= url.origin(args.url) then return false end
+  if state.redirects == REDIRECTS then
+    local message = url.short(url.origin(args.url)) .. ": redirects without end"
+    state.world:answer(state.call, nil, { code = "limit", message = message, details = { sent = true } })
+    return true
+  end
   state.redirects = state.redirects + 1
-  state.args.url = location
-  if reply.status == 303 and state.args.method ~= "HEAD" then state.args.method = "GET" end
+  args.url = location
+  local becomesGet = reply.status == 303 and args.method ~= "HEAD" or (reply.status == 301 or reply.status == 302) and args.method == "POST"
+  if becomesGet and args.method ~= "GET" then args.method, args.body, args.bodyBase64 = "GET", nil, nil end
   attempt(state)
   return true
+end
+
+--- Milliseconds; what is no number asks for no more than the usual back-off. Dates are not looked at: they are the real time's.
+local function retryAfter(reply)
+  local text = reply.headers["retry-after"]
+  return text and (tonumber(text:match("^%s*(%d+)")) or 0) * 1000
 end
 
 local function deliver(state, reply)
@@ -223,11 +237,11 @@ local function deliver(state, reply)
     local peer = reply.isFinal and "" or url.short(url.origin(state.args.url)) .. ": " -- what was recorded says so itself
     return world:answer(call, nil, { code = reply.code, message = peer .. reply.message, details = { sent = reply.sent } }, reply.delay)
   end
-  local retry = tonumber(reply.headers["retry-after"])
+  local retry = retryAfter(reply)
   local isWaited = not reply.isFinal and retry and (reply.status == 429 or reply.status == 503 and state.args.safe)
-  if isWaited and backOff(state, retry * 1000) or not reply.isFinal and redirected(state, reply) then return end
+  if isWaited and backOff(state, retry) or not reply.isFinal and redirected(state, reply) then return end
   local answer = { status = reply.status, headers = json.object(reply.headers) }
-  url.put(answer, "body", reply.body)
+  url.put(answer, "body", (state.args.method == "HEAD" or bodiless[reply.status]) and "" or reply.body)
   world:answer(call, answer, nil, reply.delay)
 end
 

@@ -46,6 +46,30 @@ function url.split(text)
   return { origin = url.origin(text), path = path, query = url.query(query), segments = segments }
 end
 
+local function withoutDots(path)
+  local kept = {}
+  for segment in path:gmatch("/([^/]*)") do
+    if segment == ".." then table.remove(kept)
+    elseif segment ~= "." then table.insert(kept, segment) end
+  end
+  if path:find("/%.%.?$") then table.insert(kept, "") end
+  return "/" .. table.concat(kept, "/")
+end
+
+--- Where a Location leads from an absolute URL: another one, without a fragment.
+function url.join(base, location)
+  base, location = base:gsub("#.*$", ""), location:gsub("#.*$", "")
+  local scheme, peer, rest = base:match("^(%a+:)(//[^/?]*)(.*)$")
+  if location:find("^%a[%w+.-]*:") then scheme, peer, rest = location:match("^(%a+:)(//[^/?]*)(.*)$")
+  elseif location:sub(1, 2) == "//" then peer, rest = location:match("^(//[^/?]*)(.*)$")
+  elseif location:sub(1, 1) == "/" then rest = location
+  elseif location:sub(1, 1) == "?" then rest = rest:gsub("%?.*$", "") .. location
+  elseif location ~= "" then rest = (rest:gsub("%?.*$", ""):match("^(.*/)") or "/") .. location end
+  if not scheme then return location end
+  local path, query = rest:match("^([^?]*)(.*)$")
+  return scheme .. peer .. withoutDots(path == "" and "/" or path) .. query
+end
+
 local letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 function url.toBase64(bytes)
