@@ -1,9 +1,9 @@
 -- external: what providers of systems with a clock, words and waits of their own have in common.
 local _, lib = ...
 
-local error, find, match, min = error, lib.string.find, lib.string.match, lib.math.min
+local error, ipairs, type, find, match, min = error, ipairs, type, lib.string.find, lib.string.match, lib.math.min
 local tonumber, tostring = tonumber, tostring -- ServiceResponse is made after the libraries, and looked up when it is needed
-local time, url = lib.time, lib.url
+local json, time, url = lib.json, lib.time, lib.url
 
 local external = {}
 
@@ -39,13 +39,14 @@ function external.target(backupResult, option)
   return backup:getConfigProperty(option) or server and server.externalId
 end
 
----Why something was not done, in one line.
+---Why something was not done, in one line. Of an answer that says all is well nothing is told: what it has may be a secret.
 ---@param reply table of http.request
 ---@param system string who has answered
----@param said any what it has said, where that was found in its answer; nil: the first line of that
+---@param said any what it has said, where that was found in its answer; what is neither a text nor a number: the first line of that
 ---@return string
 function external.reason(reply, system, said)
-  local text = said and tostring(said) or match(reply.body, "[^%c]+")
+  local text = (type(said) == "string" or type(said) == "number") and tostring(said) or reply.status >= 300 and reply.body or "what makes no sense"
+  text = match(text, "[^%s%c][^%c]*")
   return system .. " answered " .. reply.status .. ": " .. (text and lib.string.sub(text, 1, 200) or "without a word")
 end
 
@@ -69,12 +70,19 @@ function external.unread(reply, why)
   return external.later(reply, why)
 end
 
----Writes down when a backup began and ended outside. Their clock need not be ours: a start before the request or one to come is not of our clock. Then
+-- What a system says of an instant, as ms.
+local function instant(value)
+  if type(value) == "string" then return time.parse(value) or nil end
+  return type(value) == "number" and value or nil
+end
+
+---Writes down when a backup began and ended outside, as ms or ISO 8601; anything else counts as not said. Their clock need not be ours: a start before the request or one to come is not of our clock. Then
 ---the result's own start stays, and the end is as much later as theirs is. An end to come, or before the start, is not written.
 ---@param backupResult BackupResult
----@param startDate number? ms
----@param endDate number? ms
+---@param startDate any
+---@param endDate any
 function external.dates(backupResult, startDate, endDate)
+  startDate, endDate = instant(startDate), instant(endDate)
   local now, sent = time.now(), backupResult.sentDate
   local ours = backupResult.startDate or sent
   local isOff = startDate and (startDate > now or sent and startDate < sent)
@@ -92,6 +100,55 @@ function external.unknownStatus(backupResult, system, word)
   if backupResult:getConfigProperty("external.unknownStatus") == tostring(word) then return end
   backupResult:setConfigProperty("external.unknownStatus", tostring(word))
   backupResult.status = system .. ": " .. tostring(word) -- which is no status, whatever the word
+end
+
+---The answer of `executeBackup` to what came back for the request that starts a backup. A certain no halts, and is kept in mind; an answer without
+---an id raises, so that recoverBackupResult looks for what may have begun; an id is the externalId, and saved at once.
+---@param backupResult BackupResult
+---@param reply table of http.request
+---@param id any what the answer has for an id
+---@param why string what the system says, in one line
+---@return boolean
+---@return string? msg
+function external.started(backupResult, reply, id, why)
+  if reply.isRefusal then
+    backupResult:setConfigProperty("external.isRefused", true)
+    return false, why
+  end
+  if reply.status >= 300 or type(id) ~= "string" or id == "" then error(why, 0) end
+  backupResult.externalId = id
+  backupResult:save()
+  return true
+end
+
+---May there be something of a result outside? Not where its start never left, or was refused.
+---@param backupResult BackupResult
+---@return boolean
+function external.mayExist(backupResult)
+  return backupResult.sentDate ~= nil and not backupResult:getConfigProperty("external.isRefused")
+end
+
+local KNOWN = 500
+
+---Keeps in mind, with the result, what is there before a start to which no name can be given: external.isNew then tells what is not of it.
+---@param backupResult BackupResult
+---@param ids string[]? of all there is; of nil, and of more than 500, nothing is kept
+function external.know(backupResult, ids)
+  backupResult:setConfigProperty("external.known", ids and #ids <= KNOWN and json.array(ids) or nil)
+end
+
+---A function that tells of an id whether it may be what a result has made: external.know did not have it, and no other of the Backup's newest hundred results
+---has it as its externalId or snapshotId. And whether external.know had anything to tell by.
+---@param backupResult BackupResult
+---@return fun(id: string): boolean
+---@return boolean isKnown
+function external.isNew(backupResult)
+  local taken, known = {}, backupResult:getConfigProperty("external.known")
+  for _, id in ipairs(known or {}) do taken[id] = true end
+  for _, other in ipairs(backupResult.backup:results { limit = 100 }) do
+    if other.uuid ~= backupResult.uuid then taken[other.externalId or ""], taken[other.snapshotId or ""] = true, true end
+  end
+  return function(id) return not taken[id] end, known ~= nil
 end
 
 local lookUps = { 5, 5, 10, 20, 60, 300, 900, 1800, 3600 }

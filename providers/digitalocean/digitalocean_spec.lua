@@ -225,7 +225,7 @@ describe("digitalocean", function()
     api:on("GET /v2/regions", { body = "<html>welcome</html>" })
     local ok, err = run.testConnection(setup.connection)
     assert.is_nil(ok)
-    assert.matches("answered 200: <html>welcome", err.message)
+    assert.matches("answered 200: what makes no sense", err.message)
   end)
 
   it("goes to the host of the connection", function()

@@ -63,8 +63,16 @@ describe("external", function()
     local rt = runs [[
       spy("reason", external.reason({ status = 422, body = "{}" }, "Acme", "no space"))
       spy("reason", external.reason({ status = 500, body = "<html>\r\n<body>" }, "Acme"))
-      spy("reason", external.reason({ status = 502, body = "" }, "Acme"))]]
-    assert.same({ "Acme answered 422: no space", "Acme answered 500: <html>", "Acme answered 502: without a word" }, rt:spied("reason"))
+      spy("reason", external.reason({ status = 502, body = "" }, "Acme"))
+      spy("reason", external.reason({ status = 404, body = "\n  gone\nline 2" }, "Acme", {}))
+      spy("reason", external.reason({ status = 404, body = "x" }, "Acme", 17))]]
+    assert.same({ "Acme answered 422: no space", "Acme answered 500: <html>", "Acme answered 502: without a word", "Acme answered 404: gone", "Acme answered 404: 17" },
+      rt:spied("reason"))
+  end)
+
+  it("tells nothing of an answer that says all is well, for that may have secrets", function()
+    local rt = runs [[spy("reason", external.reason({ status = 200, body = '{"token":"s3cr3t' }, "Acme"))]]
+    assert.same({ "Acme answered 200: what makes no sense" }, rt:spied("reason"))
   end)
 
   it("takes the option for what an execution is of, else the server's id", function()
@@ -118,6 +126,53 @@ describe("external", function()
       spy("same", { took = backupResult.endDate - backupResult.startDate })]]
     assert.same({ moved = 0, took = 3000 }, rt:spied("ahead")[1])
     assert.same({ took = 1500 }, rt:spied("same")[1])
+  end)
+
+  it("reads dates as they are written, and takes what is none for not said", function()
+    local rt, result = runs [[
+      external.dates(backupResult, time.format(time.now() + 1000), json.null)
+      sleep(10)
+      external.dates(backupResult, "yesterday", time.format(time.now() - 2000))]]
+    assert.equal(8000, result.endDate - result.createdDate)
+  end)
+
+  it("takes an answer to a start for a no, for an id, or for nothing to go by", function()
+    local rt, result = runs [[
+      spy("may", external.mayExist(backupResult))
+      for _, one in ipairs { { 201, "" }, { 201 }, { 500, "job-1" }, { 302, "job-1" } } do
+        local ok, err = pcall(external.started, backupResult, { status = one[1] }, one[2], "why not")
+        spy("started", { ok, err })
+      end
+      spy("refused", { external.started(backupResult, { status = 422, isRefusal = true }, nil, "no such VM") })
+      spy("may", external.mayExist(backupResult))
+      spy("begun", { external.started(backupResult, { status = 202 }, "job-2", "") })]]
+    for _, one in ipairs(rt:spied("started")) do assert.same({ false, "why not" }, one) end
+    assert.same({ { false, "no such VM" } }, rt:spied("refused"))
+    assert.same({ false, false }, rt:spied("may"))
+    assert.same({ { true } }, rt:spied("begun"))
+    assert.equal("job-2", result.externalId)
+  end)
+
+  it("tells what is new from what was there, and from what is another result's", function()
+    local rt = support.open()
+    rt:provider("p", [[
+      function provider.executeBackup(backup, backupResult)
+        backupResult.externalId, backupResult.snapshotId = "job-" .. backupResult.id, "snap-" .. backupResult.id
+        external.know(backupResult, { "old" })
+        local isNew, isKnown = external.isNew(backupResult)
+        spy("new", { isNew("old"), isNew("job-1"), isNew("snap-1"), isNew("job-2"), isNew("snap-9"), isKnown })
+        local many = {}
+        for i = 1, 501 do many[i] = "id" .. i end
+        external.know(backupResult, many)
+        isNew, isKnown = external.isNew(backupResult)
+        spy("many", { isNew("id1"), isNew("old"), isNew("job-1"), isKnown })
+        backupResult.status = "SUCCEEDED"
+      end]])
+    rt:run("p")
+    rt:run("p")
+    assert.same({ false, true, true, true, true, true }, rt:spied("new")[1])
+    assert.same({ false, false, false, true, true, true }, rt:spied("new")[2])
+    assert.same({ true, true, false, false }, rt:spied("many")[2])
   end)
 
   it("tells a word that nobody knows once, and leaves the status as it is", function()
