@@ -11,6 +11,7 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
   local isCentral = setup == CENTRAL
 
   describe("nutanix-prism, of Prism " .. (isCentral and "Central," or "Element,"), function()
+    local TASKS = isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id"
     local api, jobs
 
     local function task(job)
@@ -45,10 +46,11 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
         return isOn(request) and job and { json = snapshot(job) } or { status = 404, json = { message = "no such snapshot" } }
       end)
       api:on("DELETE /api/nutanix/v2.0/snapshots/:id", function(request)
-        local isThere = isOn(request) and jobs:remove((request.params.id:gsub("^snap%-", "")))
+        local id = request.params.id:gsub("^snap%-", "")
+        local isThere = isOn(request) and (more.keeps and jobs:find(id) or jobs:remove(id))
         return isThere and { status = 201, json = { task_uuid = "deletion" } } or { status = 404, json = { message = "no such snapshot" } }
       end)
-      api:on(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", function(request)
+      api:on(TASKS, function(request)
         if request.params.id == "deletion" then
           local word = more.keeps and "FAILED" or "SUCCEEDED"
           return { json = { status = word, progress_status = word, error_detail = more.keeps, entity_reference_list = {}, entity_list = {} } }
@@ -72,7 +74,7 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       outside()
       local result = run.create(setup):run()
       local lost, unlisted = fault.status(404), fault.status(200, { json = { entities = {} } })
-      api:fault(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", lost, lost, lost)
+      api:fault(TASKS, lost, lost, lost)
       api:fault("GET /api/nutanix/v2.0/snapshots", unlisted, unlisted, unlisted, unlisted)
       test.clock:advance(200)
       assert.result(result:wait()).needsAttention("lost_external")
@@ -84,7 +86,7 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       it("keeps to our clock where theirs is " .. hours .. " hours off", function()
         local function theirs(ms) return ms and ms + hours * 3600000 end
         outside()
-        api:on(isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id", function(request)
+        api:on(TASKS, function(request)
           if request.params.id == "deletion" then return { json = { status = "SUCCEEDED", progress_status = "Succeeded" } } end
           local job = jobs:find(request.params.id)
           local said, first, last = task(job), theirs(job.startDate), theirs(job.endDate)
@@ -107,17 +109,69 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
       end
     end)
 
-    it("says why a task has failed", function()
-      outside { fails = "no space left in the container" }
-      assert.result(run.backup(setup)).failed("no space left in the container")
-    end)
-
     it("says why a deletion has failed, and keeps the record", function()
       outside { keeps = "a clone of it is in use" }
       local result = run.create(setup):run():wait()
       local ok, err = result:delete()
       assert.is_nil(ok)
       assert.matches("Prism keeps the snapshot snap%-task%-1: a clone of it is in use", err.message)
+    end)
+
+    it("takes a snapshot for deleted that is not there, whatever the task of the deletion says", function()
+      outside()
+      local result = run.create(setup):run():wait()
+      jobs:remove "task-1" -- by a request whose answer was lost, and which was still at work when the next one came
+      api:on("DELETE /api/nutanix/v2.0/snapshots/:id", { status = 201, json = { task_uuid = "second" } })
+      api:on(TASKS, { json = { status = "FAILED", progress_status = "Failed", error_detail = { message = "no such snapshot" } } })
+      assert(result:delete())
+    end)
+
+    it("asks again for a deletion where the list of snapshots does not answer just now", function()
+      outside()
+      local result = run.create(setup):run()
+      local lost = fault.status(404)
+      api:fault(TASKS, lost, lost, lost, lost)
+      test.clock:advance(200)
+      assert.result(result:wait()).needsAttention("lost_external")
+      api:fault("GET /api/nutanix/v2.0/snapshots", fault.status(500))
+      assert(result:delete())
+      assert.equal(0, #jobs:all())
+    end)
+
+    it("looks for what it started where the answer has no id of a task", function()
+      outside()
+      api:fault("POST /api/nutanix/v2.0/snapshots", fault.status(201, { json = { task_uuid = "" }, processed = true }))
+      assert.result(run.backup(setup)).succeeded()
+      assert.equal(1, api:count "POST /api/nutanix/v2.0/snapshots")
+    end)
+
+    it("finds its snapshot on any page of a list that has pages", function()
+      outside()
+      api:on("GET /api/nutanix/v2.0/snapshots", function(request)
+        local rows, page = { { uuid = "a", snapshot_name = "nightly" }, { uuid = "b", snapshot_name = mock.null } }, tonumber(request.query.page) or 1
+        for _, job in ipairs(jobs:all()) do
+          if job.state == "done" then rows[#rows + 1] = { uuid = "snap-" .. job.id, snapshot_name = job.name } end
+        end
+        return { json = { entities = { rows[page] }, metadata = { grand_total_entities = #rows } } }
+      end)
+      api:fault("POST /api/nutanix/v2.0/snapshots", fault.timeout { processed = true })
+      assert.result(run.backup(setup)).succeeded()
+      assert.same({ "3", isCentral and "cluster-1" or nil }, { api:last("GET /api/nutanix/v2.0/snapshots").query.page, api:last("GET /api/nutanix/v2.0/snapshots").query.proxyClusterUuid })
+    end)
+
+    it("is not content with anything that answers", function()
+      outside()
+      local other = { fault.status(200, { body = "<html>hello</html>" }), fault.status(302, { headers = { Location = "https://elsewhere.test" } }), fault.status(401) }
+      for _, one in ipairs(other) do
+        api:fault("GET /api/nutanix/v2.0/snapshots", one)
+        assert.is_nil((run.testConnection(setup.connection)))
+      end
+      assert.truthy(run.testConnection(setup.connection))
+    end)
+
+    it("says why a task has failed, be that a text or more", function()
+      outside { fails = isCentral and { message = "no space left in the container" } or "no space left in the container" }
+      assert.result(run.backup(setup)).failed("no space left in the container")
     end)
 
     it("asks for the cluster, or the VM, that it was not told of", function()
@@ -128,14 +182,13 @@ for _, setup in ipairs { CENTRAL, ELEMENT } do
 
     it("needs nothing that an answer may leave out", function()
       outside()
-      local route = isCentral and "GET /api/nutanix/v3/tasks/:id" or "GET /api/nutanix/v2.0/tasks/:id"
-      api:on(route, function(request)
+      api:on(TASKS, function(request)
         local job = jobs:find(request.params.id)
         return { json = { [isCentral and "status" or "progress_status"] = (not job or job.state == "done") and "SUCCEEDED" or "QUEUED" } }
       end)
       api:on("GET /api/nutanix/v2.0/snapshots", function()
         local job = jobs:all()[1]
-        return { json = { entities = job and { { uuid = "snap-task-1", snapshot_name = job.name } } or {} } }
+        return { json = { entities = job and { { uuid = "snap-task-1", snapshot_name = job.name, created_time = job.startDate * 1000 } } or {} } }
       end)
       api:on("GET /api/nutanix/v2.0/snapshots/:id", { json = { uuid = "snap-task-1" } })
       local result = run.backup(setup)
