@@ -254,6 +254,148 @@ describe("rubrik-vmware", function()
     assert.result(result:wait()).needsAttention("unknown_start")
   end)
 
+  -- A snapshot of the VM that somebody else asks for.
+  local function anothers(more)
+    local job = jobs:start(nil, more)
+    job.number = job.id:match("%d+$")
+    return job
+  end
+
+  it("takes no snapshot for its own as long as two requests may be it", function()
+    outside()
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    local result = run.create(setup):run()
+    anothers().state = "done" -- before ours
+    on("GET /api/v1/vmware/vm/:id/snapshot", list { { id = "snap-2", date = iso(test.clock:now()), isOnDemandSnapshot = true } })
+    assert.result(result:wait()).needsAttention("unknown_start")
+  end)
+
+  it("does not guess by snapshots while the events do not answer", function()
+    outside()
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    local result = run.create(setup):run()
+    on("GET /api/v1/event/latest", 500)
+    on("GET /api/v1/vmware/vm/:id/snapshot", list { { id = "snap-other", date = iso(test.clock:now()), isOnDemandSnapshot = true } })
+    assert.result(result:wait()).needsAttention("unknown_start")
+  end)
+
+  it("does not start before it knows what was there", function()
+    outside()
+    local old = anothers()
+    test.clock:advance(200)
+    api:fault("GET /api/v1/event/latest", fault.status(500))
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout())
+    local result = run.create(setup):run()
+    assert.result(result:wait()).needsAttention("unknown_start")
+    assert.not_equal(old.id, result.externalId)
+  end)
+
+  it("takes for its own nothing that began long after its start was lost", function()
+    outside()
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout())
+    local result = run.create(setup):run()
+    test.clock:advance(1800)
+    anothers()
+    assert.result(result:wait()).needsAttention("unknown_start")
+    assert.is_nil(result.externalId)
+  end)
+
+  it("finds its start by events of this VM only, on all pages, however far off the clock is", function()
+    outside()
+    local other = anothers()
+    other.startDate = test.clock:now() + 7200000
+    api:fault("POST /api/v1/vmware/vm/:id/snapshot", fault.timeout { processed = true })
+    on("GET /api/v1/event/latest", function(request)
+      local rows = { { latestEvent = { jobInstanceId = other.id, objectId = "VirtualMachine:::another", eventType = "Backup" } } }
+      for i, job in ipairs(jobs:all()) do
+        if i > 1 then rows[#rows + 1], job.startDate = { latestEvent = { jobInstanceId = job.id, objectId = VM, eventType = "Backup" } }, test.clock:now() + 7200000 end
+      end
+      local first = tonumber(request.query.offset) or 0
+      if request.query.object_ids ~= VM then return { status = 422, json = { message = "whose?" } } end
+      return { json = { data = { rows[first + 1] }, hasMore = first + 1 < #rows, links = { next = { href = "/event/latest?offset=" .. first + 1 } } } }
+    end)
+    local result = run.create(setup):run()
+    test.clock:advance(60)
+    assert.equal("CREATE_VMWARE_SNAPSHOT_1234:::2", result:show().externalId)
+  end)
+
+  it("counts a snapshot once that a list has twice", function()
+    outside()
+    on("GET /api/v1/vmware/vm/request/:id", function(request)
+      local said = requestOf(jobs:find(request.params.id))
+      said.links = nil
+      return { json = said }
+    end)
+    on("GET /api/v1/vmware/vm/:id/snapshot", function()
+      local row = #jobs:all() > 0 and { id = "snap-1", date = iso(test.clock:now()), isOnDemandSnapshot = true } or nil
+      return list { row, row }
+    end)
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
+  it("is started again where its session has gone and a new login is to be had only later", function()
+    outside()
+    local backup = run.create(setup)
+    on("GET /api/v1/vmware/vm/:id/snapshot", function()
+      if api:count "POST /api/v1/vmware/vm/:id/snapshot" == 0 then
+        open = {}
+        api:fault("POST /api/v1/session", fault.status(503), fault.status(503), fault.reset())
+      end
+      return list {}
+    end)
+    local result = backup:run()
+    test.clock:advance(120)
+    assert.equal("CREATE_VMWARE_SNAPSHOT_1234:::1", result:show().externalId)
+    assert.equal(1, #jobs:all())
+  end)
+
+  it("tells nothing of a login that it cannot read: a token may be in it", function()
+    outside()
+    api:fault("POST /api/v1/session", fault.status(200, { body = '{"token":"s3cr3t-token","id":' }))
+    local _, err = run.testConnection(setup.connection)
+    assert.equal("unreachable", err.code)
+    assert.is_nil(err.message:find("s3cr3t", 1, true))
+    assert.truthy(run.testConnection(setup.connection))
+  end)
+
+  it("asks once that vCenters are looked at, and waits for the VM", function()
+    outside()
+    local asked = 0
+    on("GET /api/v1/vmware/vcenter", list { { id = "vCenter:::1" } })
+    on("POST /api/v1/vmware/vcenter/:id/refresh", function()
+      asked = asked + 1
+      return { status = 202, json = { id = "REFRESH", status = "QUEUED" } }
+    end)
+    on("GET /api/v1/vmware/vm", function(request) return list(request.number > 6 and { { id = VM, moid = "vm-123" } } or {}) end)
+    assert.equal(VM, run.create(setup):show().externalId)
+    assert.equal(1, asked)
+  end)
+
+  it("takes no VM whose id only resembles what is meant", function()
+    outside()
+    on("GET /api/v1/vmware/vm", list { { id = "VirtualMachine:::7d2b-vm-1234" }, { id = "VirtualMachine:::7d2b-vm-12", moid = "vm-12" }, { id = VM }, { id = VM } })
+    assert.equal(VM, run.create(setup):show().externalId)
+    on("GET /api/v1/vmware/vm", list { { id = VM, moid = "vm-123" }, { id = "VirtualMachine:::other-vm-123", moid = "vm-123" } })
+    local _, err = run.create { name = "other", connection = setup.connection, options = setup.options }
+    assert.matches("several VM vm%-123", err.message)
+  end)
+
+  it("asks again for what keeps it from taking an SLA domain away", function()
+    outside()
+    local backup = run.create { connection = setup.connection, options = { vm = "vm-123", slaDomain = "Gold" } }
+    api:fault("PATCH /api/v1/vmware/vm/:id", fault.status(409), fault.status(503))
+    assert(backup:delete())
+    assert.equal("INHERIT", assigned)
+  end)
+
+  for form, said in pairs { text = "quiesce timed out", tables = { message = { message = "quiesce timed out" } }, cause = { cause = { reason = "quiesce timed out" } } } do
+    it("says what Rubrik says in whatever form: " .. form, function()
+      outside { fails = "x" }
+      on("GET /api/v1/vmware/vm/request/:id", { json = { status = "FAILED", error = said } })
+      assert.result(run.backup(setup)).failed("quiesce timed out")
+    end)
+  end
+
   it("starts one snapshot at most, wherever it dies, and leaves what cannot be told to a person", function()
     everyCrash({ person = true }, function()
       outside()

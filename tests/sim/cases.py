@@ -1,5 +1,5 @@
 """What differs between the vendors in the matrix, one class each: how a scenario is set up, where its requests go, and what is honest there."""
-from harness import check
+from harness import check, frozen
 
 
 class Case:
@@ -8,6 +8,7 @@ class Case:
     has_public = False  # it also has a public address, so a connection can name another place in two ways
     has_name = True  # what is started carries the uuid
     has_size = True
+    company = garbled_login = None
     cancels = False
     cancel_is_asked = False  # although it cannot: the vendor is asked, and says no
     overdue_status = "FAILED"
@@ -272,10 +273,12 @@ class Rubrik(Case):
         """The SLA domain comes and goes with the Backup, also where the VM appears only after its vCenter was looked at."""
         s = scenario("sla", seed={"hidden_until_refresh": True}, options=["vm=vm-9", "slaDomain=Gold"]).serve()
         check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "sla-gold", "it is assigned", s.sim("objects"))
+        check(len(s.requests("POST", "/refresh$")) == 1, "the vCenter was looked at once", s.requests("POST", "/refresh$"))
         s.must("backup", "update", "work", "--set", "slaDomain=sla-silver")
         check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "sla-silver", "changed", s.sim("objects"))
         done = s.o("backup", "update", "work", "--set", "slaDomain=Platinum")
         check(done.returncode == 1 and "no SLA domain 'Platinum'" in done.stderr, "one that is unknown is refused", done.stderr)
+        s.fault("status", "PATCH", status=409)
         s.must("backup", "rm", "work", "--yes")
         check(s.sim("objects")["assigned"]["VirtualMachine:::7d2b-vm-9"] == "INHERIT", "and taken away again", s.sim("objects"))
 
@@ -286,6 +289,27 @@ class Rubrik(Case):
         s.run()
         result = s.ended("SUCCEEDED")
         check(result["snapshotId"] in s.sim("objects")["snapshots"] and len(s.jobs()) == 1, "it is adopted", result)
+
+
+    def company(self, scenario):
+        """Somebody else's snapshot of the VM is done while ours, whose start was not answered, still runs: it is not taken for ours."""
+        s = scenario("company", seed={"has_company": True}).serve()
+        frozen(s)
+        s.fault("timeout_after_processing", "POST", self.start, hold_s=0.1)
+        s.run()
+        s.until(lambda: "2 requests may be it" in (s.result().get("statusMessage") or "") and s.result()["errorCount"] > 1, "which is ours cannot be told")
+        check(not s.result()["externalId"] and not s.result()["snapshotId"], "so none is taken", s.result())
+        check(len(s.requests("POST", self.start)) == 1, "and nothing is started anew", s.requests("POST"))
+
+    def garbled_login(self, scenario):
+        """A login that cannot be read is asked for again, and what was readable of it is told nowhere."""
+        s = scenario("garbled-login").serve()
+        s.fault("session_expire")
+        s.fault("bad_json", "POST", "/session$")
+        s.run()
+        s.ended("SUCCEEDED")
+        told = s.log() + s.must("events", "--limit", "1000") + s.must("result", "show", s.result()["uuid"], "--journal", "--json")
+        check(not [token for token in s.sim("sessions")["tokens"] if token in told], "no token is told", told)
 
 
 class RubrikWithToken(Rubrik):
@@ -309,6 +333,6 @@ class RubrikWithToken(Rubrik):
     def overdue(self, s, result):
         Case.overdue(self, s, result)
 
-    paging = None  # as with a login
+    paging = company = garbled_login = None  # as with a login
 
 CASES = [DigitalOcean(), UpCloud(), PrismCentral(), PrismElement(), Rubrik(), RubrikWithToken()]

@@ -13,6 +13,8 @@ CONTROLS = [
     ("upcloud", "partial-failure", "leaves the parts of what has failed", ("init.lua", '  if backupResult.status == "SUCCEEDED" then return true end', "  do return true end")),
     ("rubrik-vmware", "unauthorized-midrun", "does not end its sessions", ("api.lua", "    if not value.id then return end", "    if true then return end")),
     ("rubrik-vmware", "rate-limited", "sends its POST twice",
-     ("init.lua", "  local id = reply.status < 300 and reply:content().id\n",
-      "  local id = reply.status < 300 and reply:content().id\n  api.call(backup.connection, 'POST', { 'vmware', 'vm', backupResult:getConfigProperty('rubrik.vmId'), 'snapshot' })\n")),
+     ("init.lua", "  return external.started(backupResult",
+      "  api.call(backup.connection, 'POST', { 'vmware', 'vm', vm, 'snapshot' })\n  return external.started(backupResult")),
+    ("rubrik-vmware", "company", "takes what is done for its own", ("lookup.lua", "  if count > 0 then return count == 1", "  if count == 1 then return count == 1")),
+    ("nutanix-element", "lost-deletion", "believes the second deletion's task", ("init.lua", "    if reply.status == 404 then return ServiceResponse", "    if false then return ServiceResponse")),
 ]

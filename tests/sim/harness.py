@@ -24,6 +24,11 @@ def check(is_true, what, *shown):
         raise Failure(what + "".join("\n  # %s" % (json.dumps(s) if not isinstance(s, str) else s)[:1500] for s in shown))
 
 
+def frozen(s, phase="running"):
+    """From now on jobs stay in that phase."""
+    s.fault("stuck", state=phase)
+
+
 class Simulator:
     """The process, and the control plane of its worlds."""
 

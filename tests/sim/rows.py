@@ -6,7 +6,7 @@ vendor, the row asserts what is honest instead: a refusal that says so, or a res
 import re
 import time
 
-from harness import check
+from harness import check, frozen
 
 ROWS = []
 
@@ -24,11 +24,6 @@ def once(s, case, jobs=None):
 
 def starts(s, case):
     return [r for r in s.requests("POST", case.start) if 200 <= r["status"] < 300]
-
-
-def frozen(s, phase="running"):
-    """From now on jobs stay in that phase."""
-    s.fault("stuck", state=phase)
 
 
 def finish(s, how="success"):
@@ -286,6 +281,17 @@ def delete(case, scenario):
 
 
 @row
+def lost_deletion(case, scenario):
+    """The answer to a deletion is lost, and so it is asked for while the first is at work, or done."""
+    s = scenario("lost-deletion").serve()
+    s.run()
+    result = s.ended("SUCCEEDED")
+    s.fault("timeout_after_processing", "DELETE", case.delete, hold_s=0.1)
+    s.must("result", "rm", result["uuid"], "--yes")
+    case.nothing_left(s)
+
+
+@row
 def refused_start(case, scenario):
     s = scenario("refused").serve()
     s.fault("status", "POST", case.start, status=422, body=case.no[0])
@@ -301,6 +307,29 @@ def paging(case, scenario):
 
 
 row(paging, lambda case: case.paging)
+
+
+def company(case, scenario):
+    case.company(scenario)
+
+
+row(company, lambda case: case.company)
+
+
+def garbled_login(case, scenario):
+    case.garbled_login(scenario)
+
+
+row(garbled_login, lambda case: case.garbled_login)
+
+
+@row
+def impostor(case, scenario):
+    """Something answers at that address that is not the vendor."""
+    s = scenario("impostor").serve()
+    s.fault("status", "GET", status=200, body="<html>welcome</html>")
+    done = s.o("connection", "test", "vendor")
+    check(done.returncode == 1 and "makes no sense" in done.stderr, "it is not taken for the vendor", done.stderr)
 
 
 @row

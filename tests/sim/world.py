@@ -68,6 +68,7 @@ class World:
         self.freeze = None  # a phase in which new jobs stay
         self.sessions = {}  # token -> anything
         self.sessions_most = 0
+        self.tokens = []  # of all sessions there have been
         self.vendor = None
 
     # ---- for vendors
@@ -93,6 +94,7 @@ class World:
 
     def open_session(self, token, about):
         self.sessions[token] = about
+        self.tokens.append(token)
         self.sessions_most = max(self.sessions_most, len(self.sessions))
 
     # ---- the control plane
@@ -105,7 +107,7 @@ class World:
                 "journal": lambda: {"requests": self.journal},
                 "live": lambda: {"jobs": [job.view() for job in self.jobs if job.is_live() and not job.gone]},
                 "jobs": lambda: {"jobs": [job.view() for job in self.jobs]},
-                "sessions": lambda: {"open": len(self.sessions), "most": self.sessions_most},
+                "sessions": lambda: {"open": len(self.sessions), "most": self.sessions_most, "tokens": self.tokens},
                 "objects": lambda: self.vendor.objects() if self.vendor else {},
             }
             return Reply(200, views[name]()) if name in views else Reply(404, {"error": "no such view"})

@@ -7,8 +7,6 @@ import uuid
 from world import Reply
 
 STATUS = {"queued": "QUEUED", "running": "RUNNING", "finishing": "RUNNING", "success": "SUCCEEDED", "warning": "SUCCEEDED", "failed": "FAILED", "cancelled": "ABORTED"}
-
-
 class Nutanix:
     def __init__(self, world, seed):
         self.world = world
@@ -19,13 +17,31 @@ class Nutanix:
         self.refuses_deletion = seed.get("refuses_deletion")
         self.has_references = seed.get("has_references", True)
         self.deleted = set()
-        self.deletions = {}  # task uuid -> how often it was asked for
+        self.deletions = {}  # task uuid -> [the snapshot, how often it was asked for, how it ended: (word, reason)]
 
     def error(self, status):
         return {"state": "ERROR", "code": status, "message_list": [{"message": "simulated %d" % status, "reason": "SIMULATED"}]}
 
     def no(self, status, text):
         return Reply(status, {"message": text})
+
+    def work_off(self, deletion):
+        if self.refuses_deletion:
+            deletion[2] = "FAILED", self.refuses_deletion
+        elif deletion[0] in self.deleted:
+            deletion[2] = "FAILED", "snapshot %s does not exist" % deletion[0]
+        else:
+            self.deleted.add(deletion[0])
+            deletion[2] = "SUCCEEDED", None
+
+    def delete(self, name):
+        """A deletion ends when its task is asked for the second time, or another one of the same snapshot comes, which then fails."""
+        before = [d for d in self.deletions.values() if d[0] == name and not d[2]]
+        task = str(uuid.uuid4())
+        self.deletions[task] = [name, 0, None]
+        for deletion in before:
+            self.work_off(deletion)
+        return Reply(201, {"task_uuid": task})
 
     def made(self):
         return [j for j in self.world.jobs if j.phase() in ("success", "warning") and j.about["snapshot"] not in self.deleted and not j.gone]
@@ -43,11 +59,13 @@ class Nutanix:
     def task(self, name, word):
         """What both Prisms say of a task, or None: (status, percent, begin, end, snapshot, error)."""
         if name in self.deletions:
-            self.deletions[name] += 1
-            now = self.world.clock.now()
-            if self.deletions[name] < 2:
+            deletion, now = self.deletions[name], self.world.clock.now()
+            deletion[1] += 1
+            if deletion[1] > 1 and not deletion[2]:
+                self.work_off(deletion)
+            if not deletion[2]:
                 return "RUNNING", 50, now, None, None, None
-            return ("FAILED" if self.refuses_deletion else "SUCCEEDED"), 100, now, now, None, self.refuses_deletion
+            return deletion[2][0], 100, now, now, None, deletion[2][1]
         job = next((j for j in self.world.jobs if j.about["task"] == name and not j.gone), None)
         if not job:
             return None
@@ -100,11 +118,7 @@ class Nutanix:
             return self.no(404, "snapshot %s does not exist" % name)
         if request.method == "GET":
             return Reply(200, self.snapshot(job))
-        task = str(uuid.uuid4())
-        self.deletions[task] = 0
-        if not self.refuses_deletion:
-            self.deleted.add(name)
-        return Reply(201, {"task_uuid": task})
+        return self.delete(name)
 
     def handle(self, request):
         if request.headers.get("Authorization") != self.login:

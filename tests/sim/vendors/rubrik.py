@@ -1,6 +1,7 @@
 """Rubrik CDM v1: VMs, SLA domains, on-demand snapshots by requests, events, sessions. Seed: username, password, token (an API token),
-vms: {moid: id}, hidden_until_refresh: true for a VM that appears only after its vCenter was refreshed, cancels: false for an older CDM,
-has_events: false, has_links: false for requests that do not link to what they made, other_snapshots: on-demand ones of other people."""
+vms: {moid: id}, hidden_until_refresh: true for a VM that appears only some looks after its vCenter was refreshed, cancels: false for an older CDM,
+has_events: false, has_links: false for requests that do not link to what they made, other_snapshots: on-demand ones of other people,
+has_company: true for somebody else's request beside each of ours, which is done at once."""
 import base64
 import json
 import re
@@ -18,7 +19,9 @@ class Rubrik:
         self.login = "Basic " + base64.b64encode(login.encode()).decode()
         self.token = seed.get("token")
         self.vms = dict(seed.get("vms", {}))
-        self.is_hidden = seed.get("hidden_until_refresh", False)
+        self.hidden = 2 if seed.get("hidden_until_refresh", False) else 0  # looks after the refresh that are in vain
+        self.is_refreshed = False
+        self.has_company = seed.get("has_company", False)
         self.cancels = seed.get("cancels", True)
         self.has_events = seed.get("has_events", True)
         self.has_links = seed.get("has_links", True)
@@ -107,8 +110,11 @@ class Rubrik:
             self.assigned[vm] = sla
             return Reply(200, self.vm(vm))
         if what == "snapshot" and request.method == "POST":
-            about = {"vm": vm, "request": "CREATE_VMWARE_SNAPSHOT_%s:::0" % uuid.uuid4(), "snapshot": str(uuid.uuid4())}
-            return Reply(202, self.request_of(self.world.start(about), request))
+            def about():
+                return {"vm": vm, "request": "CREATE_VMWARE_SNAPSHOT_%s:::0" % uuid.uuid4(), "snapshot": str(uuid.uuid4())}
+            if self.has_company:
+                self.world.start(about()).jump("success")
+            return Reply(202, self.request_of(self.world.start(about()), request))
         if what == "snapshot" and request.method == "GET":
             old = [{"id": "other-%d" % n, "date": self.world.clock.iso(1e9), "isOnDemandSnapshot": True, "vmName": "other"} for n in range(self.others)]
             rows = [{"id": j.about["snapshot"], "date": self.world.clock.iso(j.end_time()), "isOnDemandSnapshot": True, "vmName": "vm"} for j in self.made()]
@@ -151,7 +157,7 @@ class Rubrik:
         if found:
             return self.of_vm(request, found.group(1), found.group(2))
         if method == "POST" and re.fullmatch(r"/api/v1/vmware/vcenter/[^/]+/refresh", path):
-            self.is_hidden = False
+            self.is_refreshed = True
             return Reply(202, {"id": "REFRESH:::0", "status": "QUEUED"})
         if method != "GET":
             return self.no(404, "no such resource")
@@ -159,7 +165,9 @@ class Rubrik:
             rows = [{"latestEvent": {"objectId": j.about["vm"], "eventType": "Backup", "jobInstanceId": j.about["request"], "time": self.world.clock.iso(j.began)}}
                     for j in self.world.jobs if not j.gone and j.about["vm"] == request.query.get("object_ids")]
             return self.listing(request, rows)
+        if path == "/api/v1/vmware/vm" and self.is_refreshed and self.hidden:
+            self.hidden -= 1
         lists = {"/api/v1/host": lambda: [{"id": "Host:::1"}], "/api/v1/sla_domain": lambda: [{"id": i, "name": n} for i, n in self.slas.items()],
                  "/api/v1/vmware/vcenter": lambda: [{"id": "vCenter:::1"}],
-                 "/api/v1/vmware/vm": lambda: [] if self.is_hidden else [self.vm(i) for m, i in self.vms.items() if request.query.get("moid", m) == m]}
+                 "/api/v1/vmware/vm": lambda: [] if self.hidden else [self.vm(i) for m, i in self.vms.items() if request.query.get("moid", m) == m]}
         return self.listing(request, lists[path]()) if path in lists else self.no(404, "no such resource")
