@@ -227,9 +227,8 @@ void orr__loop_note(orr__loop *loop) {
   if (loop->is_polling) uv_stop(loop->uv);
 }
 
-static void alarm_fired(uv_timer_t *alarm) {
-  (void)alarm;
-}
+/* It may be over before libuv has begun to wait, if we were held up: libuv runs its timers first, and would wait for what never comes. */
+static void alarm_fired(uv_timer_t *alarm) { uv_stop(alarm->loop); }
 
 /* Lets libuv wait at most wait_ms (-1: for ever) and run what its handles have to say. */
 static void run_uv(orr__loop *loop, int64_t wait_ms) {
