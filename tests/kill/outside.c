@@ -54,6 +54,7 @@ static job *jobs;
 static size_t job_count, first_open; /* all jobs before first_open have ended */
 static uint64_t seed;
 static int ledger_fd, tell_fd;
+static int64_t since_ms; /* what is read now has not arrived before: however late we are, what was sent is not visible any later */
 
 static void die(const char *what) {
   perror(what);
@@ -145,7 +146,7 @@ static void start(connection *from, const char *kind, const char *body) {
     job *j = &jobs[job_count++];
     snprintf(j->kind, sizeof j->kind, "%s", kind);
     snprintf(j->key, sizeof j->key, "%s", key);
-    j->begin_ms = now_ms() + chance(VISIBLE_MAX_MS);
+    j->begin_ms = since_ms + chance(VISIBLE_MAX_MS);
     j->end_ms = j->begin_ms + chance(RUNS_MAX_MS);
     id = job_count;
   }
@@ -280,26 +281,34 @@ static void look_into(connection *from) {
   memmove(from->in, from->in + head + want, from->len);
 }
 
-static void serve(connection **slot, bool is_readable, int64_t now) {
+static void hear(connection **slot) {
   connection *c = *slot;
-  if (is_readable) {
-    ssize_t n = recv(c->fd, c->in + c->len, REQUEST_MAX - c->len, MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-      forget(slot);
-      return;
-    }
-    if (n > 0) c->len += (size_t)n;
-  }
+  ssize_t n = recv(c->fd, c->in + c->len, REQUEST_MAX - c->len, MSG_DONTWAIT);
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) forget(slot);
+  else if (n > 0) c->len += (size_t)n;
+}
+
+static bool is_question(const connection *c) { return strncmp(c->in, "GET ", 4) == 0; }
+
+static void serve(connection **slot, int64_t now) {
+  connection *c = *slot;
   look_into(c);
   if (!c->reply_ms || now < c->reply_ms) return;
   c->reply_ms = 0;
   if (c->is_lost || send(c->fd, c->out, strlen(c->out), MSG_NOSIGNAL) < 0) forget(slot);
 }
 
+/* Acts before questions: who asks has acted before, and may be read in the same turn. */
+static void serve_all(int64_t now) {
+  for (int questions = 0; questions < 2; questions++)
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+      if (connections[i] && is_question(connections[i]) == questions) serve(&connections[i], now);
+}
+
 static int listen_on_loopback(const char *dir) {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
   socklen_t len = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 128) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0) die("listen");
   char path[4096], fresh[4096];
   snprintf(path, sizeof path, "%s/port", dir);
@@ -309,17 +318,18 @@ static int listen_on_loopback(const char *dir) {
   return fd;
 }
 
-static void take(int listen_fd) {
+static bool take(int listen_fd) {
   int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0) return;
+  if (fd < 0) return false;
   for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
     if (connections[i]) continue;
     connections[i] = calloc(1, sizeof *connections[i]);
     if (!connections[i]) die("calloc");
     connections[i]->fd = fd;
-    return;
+    return true;
   }
   close(fd);
+  return true;
 }
 
 int main(int argc, char **argv) {
@@ -337,17 +347,19 @@ int main(int argc, char **argv) {
   jobs = calloc(JOBS_MAX, sizeof *jobs);
   if (ledger_fd < 0 || !jobs) die(path);
   int listen_fd = listen_on_loopback(argv[1]);
-  for (;;) {
+  since_ms = now_ms();
+  for (int64_t before = since_ms, last = before;; since_ms = before, before = last) { /* what is accepted now is read in the next turn */
     struct pollfd polled[CONNECTIONS_MAX + 1] = { { .fd = listen_fd, .events = POLLIN } };
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) polled[i + 1] = (struct pollfd){ .fd = connections[i] ? connections[i]->fd : -1, .events = POLLIN };
     int64_t wait = first_open < job_count ? 5 : 1000;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
       if (connections[i] && connections[i]->reply_ms) wait = 1;
     poll(polled, CONNECTIONS_MAX + 1, (int)wait);
-    int64_t now = now_ms();
+    int64_t now = last = now_ms();
     let_time_pass(now);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-      if (connections[i]) serve(&connections[i], polled[i + 1].revents != 0, now);
-    if (polled[0].revents) take(listen_fd);
+      if (connections[i] && polled[i + 1].revents) hear(&connections[i]);
+    serve_all(now);
+    while (polled[0].revents && take(listen_fd)) continue;
   }
 }

@@ -10,7 +10,7 @@
 
 #include "harness.h"
 
-enum { WAIT_US = 100000, WAIT_STARTS = 2, DELAY_US = 700000, DOUBLINGS_MAX = 5 };
+enum { WAIT_US = 100000, WAIT_STARTS = 2, DELAY_US = 1300000, DOUBLINGS_MAX = 5 };
 
 /* Whose they are, by the place in all_well. */
 enum { IDEMPOTENT = 1, LOOKUP = 2, NEITHER = 4, JOB = 8, HTTP = IDEMPOTENT | LOOKUP | NEITHER, ALL = HTTP | JOB };
