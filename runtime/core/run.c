@@ -374,6 +374,10 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
     /* Only job.start, which adopts what is there, or a key the other side knows: safe to run again. */
     if (!again(flow, ORR_HOOK_executeBackup)) orr__result_attention(flow, "unknown_start");
   } else if (orr__declares(declaration, ORR_HOOK_recoverBackupResult)) {
+    if (why) { /* not where we died, which is no error of the other side */
+      orr__set_int(&flow->graph.result->head, ORR_F_result_startErrors, result->startErrors + 1);
+      orr__set_str(&flow->graph.result->head, ORR_F_result_startMessage, why);
+    }
     double waited = (double)(orr__now(flow->core) - result->sentDate) / 1000;
     double wait = declaration->visibility_delay - waited;
     orr__result_next(flow, ORR_HOOK_recoverBackupResult, wait > 0 ? wait : 0);
@@ -385,6 +389,10 @@ void orr__run_uncertain(orr__flow *flow, orr__tx *tx, const char *why) {
 }
 
 void orr__result_well(orr_result *result) {
+  if (result->startErrors) {
+    orr__unset(&result->head, ORR_F_result_startErrors);
+    orr__unset(&result->head, ORR_F_result_startMessage);
+  }
   if (!result->errorCount) return;
   if (!(result->head.dirty & ORR_BIT(ORR_F_result_statusMessage)))
     orr__unset(&result->head, ORR_F_result_statusMessage);
@@ -469,10 +477,30 @@ static void restart(orr__flow *flow) {
     return;
   }
   stage_fields(flow, hook);
-  flow->attempt = (int)flow->graph.result->errorCount + 1;
+  flow->attempt = (int)(flow->graph.result->errorCount + flow->graph.result->startErrors) + 1;
   orr__flow_intend(flow, tx, hook);
   orr__flow_write(flow, tx);
   orr__flow_submit(flow, tx, stage_committed);
+}
+
+/* Certainly not begun: it is started again, and its look-ups count anew. Where that was in vain each time it has FAILED, unless there is a part of it
+ * outside, of which somebody has to say what becomes. */
+static void start_again(orr__flow *flow) {
+  orr_result *result = flow->graph.result;
+  int64_t errors = result->startErrors;
+  orr__unset(&result->head, ORR_F_result_sentDate);
+  orr__set_int(&result->head, ORR_F_result_errorCount, 0);
+  if (errors < ORR_START_ATTEMPTS || is_cancelled(flow)) {
+    orr__result_next(flow, ORR_HOOK_executeBackup, errors > 1 ? orr__backoff_s(5, (int)errors) : 0);
+    return;
+  }
+  char *text = orr__strf("started %lld times, and not begun: %s", (long long)errors, result->startMessage ? result->startMessage : "");
+  orr__set_str(&result->head, ORR_F_result_statusMessage, text);
+  if (result->externalId)
+    orr__result_attention(flow, "unknown_start");
+  else
+    orr__result_finish(flow, "FAILED", text ? text : "started in vain");
+  free(text);
 }
 
 static void recovered(orr__flow *flow) {
@@ -495,14 +523,13 @@ static void recovered(orr__flow *flow) {
   } else if (flow->answer.outcome != ORR_OUTCOME_SUCCESS) {
     if (!again(flow, ORR_HOOK_recoverBackupResult)) orr__result_attention(flow, "unknown_start");
   } else if (is_absent) {
-    orr__unset(&result->head, ORR_F_result_sentDate);
-    orr__result_next(flow, ORR_HOOK_executeBackup, 0);
+    start_again(flow);
   } else if (result->externalId) {
     if (!orr__streq(result->status, "CANCEL_REQUESTED"))
       orr__set_str(&result->head, ORR_F_result_status, "IN_PROGRESS");
     else
       orr__recover_cancel(flow->core, result->id);
-    orr__set_int(&result->head, ORR_F_result_errorCount, 0);
+    orr__result_well(result);
     orr__result_next(flow, ORR_HOOK_refreshBackupResult, 0);
   } else if (!again(flow, ORR_HOOK_recoverBackupResult)) {
     orr__result_attention(flow, "unknown_start");

@@ -107,6 +107,18 @@ describe("an external system that goes wrong", function()
         assert.same({ works[fault] and 1 or 2, 1 }, { asked("start"), done("start") })
       end)
 
+      if not works[fault] then
+        it("in every start that can be looked up: FAILED for certain after six, and it says why", function()
+          set("visibilityDelay = 2,", looks)
+          raw.outsideFault("start", fault, forever)
+          rt:run("p")
+          local result = ends(3000)
+          assert.equal("FAILED", result.status)
+          assert.matches("started 6 times, and not begun: .+", result.errorMessage)
+          assert.equal(0, done("start"))
+        end)
+      end
+
       it("once or twice in a look-up: asked again, nothing is started twice", function()
         set("visibilityDelay = 2,", looks)
         raw.outsideFault("start", "lost", 1)
