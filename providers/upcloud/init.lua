@@ -20,6 +20,7 @@ local provider = Provider {
     { fieldName = "disks", fieldLabel = "UUIDs of the disks", inputType = "list", helpText = "with commas between them; if not given: all disks of the server" },
   },
   refreshInterval = 30, visibilityDelay = 45, timeout = 24 * 3600,
+  timeouts = { refreshBackupResult = 300, recoverBackupResult = 300 }, -- a request for each disk, or page
   needs = { http = { "${connection.serviceUrl}", "${connection.host}" } },
 }
 

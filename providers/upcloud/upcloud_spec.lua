@@ -114,6 +114,18 @@ describe("upcloud", function()
     assert.equal(2, api:count "POST /1.3/storage/:id/backup")
   end)
 
+  it("has the patience for many disks where UpCloud is slow", function()
+    outside()
+    local devices = {}
+    for i = 1, 4 do devices[i] = { storage = "disk-" .. i, type = "disk" } end
+    api:on("GET /1.3/server/server-1", { json = { server = { storage_devices = { storage_device = devices } } } })
+    api:on("GET /1.3/storage/:id", function(request)
+      local job = jobs:find(request.params.id)
+      return { delay = job and 20 or 0, json = { storage = job and storage(job) or { state = "online" } } }
+    end)
+    assert.result(run.backup(setup)).succeeded()
+  end)
+
   it("waits where the rate limit is met before the start, and does not fail", function()
     outside()
     api:fault("GET /1.3/server/server-1", fault.tooMany(90))
