@@ -52,6 +52,8 @@ static int not_found(const orr__bindings *b, const char *code, orr_error *reterr
   /* It was there before: its own name is the last to suggest. */
   if (known && known->path) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s': its file is gone: %s", code, known->path);
   if (known && *known->kept_sha256) return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s': its file is gone", code);
+  if (strchr(code, '/'))
+    return orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s': a code is wanted here, not a path; --providers FOLDER says where it lies", code);
   const char *near = NULL;
   if (orr__provider_codes(b, &codes, NULL) == 0) near = orr__nearest(code, code_at, codes);
   if (near) orr__error_set(reterr, ORR_E_NOT_FOUND, "no provider '%s' (did you mean '%s'?)", code, near);

@@ -1,7 +1,8 @@
 -- `orrery provider test`: main { PATH, "key=value", ... } runs the specs of a path and answers the exit code.
 --
 -- Keys: filter (a Lua pattern; may come several times), output (text, TAP), junit (a file), record (the cassettes are recorded).
--- Exit codes: 0 all passed, 1 some did not or busted is not installed, 2 an option that is none, 4 no specs there.
+-- Exit codes: 0 all passed, 1 some did not, busted is not installed or the report cannot be written, 2 an option that is none, 4 no specs
+-- there, or no test in them.
 local specs = require "orrery.specs"
 
 -- One line; what was typed cannot steer a terminal.
@@ -26,7 +27,18 @@ local function run(found, chosen)
     complain("--filter: ", (err:gsub("^.-:%d+: ", "")))
     return 2
   end
-  return specs(args, { found = found, output = chosen.output, junit = chosen.junit, record = chosen.record })
+  local context = { found = found, output = chosen.output, junit = chosen.junit, record = chosen.record }
+  local code = specs(args, context)
+  if code ~= 0 or context.hasRun then return code end
+  complain("no test was run: ", #chosen.filter > 0 and "--filter finds none" or "there is none in these specs")
+  return 4
+end
+
+--- busted would only say so when all is over, and that all is well.
+local function mayWrite(path)
+  local file, err = io.open(path, "a")
+  if file then file:close() end
+  return file ~= nil, err
 end
 
 return function(args)
@@ -44,6 +56,13 @@ return function(args)
   if #found == 0 then
     complain("no specs for ", args[1], ": they are called NAME_spec.lua, beside the provider or in spec/")
     return 4
+  end
+  if chosen.junit then
+    local may, wrong = mayWrite(chosen.junit)
+    if not may then
+      complain("--junit: ", wrong)
+      return 1
+    end
   end
   return run(found, chosen)
 end

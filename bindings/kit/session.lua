@@ -54,6 +54,7 @@ function session.attach(busted)
     return nil, true
   end, { priority = 1 })
   busted.subscribe({ "test", "start" }, function(element)
+    session.context.hasRun = true
     wrap(element)
     return nil, true
   end, { priority = 1 })

@@ -71,6 +71,8 @@ run provider check nothere.lua
 ok "a file that is not there exits 4" exits 4
 ok "in one line" test "$(wc -l <err)" = 1
 ok "a check makes no data directory" test ! -e data
+run provider show ./doubtful/acme.lua
+ok "who gives a path where a code is wanted is told" complains "a code is wanted here, not a path; --providers FOLDER says where it lies"
 
 # provider call
 printf '{ "connection": { "name": "here", "serviceUrl": "%s", "serviceToken": "hush-hush" }, "backupResult": { "externalId": "7" }, "executionConfig": { "label": "hush-hush" } }' "$url" >objects.json

@@ -26,6 +26,23 @@ ok "a filter picks tests" says "1 passed, 0 failed"
 run provider test "$acme" --filter "["
 ok "a filter that is no pattern exits 2" exits 2
 ok "with what is wrong with it" complains "--filter: malformed pattern"
+run provider test "$acme" --filter "no such test"
+ok "a filter that finds none exits 4" exits 4
+ok "and says so" complains "no test was run: --filter finds none"
+run provider test "$acme" --junit nothere/report.xml
+ok "a report that cannot be written exits 1" exits 1
+ok "before anything is run" test -z "$out"
+ok "in a line that names it" complains "--junit: nothere/report.xml: No such file"
+cp "$acme/spec/acme_spec.lua" kept_spec.lua
+: >"$acme/spec/acme_spec.lua"
+run provider test "$acme"
+ok "specs without a test exit 4" exits 4
+ok "which is said" complains "there is none in these specs"
+echo 'it("ends", function() os.exit(0) end)' >"$acme/spec/acme_spec.lua"
+run provider test "$acme"
+ok "a spec that ends the process has failed" exits 1
+ok "and is told what else to do" says "acme_spec.lua:1: os.exit does not end a spec; an error or an assertion does"
+mv kept_spec.lua "$acme/spec/acme_spec.lua"
 run provider test "$acme" --tap --junit report.xml
 ok "TAP has its plan" says "1..2"
 ok "and its lines" says "ok 1 - acme takes six hours"
