@@ -230,7 +230,7 @@ function provider.extractBackup(backupResult, opts)
   local isWhole, why = server.run(connection, { argv = reader(about, from), env = { LC_ALL = "C" } })
   if not isWhole then return false, "it is damaged: " .. why end
   if isFolder then fs.mkdir(to) end
-  if isFolder and isDump then to = to:gsub("/*$", "/") .. backupResult.resultArchive .. (isSql and ".sql" or "") end
+  if isFolder and isDump then to = to:gsub("/+$", "") .. "/" .. backupResult.resultArchive .. (isSql and ".sql" or "") end
   local argv = isSql and { folder .. "pg_restore", "--file=" .. to, from } or isDump and { "cp", "--", from, to } or isFolder and { "cp", "--archive", "--", from .. "/.", to }
     or { "tar", "--create", "--auto-compress", "--force-local", "--file=" .. to, "--directory=" .. from, "." }
   local done = process.run { argv = argv }
