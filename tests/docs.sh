@@ -42,7 +42,7 @@ for file in README.md docs/providers.md; do
     inside { text = text $0 "\n"; if (match($0, / code = "[a-z]+"/)) code = substr($0, RSTART + 9, RLENGTH - 10) }' "$file"
 done
 for name in acme hello; do
-  "$build/orrery" --data "$place/data" provider check --strict "$place/$name.lua" >"$place/out" 2>&1 || { cat "$place/out"; false; }
+  "$build/orrery" --data "$place/data" provider check "$place/$name.lua" >"$place/out" 2>&1 || { cat "$place/out"; false; }
   counted "the provider $name in the documentation fails its check"
 done
 

@@ -131,8 +131,8 @@ static void take_output(const workshop *w, orr__buf *pending, const char *bytes,
   fflush(stdout);
 }
 
-static int start(const workshop *w, const char *verb, int out_fd, pid_t *ret_pid) {
-  char *argv[] = { w->program, (char *)(uintptr_t)"provider", (char *)(uintptr_t)verb, (char *)(uintptr_t)w->path, NULL };
+static int start(const workshop *w, const char *verb, const char *option, int out_fd, pid_t *ret_pid) {
+  char *argv[] = { w->program, (char *)(uintptr_t)"provider", (char *)(uintptr_t)verb, (char *)(uintptr_t)w->path, (char *)(uintptr_t)option, NULL };
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -155,14 +155,14 @@ static void end_child(pid_t pid) {
   waitpid(pid, NULL, 0); /* fails where it is gone already, which is what is wanted */
 }
 
-/* Runs `orrery provider VERB PATH` and shows what it says. ENDED: *ret_exit is its exit code. */
-static enum ending run_child(workshop *w, const char *verb, int *ret_exit, orr_error *reterr) {
+/* Runs `orrery provider VERB PATH [OPTION]` and shows what it says. ENDED: *ret_exit is its exit code. */
+static enum ending run_child(workshop *w, const char *verb, const char *option, int *ret_exit, orr_error *reterr) {
   int ends[2] = { -1, -1 }, status = 0;
   pid_t pid = 0;
   enum ending ending = ENDED;
   orr__buf pending;
   if (pipe2(ends, O_CLOEXEC) != 0) return orr__error_errno(reterr, ORR_E_IO, errno, "a pipe"), STOPPED;
-  int failed = start(w, verb, ends[1], &pid);
+  int failed = start(w, verb, option, ends[1], &pid);
   close(ends[1]);
   if (failed) {
     close(ends[0]);
@@ -249,10 +249,10 @@ static bool turn(workshop *w, orr_error *reterr) {
   do {
     int exit_code = 0;
     show_heading(w);
-    ending = run_child(w, "check", &exit_code, reterr);
+    ending = run_child(w, "check", "--errors-only", &exit_code, reterr);
     if (ending == ENDED && exit_code == 0) {
       show_declaration(w);
-      ending = run_child(w, "test", &exit_code, reterr);
+      ending = run_child(w, "test", NULL, &exit_code, reterr);
     }
     if (ending == CHANGED) {
       puts("  changed meanwhile: once more");

@@ -180,7 +180,7 @@ int orr__cli_check(orr__cli *cli) {
   orr_close(runtime);
   if (rc != 0) return orr__cli_fail(cli, &error);
   bool is_ok = cJSON_IsTrue(at(data, "ok"));
-  if (cJSON_IsTrue(at(cli->kept, "strict")) && cJSON_GetArraySize(at(data, "findings")) > 0) is_ok = false;
+  if (!cJSON_IsTrue(at(cli->kept, "errorsOnly")) && cJSON_GetArraySize(at(data, "findings")) > 0) is_ok = false;
   if (cli->globals.is_json) orr__print_json(data);
   else show_findings(cli, data);
   cJSON_Delete(data);

@@ -46,12 +46,12 @@ ok "with the place, the rule and how grave it is" json "r['findings'][2] == {'fi
 ok "an error, too" json "{k: r['findings'][0][k] for k in ('line', 'severity', 'rule')} == {'line': 8, 'severity': 'error', 'rule': 'unknown_hook'} and 'column' not in r['findings'][0]"
 mkdir doubtful
 sed 's/backupResult.externalId = /backupResult.externlId = /' providers/acme.lua >doubtful/acme.lua
-run provider check doubtful/acme.lua
+run provider check doubtful/acme.lua --errors-only
 ok "what is only doubtful works" exits 0
 ok "which is said, with how much there is" says "doubtful/acme.lua: a working provider, with 1 warning"
-run provider check doubtful/acme.lua --strict
-ok "with --strict it is 1" exits 1
-run provider check providers/acme.lua --strict
+run provider check doubtful/acme.lua
+ok "and is 1 all the same, where nobody says that only errors count" exits 1
+run provider check providers/acme.lua --errors-only
 ok "and 0 where there is nothing" exits 0
 run provider check nothere/init.lua
 ok "a folder that is not there exits 4" exits 4
