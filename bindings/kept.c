@@ -11,8 +11,6 @@
 #include "registry.h"
 #include "version.h"
 
-#define KEPT_MAX (8u << 20) /* bytes of all sources of a version; what has more is not kept */
-
 static orr__json *pack_source(const orr__source *source) {
   orr__json *map = orr__json_map();
   if (!map) return NULL;
@@ -33,9 +31,6 @@ static orr__json *pack_source(const orr__source *source) {
 }
 
 char *orr__sources_pack(const orr__sources *sources) {
-  size_t total = 0;
-  for (size_t i = 0; i < sources->count; i++) total += sources->items[i].len;
-  if (total > KEPT_MAX) return NULL;
   orr__json *map = orr__json_map(), *list = orr__json_list();
   bool is_whole = map && list;
   for (size_t i = 0; is_whole && i < sources->count; i++) {

@@ -117,7 +117,7 @@ static void keep(orr__provider *p, const orr__version *v, bool is_back) {
   char *sources = orr__sources_pack(&v->sources);
   if (!sources) {
     if (host->log)
-      host->log(host->core, 0, p->code, ORR_LOG_WARNING, "this version is too large to be kept: after a restart it is there only as a file");
+      host->log(host->core, 0, p->code, ORR_LOG_WARNING, "this version is not kept for a restart: out of memory");
     return;
   }
   orr__kept kept = { .code = p->code, .version = d->version, .sha256 = v->sources.sha256, .sources = sources, .granted = v->granted_text,

@@ -93,6 +93,10 @@ static int add_source(orr__sources *sources, const char *path, char *module, cha
   if (!rc && sources->count >= ORR_SOURCES_MAX)
     rc = orr__error_set(reterr, ORR_E_LIMIT, "%s: a provider has %d files at most", path, ORR_SOURCES_MAX);
   if (!rc) rc = orr__file_read(path, ORR_SOURCE_MAX, &source.text, &source.len, reterr);
+  size_t total = source.len;
+  for (size_t i = 0; i < sources->count; i++) total += sources->items[i].len;
+  if (!rc && total > ORR_SOURCES_BYTES)
+    rc = orr__error_set(reterr, ORR_E_LIMIT, "%s: the files of a provider have %u bytes at most, together", path, ORR_SOURCES_BYTES);
   orr__source *items = rc ? NULL : realloc(sources->items, (sources->count + 1) * sizeof *items);
   if (!rc && !items) rc = orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   if (rc) {

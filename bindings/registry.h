@@ -181,7 +181,7 @@ void orr__provider_count(const orr__version *v, const orr__answer *answer); /* a
 void orr__questions_orphan(orr__bindings *b);      /* the bindings close */
 /* kept.c */
 void orr__provider_remember(orr__bindings *b, const orr__kept *kept);
-char *orr__sources_pack(const orr__sources *sources); /* owned; NULL: no memory, or too much to keep */
+char *orr__sources_pack(const orr__sources *sources); /* owned; NULL: no memory */
 /* CORRUPT: they are not what the hash says. */
 int orr__sources_unpack(const char *code, const char *text, const char *sha256, orr__sources *ret, orr_error *reterr);
 /* needs_widen.c */

@@ -24,6 +24,7 @@
 #define ORR_LOAD_MS 500            /* the longest the chunk of a provider may run: nobody else has a turn meanwhile */
 #define ORR_SOURCE_MAX (1u << 20)  /* bytes of one source file */
 #define ORR_SOURCES_MAX 200        /* files of one provider */
+#define ORR_SOURCES_BYTES (4u << 20) /* of all of them: nobody else has a turn while they are compiled and looked over */
 #define ORR_POOL_MAX 1024            /* finished coroutines kept for the next calls */
 #define ORR_MEMORY_DEFAULT (64u << 20)
 

@@ -67,7 +67,8 @@ void orr__version_free(orr__version *v) {
 
 static void compile_all(lua_State *L, void *arg) {
   orr__version *v = arg;
-  for (size_t i = 0; i < v->sources.count; i++) {
+  /* Of more than can be told nobody waits for the rest. */
+  for (size_t i = 0; i < v->sources.count && v->findings->count < ORR_FINDINGS_MAX; i++) {
     const orr__source *s = &v->sources.items[i];
     lua_pushfstring(L, "@%s", s->chunk);
     if (luaL_loadbufferx(L, s->text, s->len, lua_tostring(L, -1), "t") != 0) {

@@ -369,6 +369,30 @@ static void test_live__a_link_does_not_lead_out_of_what_was_granted(void **state
   expect(p, "5", "needs more than is granted: read /etc;");
 }
 
+static void test_live__files_are_few_enough_to_be_looked_over_in_a_turn(void **state) {
+  place *p = *state;
+  char folder[160], path[200];
+  size_t len = 1000000;
+  char *filler = malloc(len);
+  memset(filler, ' ', len);
+  snprintf(folder, sizeof folder, "%s/test", p->dir);
+  assert_int_equal(mkdir(folder, 0700), 0);
+  snprintf(path, sizeof path, "%s/init.lua", folder);
+  const char *text = "local provider = Provider { apiVersion = 1, code = 'test', name = 'T', version = '1' }\n"
+                     "function provider.executeBackup(b, r) end\nreturn provider\n";
+  assert_int_equal(orr__file_write(path, text, strlen(text), 0600, NULL), 0);
+  for (int i = 0; i < 4; i++) {
+    snprintf(path, sizeof path, "%s/m%d.lua", folder, i);
+    assert_int_equal(orr__file_write(path, filler, len, 0600, NULL), 0);
+  }
+  expect(p, "1", NULL);
+  assert_int_equal(p->kept_count, 1);
+  snprintf(path, sizeof path, "%s/m4.lua", folder);
+  assert_int_equal(orr__file_write(path, filler, len, 0600, NULL), 0);
+  expect(p, "1", "m4.lua: the files of a provider have 4194304 bytes at most, together");
+  free(filler);
+}
+
 static void test_live__a_narrower_need_is_no_more(void **state) {
   static const struct { const char *granted, *wanted, *more; } cases[] = {
     { "{}", "{}", "" },
@@ -557,6 +581,7 @@ int main(void) {
     setup_test(test_live__back_to_what_the_file_is_holds_nothing),
     setup_test(test_live__only_more_waits_for_trust),
     setup_test(test_live__what_is_trusted_is_what_was_looked_at), setup_test(test_live__a_link_does_not_lead_out_of_what_was_granted),
+    setup_test(test_live__files_are_few_enough_to_be_looked_over_in_a_turn),
     cmocka_unit_test(test_live__a_narrower_need_is_no_more),
     setup_test(test_live__one_that_reads_as_much_asks_nobody),
     setup_test(test_live__one_that_reads_less_is_live_once_nothing_stored_needs_it),
