@@ -1,14 +1,11 @@
 /* A host that has a life of its own: it links PUC Lua 5.4, SQLite and libcurl, has few descriptors, signal handlers, a locale and a folder
  * of its own, and forks. Whatever a runtime does in it, all that must be as it was. Prints `ok` and `not ok` lines.
  *
- * usage: guest DATA_DIR RUNNER. Knows orrery.h only. */
+ * usage: guest DATA_DIR RUNNER. Knows orrery.h only. With GUEST_WITHOUT_LUA it has no Lua of its own, where that cannot be (run.sh). */
 #include <curl/curl.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <lauxlib.h>
 #include <locale.h>
-#include <lua.h>
-#include <lualib.h>
 #include <orrery.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -20,6 +17,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifndef GUEST_WITHOUT_LUA
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#endif
 
 extern char **environ;
 
@@ -95,10 +97,20 @@ static int count_files(void) {
 
 /* ---- libraries of the host's -------------------------------------------------------------------------------- */
 
-static int own_lua(lua_State *L) {
-  return luaL_dostring(L, "local t = {} for i = 1, 1000 do t[i] = i // 3 end return #t, _VERSION") == LUA_OK &&
-         strcmp(lua_tostring(L, -1), "Lua 5.4") == 0;
+#ifndef GUEST_WITHOUT_LUA
+static lua_State *L;
+
+static void check_lua(const char *what) {
+  if (!L && (L = luaL_newstate())) luaL_openlibs(L);
+  check(what, luaL_dostring(L, "local t = {} for i = 1, 1000 do t[i] = i // 3 end return #t, _VERSION") == LUA_OK &&
+                  strcmp(lua_tostring(L, -1), "Lua 5.4") == 0);
 }
+
+static void end_lua(void) { lua_close(L); }
+#else
+static void check_lua(const char *what) { (void)what; }
+static void end_lua(void) {}
+#endif
 
 static int own_sqlite(sqlite3 *db) {
   return sqlite3_exec(db, "CREATE TABLE IF NOT EXISTS t(a); INSERT INTO t VALUES(1); SELECT sum(a) FROM t;", NULL, NULL, NULL) == SQLITE_OK;
@@ -204,11 +216,9 @@ int main(int argc, char **argv) {
   struct rlimit few = { 64, 64 };
   setrlimit(RLIMIT_NOFILE, &few);
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  lua_State *L = luaL_newstate();
-  luaL_openlibs(L);
   sqlite3 *db = NULL;
   sqlite3_open(":memory:", &db);
-  check("PUC Lua works before", own_lua(L));
+  check_lua("PUC Lua works before");
   check("SQLite works before", own_sqlite(db));
   look(&before);
   /* The first runtime of a process leaves a pipe of libuv's, which is there until the process ends. */
@@ -217,7 +227,7 @@ int main(int argc, char **argv) {
   orr_runtime *runtime = open_runtime(argv[1], argv[2]);
   if (!runtime) return 1;
   back_up(runtime, "one", "1", "a backup runs with 64 open files");
-  check("PUC Lua works meanwhile", own_lua(L));
+  check_lua("PUC Lua works meanwhile");
   check("SQLite works meanwhile", own_sqlite(db));
   check("libcurl works meanwhile", own_curl(argv[0]));
   fork_in(runtime);
@@ -226,10 +236,10 @@ int main(int argc, char **argv) {
   check("no descriptor is left open", count_files() == files);
   look(&after);
   compare(&before, &after);
-  check("PUC Lua works afterwards", own_lua(L));
+  check_lua("PUC Lua works afterwards");
   check("SQLite works afterwards", own_sqlite(db));
   check("libcurl works afterwards", own_curl(argv[0]));
-  lua_close(L);
+  end_lua();
   sqlite3_close(db);
   curl_global_cleanup();
   return failed != 0;
