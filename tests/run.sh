@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs every test: sh tests/run.sh [release] [sanitized] [clang]
 #
-# release is gcc's ordinary build with all tests, sanitized the same with AddressSanitizer and UndefinedBehaviorSanitizer, clang
-# a build without a run; all three unless some are named. The last line is `N passed, N failed`; the exit code is 0 only
-# if something passed and nothing failed. Builds and full logs stay in .build/tests (or $ORRERY_BUILD), so a second run is quick.
+# release is gcc's ordinary build with all tests, sanitized the same with AddressSanitizer and UndefinedBehaviorSanitizer, and what has
+# threads once more with ThreadSanitizer, clang a build without a run; all three unless some are named. The last line is
+# `N passed, N failed`; the exit code is 0 only if something passed and nothing failed. Builds and full logs stay in .build/tests (or
+# $ORRERY_BUILD), so a second run is quick.
 #
 # A part of the tests is a script that takes a build directory and ends with the line `N passed, N failed`: every
 # tests/<part>/run.sh, and the scripts beside this one. Which packages are needed, docs/install-deps.sh knows.
@@ -150,7 +151,7 @@ build() {
 run_part() {
   case $1 in
     tidy) part tidy sh tests/tidy.sh ;;
-    tidy_test | docs | install | package) part "$1" sh "tests/$1.sh" "$build" ;;
+    tidy_test | docs | install | package | threads) part "$1" sh "tests/$1.sh" "$build" ;;
     *) part "$1" sh "tests/$1/run.sh" "$build" ;;
   esac
 }
@@ -176,7 +177,7 @@ sanitized() {
   reports=$work/reports
   rm -rf "$reports"
   mkdir "$reports"
-  names="$(folders) install"
+  names="threads $(folders) install"
   export ASAN_OPTIONS="log_path=$reports/san:log_exe_name=1:detect_stack_use_after_return=1" UBSAN_OPTIONS="print_stacktrace=1:abort_on_error=1"
   at_once run_part
   unset ASAN_OPTIONS UBSAN_OPTIONS
