@@ -85,6 +85,12 @@ bool orr__core_is_idle(const orr__core *core) {
   return true;
 }
 
+bool orr__core_is_acting(const orr__core *core) {
+  for (const orr__flow *flow = core->flows; flow; flow = flow->next)
+    if (flow->call && flow->op) return true;
+  return false;
+}
+
 void orr__core_free(orr__core *core) {
   if (!core) return;
   core->is_draining = true;

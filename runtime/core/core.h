@@ -72,6 +72,7 @@ void orr__core_drain(orr__core *core);
 /* Drained, and the backend is gone: what the store still completes moves nothing on; the journal says where it is. */
 void orr__core_close(orr__core *core);
 bool orr__core_is_idle(const orr__core *core);
+bool orr__core_is_acting(const orr__core *core); /* is a hook with a row in the journal in flight? */
 /* Completions from store and backend must have stopped coming. NULL is fine. */
 void orr__core_free(orr__core *core);
 /* A local job of the result with this uuid has ended: its next refresh is due at once. */

@@ -16,7 +16,10 @@
 #include "host/signals.h"
 #include "host/socket.h"
 
-enum { RETRY_MS = 50, READ_SIZE = 64 * 1024, DRAIN_MS = 4500 };
+enum { RETRY_MS = 50, READ_SIZE = 64 * 1024, DRAIN_MS = 4500, ACTS_TURN_MS = 100 };
+
+#define WAITING "{\"level\":\"warning\",\"message\":\"a hook is still at work, and is waited for; Ctrl-C leaves it to be cleared up by the next command\"}"
+#define WAITING_FOR_ANOTHER "{\"level\":\"warning\",\"message\":\"another command is closing the runtime and has a hook at work: waiting for it\"}"
 
 struct orr__client {
   orr__peer peer; /* first: this process as a peer of its own dispatcher */
@@ -220,17 +223,35 @@ int orr__client_open(const orr__client_config *config, orr__client **ret_client,
   return rc;
 }
 
+static bool may_wait(const orr__client *client) {
+  struct pollfd stop = {client->config->signal_fd, POLLIN, 0};
+  return !client->is_interrupted && !orr__holder_failed(client->holder) && poll(&stop, 1, 0) <= 0;
+}
+
+/* A hook that was cut off while it acts is a crash to be cleared up, and a command that only happened to hold the directory is no reason
+ * for one. */
+static void finish_acts(orr__client *client) {
+  const orr__client_config *config = client->config;
+  int64_t say_at = orr__mono_ms() + DRAIN_MS;
+  orr__holder_drain(client->holder);
+  while (may_wait(client) && orr__holder_is_acting(client->holder)) {
+    orr__holder_turn(client->holder, ACTS_TURN_MS, config->signal_fd);
+    if (say_at < 0 || orr__mono_ms() < say_at) continue;
+    if (config->log) config->log(config->log_arg, WAITING);
+    say_at = -1;
+  }
+}
+
 void orr__client_close(orr__client *client) {
   if (!client) return;
   if (client->holder) {
-    int signal_fd = client->config->signal_fd;
     orr__dispatcher *dispatcher = orr__holder_dispatcher(client->holder);
     orr__dispatcher_forget(dispatcher, &client->peer);
     /* Another command's hook runs in this runtime: its answer is owed, however long it takes. */
-    struct pollfd stop = {signal_fd, POLLIN, 0};
-    while (!client->is_interrupted && orr__dispatcher_open_writes(dispatcher) > 0 && poll(&stop, 1, 0) <= 0)
-      orr__holder_turn(client->holder, -1, signal_fd);
-    orr__holder_close(client->holder, DRAIN_MS, signal_fd);
+    while (may_wait(client) && orr__dispatcher_open_writes(dispatcher) > 0)
+      orr__holder_turn(client->holder, -1, client->config->signal_fd);
+    finish_acts(client);
+    orr__holder_close(client->holder, DRAIN_MS, client->config->signal_fd);
     client->holder = NULL;
   }
   disconnect(client);
@@ -311,12 +332,25 @@ static int wait_reply(orr__client *client, uint64_t id, bool *is_taken, orr__mes
   }
 }
 
-/* CLOSED means that the runtime would not begin it: wait until it has gone, then somebody else will. */
+/* CLOSED means that the runtime would not begin it: wait until it has gone, then somebody else will. That takes as long as the hooks it lets
+ * come to their end; whether it is still at that is asked now and then. */
 static int wait_moved(orr__client *client, orr_error *reterr) {
   orr__message message;
+  bool is_asked = false;
   int rc;
-  while ((rc = orr__client_wait(client, ORR_REACH_MS, &message, reterr)) == ORR_CLIENT_MESSAGE) orr__message_clear(&message);
-  if (rc == ORR_CLIENT_TIMEOUT) return orr__error_set(reterr, ORR_E_LOCKED, "the runtime of %s is closing", client->config->data_dir);
+  while ((rc = orr__client_wait(client, ORR_REACH_MS, &message, reterr)) == ORR_CLIENT_MESSAGE || rc == ORR_CLIENT_TIMEOUT) {
+    if (rc == ORR_CLIENT_MESSAGE) {
+      orr__message_clear(&message);
+      is_asked = false;
+      continue;
+    }
+    uint64_t id;
+    if (is_asked) return orr__error_set(reterr, ORR_E_LOCKED, "the runtime of %s is closing, and does not come to its end", client->config->data_dir);
+    if (client->config->log) client->config->log(client->config->log_arg, WAITING_FOR_ANOTHER);
+    rc = orr__client_ask(client, "status", NULL, &id, reterr);
+    if (rc != 0) return rc;
+    is_asked = true;
+  }
   return rc < 0 ? rc : 0;
 }
 
@@ -343,5 +377,6 @@ int orr__client_call(orr__client *client, const char *request, const char *args,
     orr__message_clear(&message);
     rc = wait_moved(client, reterr);
     if (rc != 0) return rc;
+    end = orr__mono_ms() + ORR_REACH_MS;
   }
 }

@@ -38,8 +38,9 @@ enum { ORR_CLIENT_MESSAGE = 1, ORR_CLIENT_TIMEOUT = 2, ORR_CLIENT_MOVED = 3 };
 
 /* NOT_FOUND when it only reaches, and nobody holds the directory. LOCKED when the directory is held and its holder cannot be reached for 10 s; what orr_open says; CANCELLED. */
 int orr__client_open(const orr__client_config *config, orr__client **ret_client, orr_error *reterr);
-/* Where this process is the runtime: drains it (at most 5 s; longer while another command waits for an answer of
- * this runtime, unless it was interrupted) and closes it. NULL is fine. */
+/* Where this process is the runtime: answers what other commands have asked, lets the hooks that act outside come to their end (whoever
+ * asked for them; after 4.5 s it says what it waits for), gives the rest 4.5 s, and closes it. A signal, now or before, cuts the waiting
+ * short. NULL is fine. */
 void orr__client_close(orr__client *client);
 /* Is the runtime one that ends with a command (this or another), so that nothing is refreshed later? */
 bool orr__client_is_command(const orr__client *client);

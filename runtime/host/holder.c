@@ -78,6 +78,14 @@ int orr__holder_is_idle(const orr__holder *holder) {
   return orr_is_idle(holder->runtime) && !orr__server_is_sending(holder->server);
 }
 
+void orr__holder_drain(orr__holder *holder) {
+  orr_drain(holder->runtime);
+}
+
+int orr__holder_is_acting(const orr__holder *holder) {
+  return orr_is_acting(holder->runtime);
+}
+
 int orr__holder_failed(const orr__holder *holder) {
   return orr_failed(holder->runtime);
 }

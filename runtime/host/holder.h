@@ -22,6 +22,9 @@ orr__dispatcher *orr__holder_dispatcher(orr__holder *holder);
 void orr__holder_turn(orr__holder *holder, int64_t max_wait_ms, int also_fd);
 /* Has nothing in flight and nothing left to send. */
 int orr__holder_is_idle(const orr__holder *holder);
+/* Begins no new hooks, and takes no requests other than READ ones. */
+void orr__holder_drain(orr__holder *holder);
+int orr__holder_is_acting(const orr__holder *holder); /* orr_is_acting of its runtime */
 int orr__holder_failed(const orr__holder *holder); /* orr_failed of its runtime */
 /* Drains for at most max_wait_ms, less if stop_fd (-1: none) becomes readable; then ends connections, removes the
  * socket, closes the runtime and releases the directory, in this order. NULL is fine. */

@@ -46,7 +46,7 @@ ORR_API const char *orr_version(void);
 /* The version of this interface: it grows with every addition, and nothing is taken away within a version of the library's name
  * (docs/compatibility.md). orr_abi(ORR_ABI, err) at the start of a program says whether the library it runs with is new enough for the
  * header it was built with: 0, or NEWER. */
-#define ORR_ABI 2
+#define ORR_ABI 3
 ORR_API int orr_abi(int wanted, orr_error *reterr);
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
@@ -100,6 +100,9 @@ ORR_API int orr_open(const orr_settings *settings, orr_runtime **ret_runtime, or
 ORR_API void orr_drain(orr_runtime *runtime);
 /* No hook in flight, nothing waiting for the store; and, draining, every shared session closed or given up. */
 ORR_API int orr_is_idle(const orr_runtime *runtime);
+/* Is a hook in flight that acts outside (it has a row in the journal)? A close now would leave it to the rules for crashes: a look-up, or a
+ * person who has to say what happened. It ends by itself, at its deadline at the latest. */
+ORR_API int orr_is_acting(const orr_runtime *runtime);
 /* Non-zero once a commit or a sync did not work (a full disk, a failing one): what is stored is not known any more, every request
  * fails with that code, and the thing to do is to close it, mend the cause and open it again. */
 ORR_API int orr_failed(const orr_runtime *runtime);

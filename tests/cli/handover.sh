@@ -62,14 +62,31 @@ status=$?
 ok "interrupting exits 130" exits 130
 end_serve
 
-# Two commands at a time.
-later backup run nap --wait >first.out 2>&1 &
+# Two commands at a time: the one that is the runtime comes to its end while a hook of the other's acts, longer than any wait for what is not
+# to be cleared up, and longer than anybody tries to reach a runtime.
+o backup create gated --provider nap --set seconds=0.1 --set gate="$PWD/gate" >/dev/null
+touch gate
+acts() {
+  o result ls --backup gated --json >acts.json 2>acts.err && o result show "$(get acts.json 'r[0]["uuid"]')" --journal --json 2>>acts.err |
+    grep -q '"hook":"executeBackup"'
+}
+later backup run nap --set seconds=600 --wait >first.out 2>&1 &
 first=$!
 until_ok held_by "$first"
-later backup run slow --wait >second.out 2>&1 &
+later backup run gated --wait --json >second.out 2>second.err &
 second=$!
-wait "$first"; ok "the holder ends well" test $? -eq 0
-wait "$second"; ok "so does the one that used it" test $? -eq 0
+until_ok acts
+o result cancel "$(o result ls --backup nap --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["uuid"])')" >cancel.out 2>&1
+later backup run nap --set seconds=0.1 --wait >third.out 2>third.err &
+third=$!
+ok "a third waits until the directory is free" until_ok grep -q "another command is closing the runtime and has a hook at work" third.err
+rm gate
+wait "$third"; ok "and then runs" test $? -eq 0
+wait "$first"; ok "the holder's own backup was cancelled" test $? -ne 0
+ok "it says what it stays for" grep -q "a hook is still at work, and is waited for" first.out
+wait "$second"; ok "the one that used it ends well" test $? -eq 0
+run result show "$(get second.out 'r["uuid"]')" --journal --json
+ok "its hook was called once" json '[op["hook"] for op in r["ops"]].count("executeBackup") == 1'
 
 # Many commands at once, none of them a daemon: each finds a runtime, is one, or takes over from one that ends.
 o backup create quick --provider nap --set seconds=0.1 >/dev/null

@@ -1,7 +1,7 @@
 . "$1" # SIGINT and SIGTERM while a command waits: exit 130 within 5 s, and the backup goes on.
 
 o backup create nap --provider nap --set seconds=2 >/dev/null
-o backup create slow --provider nap --set seconds=1 --set slow=30 >/dev/null
+o backup create slow --provider nap --set seconds=1 --set slow=15 >/dev/null
 for signal in INT TERM; do
   : >run.err # the round before said it too
   later backup run nap --wait >run.out 2>run.err &

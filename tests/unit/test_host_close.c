@@ -16,6 +16,10 @@ static const char napper[] = "function provider.executeBackup(backup, backupResu
 static const char endless[] = "function provider.executeBackup(backup, backupResult) sleep(100000) backupResult.status = 'SUCCEEDED' end\n";
 static const char quick[] = "function provider.executeBackup(backup, backupResult) backupResult.status = 'SUCCEEDED' end\n";
 
+static const char looking[] =
+  "function provider.executeBackup(backup, backupResult) backupResult.status = 'IN_PROGRESS' end\n"
+  "function provider.refreshBackupResult() sleep(100000) end\n";
+
 static int64_t now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -43,7 +47,7 @@ static guest open_at(const char *place, const char *clock, int grace_ms, const c
   char grace[16], source[512];
   orr_settings *settings = guest_settings(clock);
   snprintf(grace, sizeof grace, "%d", grace_ms);
-  snprintf(source, sizeof source, "local provider = Provider { apiVersion = 1, code = 'guest', name = 'Guest', version = '1' }\n%sreturn provider\n", hook);
+  snprintf(source, sizeof source, "local provider = Provider { apiVersion = 1, code = 'guest', name = 'Guest', version = '1', refreshInterval = 0.1 }\n%sreturn provider\n", hook);
   guest_set(settings, "store", "sqlite");
   guest_set(settings, "data_dir", place);
   guest_set(settings, "close_grace_ms", grace);
@@ -66,10 +70,7 @@ static cJSON *ask_still(guest *g, const char *request, const char *args) {
   return reply;
 }
 
-/* Until its hook is in flight. */
-static void begin(guest *g) {
-  cJSON_Delete(ask_still(g, "backup.create", "{\"name\":\"b\",\"provider\":\"guest\"}"));
-  cJSON_Delete(ask_still(g, "backup.run", "{\"backup\":\"b\"}"));
+static void until_in_flight(guest *g) {
   int in_flight = 0;
   for (int64_t end = now_ms() + 30000; !in_flight && now_ms() < end;) {
     cJSON *status = ask_still(g, "status", NULL);
@@ -77,6 +78,13 @@ static void begin(guest *g) {
     cJSON_Delete(status);
   }
   assert_true(in_flight > 0);
+}
+
+/* Until its hook is in flight. */
+static void begin(guest *g) {
+  cJSON_Delete(ask_still(g, "backup.create", "{\"name\":\"b\",\"provider\":\"guest\"}"));
+  cJSON_Delete(ask_still(g, "backup.run", "{\"backup\":\"b\"}"));
+  until_in_flight(g);
 }
 
 static int64_t time_to_close(guest *g) {
@@ -187,6 +195,27 @@ static void test_close__a_store_that_has_failed_is_not_waited_for(void **state) 
   assert_true(took < LONG_MS / 2);
 }
 
+/* A host that may choose when to close waits for what would have to be cleared up. */
+static void test_close__says_whether_a_hook_acts(void **state) {
+  guest g = open_at(*state, "real", 0, endless);
+  assert_false(orr_is_acting(g.runtime));
+  begin(&g);
+  assert_true(orr_is_acting(g.runtime));
+  orr_drain(g.runtime);
+  assert_true(orr_is_acting(g.runtime));
+  orr_close(g.runtime);
+}
+
+static void test_close__a_hook_that_only_looks_does_not_act(void **state) {
+  guest g = open_at(*state, "real", 0, looking);
+  begin(&g);
+  for (int64_t end = now_ms() + LONG_MS; orr_is_acting(g.runtime) && now_ms() < end;) orr_step(g.runtime, 10);
+  until_in_flight(&g);
+  assert_false(orr_is_acting(g.runtime));
+  assert_false(orr_is_idle(g.runtime));
+  assert_true(time_to_close(&g) < LONG_MS / 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_close__##name, make_place, remove_place)
 
 int main(void) {
@@ -199,6 +228,8 @@ int main(void) {
     TEST(where_a_thread_of_the_hosts_steps_all_the_time),
     TEST(virtual_time_stands_still_and_real_time_counts),
     TEST(a_store_that_has_failed_is_not_waited_for),
+    TEST(says_whether_a_hook_acts),
+    TEST(a_hook_that_only_looks_does_not_act),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,6 +249,13 @@ int orr_is_idle(const orr_runtime *runtime) {
   return is_idle;
 }
 
+int orr_is_acting(const orr_runtime *runtime) {
+  if (orr__enter(runtime, NULL)) return 0;
+  int is_acting = orr__core_is_acting(runtime->core);
+  orr__leave(runtime);
+  return is_acting;
+}
+
 int orr_failed(const orr_runtime *runtime) {
   int code = orr__enter(runtime, NULL);
   if (code) return code;

@@ -7,16 +7,19 @@ providers=$PWD/providers
 mkdir -p "$providers"
 cat >"$providers/nap.lua" <<'LUA'
 local provider = Provider {
-  apiVersion = 1, code = "nap", name = "Nap", version = "1.0.0", refreshInterval = 0.1, needs = { write = { "${opts.destination}" } },
+  apiVersion = 1, code = "nap", name = "Nap", version = "1.0.0", refreshInterval = 0.1, needs = { read = { "${option.gate}" }, write = { "${opts.destination}" } },
   optionTypes = {
     { fieldName = "seconds", inputType = "number", required = true },
     { fieldName = "ends", inputType = "text" },
     { fieldName = "slow", inputType = "number" }, -- seconds that executeBackup itself takes
+    { fieldName = "gate", inputType = "text" }, -- and it takes until this file is gone
   },
 }
 
 function provider.executeBackup(backup, backupResult, executionConfig)
+  local gate = backup:getConfigProperty("gate")
   sleep(backup:getConfigProperty("slow") or 0)
+  while gate and fs.exists(gate) do sleep(0.1) end
   backupResult.status = "IN_PROGRESS"
   backupResult:setConfigProperty("wake", time.now() + 1000 * (executionConfig.seconds or backup:getConfigProperty("seconds")))
   backupResult.externalId = executionConfig.label
