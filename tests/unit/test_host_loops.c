@@ -90,8 +90,11 @@ static void test_loops__its_own_thread_says_by_a_descriptor_that_events_wait(voi
   assert_int_equal(orr_start(g.runtime, NULL), 0);
   back_up_by(poll_events, g.runtime);
   struct pollfd pfd = { .fd = orr_event_fd(g.runtime), .events = POLLIN };
-  for (orr_event *event; (event = orr_next(g.runtime));) orr_event_free(event);
-  assert_int_equal(poll(&pfd, 1, 50), 0);
+  int turns = 0;
+  do { /* what came late is taken: then it is silent */
+    for (orr_event *event; (event = orr_next(g.runtime));) orr_event_free(event);
+  } while (++turns < 50 && poll(&pfd, 1, 50) == 1);
+  assert_true(turns < 50);
   orr_close(g.runtime);
 }
 
@@ -123,13 +126,14 @@ static void test_loops__nothing_wakes_up_while_nothing_is_due(void **state) {
   guest g = open_real();
   ask_by(poll_fd, g.runtime, "status", NULL);
   struct pollfd pfd = { .fd = orr_fd(g.runtime), .events = POLLIN };
-  for (int i = 0; i < 100 && poll(&pfd, 1, 20) == 1; i++) {
+  for (int i = 0; i < 100 && poll(&pfd, 1, 200) == 1; i++) {
     orr_step(g.runtime, 0);
     for (orr_event *event; (event = orr_next(g.runtime));) orr_event_free(event);
   }
   int wakes = 0;
-  for (int64_t end = now_ms() + 1200; now_ms() < end; wakes++) {
-    poll(&pfd, 1, (int)(end - now_ms()));
+  for (int64_t end = now_ms() + 1200, left; (left = end - now_ms()) > 0;) {
+    if (poll(&pfd, 1, (int)left) != 1) continue;
+    wakes++;
     orr_step(g.runtime, 0);
   }
   assert_true(wakes <= 2);

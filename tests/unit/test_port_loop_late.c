@@ -12,7 +12,7 @@
 #include "port/loop.h"
 
 #define WAIT_MS 5
-#define PATIENCE_MS 3000
+#define PATIENCE_MS 30000
 
 int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb fire, uint64_t wait_ms, uint64_t repeat_ms);
 int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb fire, uint64_t wait_ms, uint64_t repeat_ms);
