@@ -85,7 +85,7 @@ adapt() {
     *"backup create home"*) orrery backup rm home --with-results --yes ;;
     *"provider rollback"*) sha=$(sha_of restic); echo "-- another version" >>providers/restic.lua; orrery provider reload restic ;;
     *"provider forget"*) orrery backup rm home --yes --with-results; orrery connection rm vault --yes; rm providers/restic.lua ;;
-    *"provider trust"*) sha_of restic; sed 's/needs = {/needs = { read = { "\/srv" },/' restic.good >providers/restic.lua
+    *"provider trust"*) sha_of restic; sed 's/read = {/read = { "\/srv",/' restic.good >providers/restic.lua
       sha=$(orrery provider reload restic 2>&1 | sed -n 's/.*provider trust restic \([0-9a-f]*\).*/\1/p' | head -n 1) ;;
     *"orphans rm"*) orrery result rm "$id" --force --yes ;;
     *"result retry"*) orrery backup create fails --provider archive --set ends=FAILED; orrery backup run fails --wait; id=$(orrery result ls --backup fails --quiet) ;;
