@@ -17,7 +17,8 @@
  * spec, begun and exit are lines of key=value (runner.h). Environment and standard input reach the runner
  * through an inherited memory file and are kept nowhere; standard input is that file, so a tool may seek in it.
  * The tool dies with its runner (PDEATHSIG), and a keeper above the runner then ends what the tool had started,
- * so that after a kill -9 of the runner nothing goes on that nobody knows of; after one of both, whoever watches the job does. When the tool has
+ * so that after a kill -9 of the runner nothing goes on that nobody knows of; after one of both, whoever watches the job does. Where somebody
+ * has removed the directory of a running job, its runner ends the tool, as by a cancel. When the tool has
  * ended, what it left behind gets a second to end, then TERM, then KILL, and only then there is an exit. So a
  * job is one of:
  *

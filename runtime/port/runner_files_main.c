@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,12 @@ int orr__runner_reserve(int dir) {
   char room[EXIT_ROOM];
   memset(room, '\n', sizeof room);
   return write_synced(dir, EXIT_NEW, O_TRUNC, room, sizeof room);
+}
+
+/* Of a file system that counts no links at all, what was reserved tells. */
+bool orr__runner_is_dir_gone(int dir) {
+  struct stat st;
+  return fstat(dir, &st) == 0 && st.st_nlink == 0 && faccessat(dir, EXIT_NEW, F_OK, 0) < 0 && errno == ENOENT;
 }
 
 int orr__runner_write_begun(int dir, pid_t tool, int64_t started_ms) {

@@ -6,7 +6,7 @@
  *   detached   for job.h: forks away from the library, writes output and end into the job directory, obeys
  *              its `cancel` file; holds the directory's lock until the last word is on disk
  *
- *            time is up, asked to, library gone (attached), SIGTERM
+ *            time is up, asked to, library gone (attached), job directory gone (detached), SIGTERM
  *   RUN ────────────────────────────────────────────────────────────► TERM ── grace is over ──► KILL
  *    └── the tool has ended, what it left behind did not within 1 s ──►┘                        (repeated)
  *
@@ -37,6 +37,7 @@
 #define GIVE_UP_MS 10000
 #define KILL_AGAIN_MS 50
 #define CANCEL_POLL_MS 200 /* without inotify */
+#define DIR_LOOK_MS 2000   /* is the job directory still there? inotify does not tell while we have it open */
 #define EXIT_TRIES 60      /* a second apart: a full disk may get room */
 
 enum phase { RUN, TERM, KILL };
@@ -79,6 +80,9 @@ static void cancel(struct runner *run) {
 
 static void keep_time(struct runner *run) {
   int64_t now = orr__runner_mono_ms();
+  /* Without its directory nobody can find, wait for or cancel the job, nor learn how it ended. */
+  bool is_unknown = run->is_detached && run->phase == RUN && !run->is_tool_done && orr__runner_is_dir_gone(run->dir);
+  if (is_unknown) end_tool(run, run->tool.grace_ms);
   if (run->phase == RUN && run->is_tool_done && now >= run->leftover_at) {
     end_tool(run, LEFTOVER_MS);
   } else if (run->phase == RUN && !run->is_tool_done && run->timeout_at && now >= run->timeout_at) {
@@ -97,8 +101,8 @@ static int wait_ms(const struct runner *run) {
     case KILL: at = run->again_at; break;
   }
   int64_t wait = at == 0 ? 3600 * 1000 : at - now;
-  if (run->is_detached && run->notify < 0 && wait > CANCEL_POLL_MS) wait = CANCEL_POLL_MS;
-  if (wait > 3600 * 1000) wait = 3600 * 1000;
+  int64_t most = !run->is_detached ? 3600 * 1000 : run->notify < 0 ? CANCEL_POLL_MS : DIR_LOOK_MS;
+  if (wait > most) wait = most;
   return wait < 0 ? 0 : (int)wait;
 }
 

@@ -61,6 +61,8 @@ typedef struct orr__runner_end {
 int orr__runner_reserve(int dir);
 int orr__runner_write_begun(int dir, pid_t tool, int64_t started_ms);
 int orr__runner_write_exit(int dir, const orr__runner_end *end);
+/* Has somebody removed the directory, after what was in it? */
+bool orr__runner_is_dir_gone(int dir);
 int64_t orr__runner_wall_ms(void);
 int64_t orr__runner_mono_ms(void);
 

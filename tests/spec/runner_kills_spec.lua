@@ -104,6 +104,18 @@ describe("a job directory that somebody has laid hands on", function()
     local result = rt:result(id)
     return result.attention ~= nil or result.nextAction == nil
   end
+  -- A tool tells its process id beside its marker: its directory may not be there any more.
+  local function isRunning(tool)
+    local id = read(go .. "/" .. tool .. ".pid")
+    return id ~= "" and os.execute("kill -0 " .. id:gsub("\n", "") .. " 2>/dev/null") == 0
+  end
+  local function awaitEnd(tool)
+    for _ = 1, 3000 do
+      if not isRunning(tool) then return end
+      os.execute("sleep 0.01")
+    end
+    error("the tool " .. tool .. " goes on")
+  end
   local function seconds(n)
     local stop = rt:now() + n * 1000
     eventually(function() return rt:now() >= stop end, "time passes")
@@ -115,7 +127,7 @@ describe("a job directory that somebody has laid hands on", function()
     rt = support.openLasting { clock = "real" }
     rt:provider("p", "local go = '" .. go .. "'\n" .. [[
       function provider.executeBackup(backup, r)
-        job.start { name = "tool", argv = { "sh", "-c", "echo begin; while [ ! -e $0 ]; do sleep 0.02; done; echo end", go .. "/" .. r.id } }
+        job.start { name = "tool", argv = { "sh", "-c", "echo $$ >$0.pid; echo begin; while [ ! -e $0 ]; do sleep 0.02; done; echo end", go .. "/" .. r.id } }
       end]] .. "\n" .. refreshes, "refreshInterval = " .. INTERVAL .. ", visibilityDelay = 0.3, needs = { exec = { 'sh' } }")
     rt:create("p")
     for id = 1, 2 do
@@ -128,6 +140,7 @@ describe("a job directory that somebody has laid hands on", function()
   after_each(function()
     for id = 1, 2 do run("touch " .. go .. "/" .. id) end
     eventually(function() return isOver(2) end, "the end of the other one")
+    for _, tool in ipairs { "1", "2", "command" } do awaitEnd(tool) end -- before the markers go: one that has not looked yet would look for ever
     assert.equal("SUCCEEDED", rt:result(2).status) -- nothing of it has come to that
     support.clean()
   end)
@@ -174,12 +187,13 @@ describe("a job directory that somebody has laid hands on", function()
     assert.equal("SUCCEEDED", ends().status)
   end)
 
-  it("(rm -r $J) while the job runs: no false end, but attention", function()
+  it("(rm -r $J) while the job runs: no false end, but attention, and the tool is ended", function()
     tamper("rm -r $J")
     eventually(function() return isOver(1) end, "attention")
     local result = rt:result(1)
     assert.same({ "IN_PROGRESS", "lost_external" }, { result.status, result.attention })
     assert.matches("the job directory is not there", result.statusMessage)
+    awaitEnd("1")
   end)
 
   it("(a file in the place of $J) while the job runs: no false end, but attention", function()
@@ -216,10 +230,11 @@ describe("a job directory that somebody has laid hands on", function()
 
   it("(rm -r $J) while a command runs: the shipped provider does not take it for dead", function()
     assert(rt:source("command", read(ORRERY_SPEC_DIR .. "/../../providers/command.lua")))
-    rt:ask("backup.create", { name = "c", provider = "command", refreshInterval = 0.1, config = { argv = { "sh", "-c", "while [ ! -e " .. go .. "/1 ]; do sleep 0.02; done" } } })
+    rt:ask("backup.create", { name = "c", provider = "command", refreshInterval = 0.1, config = { argv = { "sh", "-c",
+      "echo $$ >$0/command.pid; while [ ! -e $0/1 ]; do sleep 0.02; done", go } } })
     local id = rt:ask("backup.run", { backup = "c" }).id
     local at = rt.settings.data_dir .. "/jobs/" .. rt:result(id).uuid
-    eventually(function() return rt:result(id).status == "IN_PROGRESS" end, "the command runs")
+    eventually(function() return rt:result(id).status == "IN_PROGRESS" and isRunning("command") end, "the command runs")
     run("rm -r " .. at)
     eventually(function() return isOver(id) end, "attention")
     local result = rt:result(id)

@@ -165,7 +165,7 @@ static inline bool is_dead(pid_t pid) {
   int fd = pidfd_open(pid, 0);
   if (fd < 0) return errno == ESRCH;
   struct pollfd waited = { fd, POLLIN, 0 };
-  int n = poll(&waited, 1, 5000);
+  int n = poll(&waited, 1, LIMIT_MS);
   close(fd);
   return n == 1;
 }

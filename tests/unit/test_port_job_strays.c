@@ -1,5 +1,5 @@
-/* Jobs whose runner and keeper are killed at once, as by `pkill -9`: what the tool had started holds the job's lock, and nobody would ever
- * end it. Whoever watches the job does. */
+/* What might go on for ever with nobody who knows of it. Where runner and keeper are killed at once, as by `pkill -9`, what the tool had started
+ * holds the job's lock, and whoever watches the job ends it. Where somebody removes the directory under a job, its runner does. */
 #include "job_fixture.h"
 
 static pid_t parent_of(pid_t pid) {
@@ -106,12 +106,50 @@ static void test_job__goes_on_when_its_keeper_alone_is_killed(void **state) {
   free(go);
 }
 
+/* The last of what knew of it: nobody could cancel it any more, nor learn how it ended. */
+static void test_job__whose_directory_is_gone_is_ended(void **state) {
+  (void)state;
+  pid_t child = start_with_child(), tool = pid_of("k1", "tool="), runner = pid_of("k1", "runner="), keeper = parent_of(runner);
+  char *command = orr__strf("rm -r %s/k1", dir);
+  close_jobs();
+  assert_int_equal(system(command), 0);
+  assert_true(is_dead(tool));
+  assert_true(is_dead(child));
+  assert_true(is_dead(runner));
+  assert_true(is_dead(keeper));
+  open_jobs();
+  assert_int_equal(poll_job("k1").state, ORR_JOB_ABSENT);
+  free(command);
+}
+
+/* Elsewhere it can be found, and be put back. What the tool says is written there, and with each line the runner looks where it is. */
+static void test_job__whose_directory_is_elsewhere_goes_on(void **state) {
+  (void)state;
+  struct seen seen;
+  char *script = orr__strf("await() { until [ -e %s/k2/main/$1 ]; do sleep 0.05; done; echo $1; }; await one; await two; exit 6", dir);
+  char *away = orr__strf("mv %s/k1 %s/k2", dir, dir), *back = orr__strf("mv %s/k2 %s/k1", dir, dir);
+  start_sh("k1", script, &seen);
+  assert_int_equal(system(away), 0);
+  put_file("k2", "one", "");
+  await_log("k2", "one\n");
+  put_file("k2", "two", "");
+  await_log("k2", "two\n");
+  assert_int_equal(system(back), 0);
+  step_until(&ended, 1);
+  assert_int_equal(poll_job("k1").exit_code, 6);
+  free(back);
+  free(away);
+  free(script);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_job__of_one_that_lost_its_runner_and_its_keeper_nothing_goes_on, setup, teardown),
     cmocka_unit_test_setup_teardown(test_job__of_one_that_lost_them_while_nobody_was_there_neither, setup, teardown),
     cmocka_unit_test_setup_teardown(test_job__a_copy_of_its_lock_in_another_session_is_spared, setup, teardown),
     cmocka_unit_test_setup_teardown(test_job__goes_on_when_its_keeper_alone_is_killed, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_job__whose_directory_is_gone_is_ended, setup, teardown),
+    cmocka_unit_test_setup_teardown(test_job__whose_directory_is_elsewhere_goes_on, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
