@@ -101,6 +101,7 @@ part() {
   # A part that ends badly, or in which nothing ran, has failed whatever it counted.
   if [ "$part_failed" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$part_passed" -eq 0 ]; }; then part_failed=1; fi
   echo "$part_passed $part_failed" >"$work/counted/$name"
+  echo "$name $start $(seconds)" >>"$work/logs/$variant-parts"
   report "$name" "$(printf '%5d passed %4d failed %5d s' "$part_passed" "$part_failed" $(($(seconds) - start)))"
   [ "$part_failed" -eq 0 ] || excerpt "$log"
 }
@@ -119,6 +120,12 @@ at_once() {
   done
   wait
   for word in $names; do add_counted "$word"; done
+}
+
+# Once no part runs any more: what is left then is nobody's.
+no_strays() {
+  part strays sh tests/strays.sh "$build" "$work/logs/$variant-parts"
+  add_counted strays
 }
 
 add_counted() {
@@ -167,6 +174,7 @@ release() {
   names="tidy_test docs $(folders) install package"
   if [ -e .git ]; then names="tidy $names"; fi # it goes by what git tracks
   at_once run_part
+  no_strays
 }
 
 # A report counts even where the process that made it was not looked at: AddressSanitizer's leaves a file. The other's cannot (its
@@ -180,6 +188,7 @@ sanitized() {
   names="threads $(folders) install"
   export ASAN_OPTIONS="log_path=$reports/san:log_exe_name=1:detect_stack_use_after_return=1" UBSAN_OPTIONS="print_stacktrace=1:abort_on_error=1"
   at_once run_part
+  no_strays
   unset ASAN_OPTIONS UBSAN_OPTIONS
   for found in "$reports"/*; do
     [ -f "$found" ] || continue
