@@ -72,7 +72,7 @@ int orr__object_save(lua_State *L) {
 typedef struct results_wait {
   orr__wait wait;
   int64_t backup_id;
-  char *status;
+  const char *status;
   size_t limit;
   orr_result **results;      /* taken from the core */
   size_t count;
@@ -117,7 +117,6 @@ static void results_clear(orr__wait *wait) {
   for (size_t i = 0; i < w->count; i++)
     if (w->results[i]) orr__object_free(&w->results[i]->head);
   free(w->results);
-  free(w->status);
   orr__error_clear(&w->failure);
 }
 
@@ -164,6 +163,6 @@ int orr__object_results(lua_State *L) {
   results_wait *w = orr__wait_new(L, &results_kind, sizeof *w);
   w->backup_id = orr__object_id(box->object);
   w->limit = limit;
-  w->status = orr__strdup(status);
+  w->status = status;
   return orr__wait_start(L, &w->wait, NULL);
 }

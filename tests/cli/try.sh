@@ -51,6 +51,8 @@ ok "what is only doubtful works" exits 0
 ok "which is said, with how much there is" says "doubtful/acme.lua: a working provider, with 1 warning"
 run provider check doubtful/acme.lua
 ok "and is 1 all the same, where nobody says that only errors count" exits 1
+run provider check wrong.lua --errors-only
+ok "what does not work is 1 there, too" exits 1
 run provider check providers/acme.lua --errors-only
 ok "and 0 where there is nothing" exits 0
 run provider check nothere/init.lua
