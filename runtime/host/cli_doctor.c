@@ -20,7 +20,7 @@
 #include "host/clock.h"
 #include "host/doctor.h"
 
-enum { REACH_MS = 3000, APART_MS = 10000, CHECK_WIDTH = 12, LEVEL_WIDTH = 8 };
+enum { APART_MS = 10000, CHECK_WIDTH = 12, LEVEL_WIDTH = 8 };
 
 static const struct { const char *name; void (*look)(orr__doctor *d); } CHECKS[] = {
 #define CHECK(name, doc) {#name, orr__doctor_##name},
@@ -183,7 +183,7 @@ static int find_out(orr__doctor *d, orr_error *reterr) {
   struct stat st;
   int rc = orr__cli_place(d->cli, "command", reterr);
   if (rc != 0) return rc;
-  rc = orr__cli_reach(d->cli, REACH_MS, &d->unreachable);
+  rc = orr__cli_reach(d->cli, ORR_REACH_MS, &d->unreachable);
   d->dir = d->cli->data_dir;
   d->dir_errno = stat(d->dir, &st) != 0 ? errno : !S_ISDIR(st.st_mode) ? ENOTDIR : 0;
   d->is_closed = d->dir_errno == 0 ? access(d->dir, X_OK) != 0 : d->dir_errno != ENOENT;

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "host/doctor.h"
 
-enum { RUNNER_MS = 3000 };
+enum { RUNNER_MS = 10000 };
 
 void orr__doctor_version(orr__doctor *d) {
   const char *version = orr__json_word(d->facts, "version");

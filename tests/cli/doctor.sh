@@ -36,6 +36,10 @@ ok "its schedules are well" finds ok schedules "active: 1"
 ok "zones in use are looked up" finds ok zones "zones in use: 1"
 ok "nothing else is wrong" exits 0
 kill -STOP "$serve"
+(sleep 4; kill -CONT "$serve") &
+run doctor
+ok "one that is busy for some seconds is waited for" finds ok holder "held by .orrery serve., pid $serve"
+kill -STOP "$serve"
 run doctor
 kill -CONT "$serve"
 ok "a serve that hangs is a problem" exits 1
