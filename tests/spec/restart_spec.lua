@@ -258,7 +258,7 @@ describe("after a restart", function()
       "refreshInterval = 1, needs = { exec = { 'sh' } }")
     rt:run("p")
     rt:reopen()
-    for _ = 1, 100 do
+    for _ = 1, 1000 do
       rt:advance(0.1)
       if rt:result(1).status == "SUCCEEDED" then break end
       os.execute("sleep 0.05")

@@ -28,7 +28,8 @@ function provider.refreshBackupResult(r)
 end
 function provider.deleteBackupResult(r) return ask(r.backup, "DELETE", "jobs/" .. r.externalId).status == 200 end
 ]]
-local declaration = [[ optionTypes = { { fieldName = "policy", defaultValue = "gold" } }, needs = { http = { "${connection.serviceUrl}" }, exec = { "true" }, host = { "wipe" }, write = { "/tmp" } } ]]
+local tmp = os.getenv "TMPDIR" or "/tmp"
+local declaration = ([[ optionTypes = { { fieldName = "policy", defaultValue = "gold" } }, needs = { http = { "${connection.serviceUrl}" }, exec = { "true" }, host = { "wipe" }, write = { %q } } ]]):format(tmp)
 
 describe("trying out", function()
   local rt, outside
