@@ -8,7 +8,7 @@ run serve
 ok "a second serve exits 7" exits 7
 ok "a second serve names the other and the directory" complains "pid $serve) holds $data"
 ok "a second serve is one line" test "$(wc -l <err)" -eq 1
-ok "a second serve says so at once" test $(($(date +%s) - begun)) -lt 5
+ok "a second serve says so at once, and waits for nobody" test $(($(date +%s) - begun)) -lt 10
 
 run backup create one --provider nap --set seconds=0.2
 ok "commands go through the socket" exits 0
@@ -59,7 +59,7 @@ o backup run one --json >out
 python3 - "$data/socket" "$(get out 'r["uuid"]')" >talk <<'PY'
 import json, socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.settimeout(10)
+s.settimeout(60)
 s.connect(sys.argv[1])
 s.sendall(json.dumps({"id": 1, "request": "result.watch", "args": {"result": sys.argv[2]}}).encode() + b"\n")
 s.shutdown(socket.SHUT_WR)
@@ -68,13 +68,14 @@ print(json.loads(lines[-1])["type"], json.loads(lines[-1])["data"]["status"])
 PY
 ok "a client that stops sending gets its reply and an end" test "$(cat talk)" = "reply SUCCEEDED"
 
-run backup create slow --provider nap --set seconds=60 --set slow=30
+run backup create slow --provider nap --set seconds=60 --set slow=300
 o backup run slow >/dev/null
 begun=$(date +%s)
 end_serve
 status=$?
 ok "SIGTERM exits 0" exits 0
-ok "within 5 s, with a hook in flight" test $(($(date +%s) - begun)) -le 6
+took=$(($(date +%s) - begun))
+ok "soon, with a hook in flight that takes 300 s" test "$took" -lt 30
 ok "the socket is gone" test ! -e "$data/socket"
 run db check
 ok "the database is sound" exits 0
@@ -115,7 +116,7 @@ fi
 # Held, but nobody answers: 10 s, then exit 7.
 data=$PWD/held
 mkdir "$data"
-(flock 9; exec sleep 30) 9>"$data/lock" &
+(flock 9; exec sleep 200) 9>"$data/lock" &
 holder=$!
 until_ok sh -c "! flock -n '$data/lock' true"
 begun=$(date +%s)
@@ -123,4 +124,4 @@ run backup ls
 took=$(($(date +%s) - begun))
 kill "$holder"
 ok "a holder that does not answer exits 7" exits 7
-ok "after 10 s" test "$took" -ge 9 -a "$took" -le 14
+ok "after 10 s" test "$took" -ge 9 -a "$took" -lt 30

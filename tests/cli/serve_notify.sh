@@ -1,11 +1,22 @@
 . "$1" # What the daemon tells a service manager: ready, how it is, that it lives, that it ends. And what SIGHUP means to it.
 
 cat >hang.c <<'C'
-/* A disk that does not come back: as long as the file $HANG exists, fdatasync and fsync wait. */
+/* A disk that does not come back: as long as the folder $HANG exists, fdatasync and fsync wait, and make $HANG/begun. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static void hang(void) { while (getenv("HANG") && access(getenv("HANG"), F_OK) == 0) usleep(20000); }
+static void hang(void) {
+  char begun[4096];
+  if (!getenv("HANG")) return;
+  snprintf(begun, sizeof begun, "%s/begun", getenv("HANG"));
+  while (access(getenv("HANG"), F_OK) == 0) {
+    int fd = open(begun, O_CREAT | O_WRONLY, 0600);
+    if (fd >= 0) close(fd);
+    usleep(20000);
+  }
+}
 int fdatasync(int fd) { hang(); return (int)syscall(SYS_fdatasync, fd); }
 int fsync(int fd) { hang(); return (int)syscall(SYS_fsync, fd); }
 C
@@ -22,10 +33,23 @@ end
 return provider
 LUA
 
+# One whose hook is in flight until a file is there.
+cat >"$providers/held.lua" <<'LUA'
+local provider = Provider { apiVersion = 1, code = "held", name = "Held", version = "1.0.0", optionTypes = { { fieldName = "file" } },
+  needs = { read = { "${option.file}" } } }
+function provider.executeBackup(backup, backupResult)
+  while not fs.exists(backup:getConfigProperty("file")) do sleep(0.1) end
+  backupResult.status = "SUCCEEDED"
+end
+return provider
+LUA
+
 cat >manager.py <<'PY'
-# Plays systemd: listens at a socket, starts `orrery serve`, and says what it saw, a line per finding.
+# Plays systemd: listens at a socket, starts `orrery serve`, and says what it saw, a line per finding. What only ends a wait for something that
+# never comes is long.
 import os, select, signal, socket, subprocess, sys, time
 orrery, data, providers = sys.argv[1:]
+LIMIT, WATCHDOG = 60, 4
 
 class Manager:
     def __init__(self, name, **environment):
@@ -49,61 +73,67 @@ class Manager:
     def order(self): return [line.split("=")[0] for _, lines in self.seen for line in lines]
     def end(self):
         self.process.terminate()
-        ended = self.listen(20, lambda line: line == "STOPPING=1")
-        return ended, self.process.wait(20)
+        ended = self.listen(LIMIT, lambda line: line == "STOPPING=1")
+        return ended, self.process.wait(LIMIT)
 
 def ask(*words):
     return subprocess.run([orrery, "--data", data, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
+def until(holds):
+    end = time.monotonic() + LIMIT
+    while not holds() and time.monotonic() < end: time.sleep(0.02)
+    return holds()
+
 def say(what, holds, *more): print(("ok " if holds else "not ok ") + what, *([] if holds else more), flush=True)
 
 hung = os.path.abspath("hung")
-manager = Manager(os.path.abspath("notify"), WATCHDOG_USEC="1000000", HANG=hung, LD_PRELOAD=os.path.abspath("hang.so"),
+manager = Manager(os.path.abspath("notify"), WATCHDOG_USEC=str(WATCHDOG * 1000000), HANG=hung, LD_PRELOAD=os.path.abspath("hang.so"),
                   ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
-ready = manager.listen(20, lambda line: line == "READY=1")
+ready = manager.listen(LIMIT, lambda line: line == "READY=1")
 say("READY=1 comes", ready, manager.seen)
 say("when the socket is up", os.path.exists(data + "/socket") and ask("status").returncode == 0)
 say("and no pat before it", manager.order().index("READY") < (manager.order() + ["WATCHDOG"]).index("WATCHDOG"), manager.order())
 ask("backup", "create", "one", "--provider", "nap", "--set", "seconds=0")
-told = manager.listen(20, lambda line: line == "STATUS=1 backup, 0 running, 0 need attention")
+told = manager.listen(LIMIT, lambda line: line == "STATUS=1 backup, 0 running, 0 need attention")
 say("STATUS tells how many Backups there are", told, manager.seen)
 since = time.monotonic()
-manager.listen(3.2)
+manager.listen(LIMIT, lambda line: len(manager.pats(since)) == 4)
 pats = manager.pats(since)
 gaps = [b - a for a, b in zip(pats, pats[1:])]
-say("the watchdog is patted twice in its time", 5 <= len(pats) <= 8 and max(gaps) < 0.9, pats)
+say("the watchdog is patted in its time", len(gaps) == 3 and max(gaps) < WATCHDOG, pats)
+say("about twice", sum(gaps) > WATCHDOG, pats)
 
 # The disk hangs in the middle of a commit: the loop turns, the store does not.
-open(hung, "w").close()
+os.mkdir(hung)
 stuck = subprocess.Popen([orrery, "--data", data, "backup", "create", "two", "--provider", "nap", "--set", "seconds=0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-manager.listen(1.5)
+say("a commit has begun", until(lambda: os.path.exists(hung + "/begun")))
+manager.listen(0.5) # what was sent before
 since = time.monotonic()
-manager.listen(2.5)
+manager.listen(WATCHDOG + 1)
 say("a store that hangs is not patted", manager.pats(since) == [], manager.pats(since))
 info = subprocess.run([sys.executable, "-c", """
 import json, socket, sys
-s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])
+s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(sys.argv[1])
 s.sendall(b'{"id":1,"request":"runtime.info"}\\n'); print(json.loads(s.makefile().readline())["data"]["role"])""", data + "/socket"], stdout=subprocess.PIPE, text=True)
 say("although the loop turns", info.stdout == "serve\n", info)
-os.unlink(hung)
-stuck.wait(20)
+os.rename(hung, hung + ".gone")
+stuck.wait(LIMIT)
 say("the write that hung is done then", ask("backup", "show", "two").returncode == 0)
-say("once the disk is back, it is patted again", manager.listen(5, lambda line: line == "WATCHDOG=1"))
+say("once the disk is back, it is patted again", manager.listen(LIMIT, lambda line: line == "WATCHDOG=1"))
 
 # The loop stands still.
 manager.process.send_signal(signal.SIGSTOP)
-manager.listen(1)
+manager.listen(0.5)
 since = time.monotonic()
-manager.listen(2)
+manager.listen(WATCHDOG + 1)
 say("a process that stands still does not pat", manager.pats(since) == [])
 manager.process.send_signal(signal.SIGCONT)
-say("and does when it goes on", manager.listen(5, lambda line: line == "WATCHDOG=1"))
+say("and does when it goes on", manager.listen(LIMIT, lambda line: line == "WATCHDOG=1"))
 
 # SIGHUP, without a terminal.
 manager.process.send_signal(signal.SIGHUP)
-manager.listen(1)
-say("SIGHUP ends nothing", manager.process.poll() is None and ask("status").returncode == 0)
-say("and says that there is nothing to reload", "SIGHUP: nothing to reload" in open("manager.log").read())
+say("SIGHUP says that there is nothing to reload", until(lambda: "SIGHUP: nothing to reload" in open("manager.log").read()))
+say("and ends nothing", manager.process.poll() is None and ask("status").returncode == 0)
 ask("backup", "create", "child", "--provider", "child")
 child = ask("backup", "run", "child", "--wait", "--json").stdout
 say("no child can speak for it", '"statusMessage":"quiet"' in child, child)
@@ -114,22 +144,24 @@ say("with the time that ending may take", any(line.startswith("EXTEND_TIMEOUT_US
 say("it exits 0", code == 0, code)
 
 # A command holds the directory: the manager is told, and made to wait.
-holder = subprocess.Popen([orrery, "--data", data, "--providers", providers, "backup", "create", "slow", "--provider", "nap", "--set", "seconds=0", "--set", "slow=2"], stdout=subprocess.DEVNULL)
-holder.wait()
-holder = subprocess.Popen([orrery, "--data", data, "--providers", providers, "backup", "run", "slow"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-while not os.path.exists(data + "/socket"): time.sleep(0.02)
+command = [orrery, "--data", data, "--providers", providers]
+go = os.path.abspath("go")
+subprocess.run([*command, "backup", "create", "held", "--provider", "held", "--set", "file=" + go], stdout=subprocess.DEVNULL, check=True)
+holder = subprocess.Popen([*command, "backup", "run", "held"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+until(lambda: os.path.exists(data + "/socket"))
 manager = Manager("@orrery-test-%d" % os.getpid())
-waiting = manager.listen(10, lambda line: line.startswith("STATUS=waiting for a command (pid %d)" % holder.pid))
+waiting = manager.listen(LIMIT, lambda line: line.startswith("STATUS=waiting for a command (pid %d)" % holder.pid))
 say("it says that it waits for a command", waiting, manager.seen)
-say("READY=1 comes at an abstract socket, too", manager.listen(20, lambda line: line == "READY=1"))
+open(go, "w").close()
+say("READY=1 comes at an abstract socket, too", manager.listen(LIMIT, lambda line: line == "READY=1"))
 say("before it the manager was asked to wait longer", "EXTEND_TIMEOUT_USEC" in manager.order()[:manager.order().index("READY")], manager.order())
 manager.listen(1.2)
 say("no watchdog, no pats", manager.pats() == [])
 manager.end()
-holder.wait(20)
+holder.wait(LIMIT)
 
 manager = Manager(os.path.abspath("notify2"), WATCHDOG_USEC="400000", WATCHDOG_PID="1")
-manager.listen(20, lambda line: line == "READY=1")
+manager.listen(LIMIT, lambda line: line == "READY=1")
 manager.listen(1)
 say("a watchdog of another process is not ours", manager.pats() == [])
 manager.end()
