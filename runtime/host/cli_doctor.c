@@ -8,6 +8,7 @@
  * Must work when nothing else does, and make nothing: no directory, no database, no key. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #include "host/clock.h"
 #include "host/doctor.h"
 
-enum { APART_MS = 10000, CHECK_WIDTH = 12, LEVEL_WIDTH = 8 };
+enum { APART_MS = 10000, AGAIN_MS = 50, CHECK_WIDTH = 12, LEVEL_WIDTH = 8 };
 
 static const struct { const char *name; void (*look)(orr__doctor *d); } CHECKS[] = {
 #define CHECK(name, doc) {#name, orr__doctor_##name},
@@ -125,6 +126,21 @@ static void look_at_lock(orr__doctor *d) {
   free(path);
 }
 
+/* One that has just begun holds the directory before it can be reached. 0, or why nobody was. */
+static int reach(orr__doctor *d) {
+  int64_t end = orr__mono_ms() + ORR_REACH_MS;
+  for (;;) {
+    int rc = orr__cli_reach(d->cli, ORR_REACH_MS, &d->unreachable);
+    d->is_held = rc == 0;
+    d->dir = d->cli->data_dir;
+    if (rc == 0 || rc == ORR_E_CANCELLED) return rc;
+    look_at_lock(d);
+    if (!d->is_held || orr__mono_ms() >= end) return rc;
+    orr__error_clear(&d->unreachable);
+    poll(NULL, 0, AGAIN_MS);
+  }
+}
+
 static bool has_file(const orr__doctor *d, const char *name) {
   char *path = orr__strf("%s/%s", d->dir, name);
   struct stat st;
@@ -183,17 +199,15 @@ static int find_out(orr__doctor *d, orr_error *reterr) {
   struct stat st;
   int rc = orr__cli_place(d->cli, "command", reterr);
   if (rc != 0) return rc;
-  rc = orr__cli_reach(d->cli, ORR_REACH_MS, &d->unreachable);
-  d->dir = d->cli->data_dir;
+  rc = reach(d);
   d->dir_errno = stat(d->dir, &st) != 0 ? errno : !S_ISDIR(st.st_mode) ? ENOTDIR : 0;
   d->is_closed = d->dir_errno == 0 ? access(d->dir, X_OK) != 0 : d->dir_errno != ENOENT;
   d->has_database = has_file(d, "orrery.db");
   d->key_path = orr__cli_key_path(d->cli);
   if (!d->key_path) return orr__error_set(reterr, ORR_E_NOMEM, "out of memory");
   d->has_key = access(d->key_path, F_OK) == 0;
-  d->is_answering = d->is_held = rc == 0;
+  d->is_answering = rc == 0;
   if (rc == ORR_E_CANCELLED) return orr__error_move(reterr, &d->unreachable);
-  if (!d->is_held) look_at_lock(d);
   if (!d->is_held && d->has_database) {
     orr__error_clear(&d->unreachable);
     d->check_code = orr_db_check(d->dir, &d->check_report, &d->unreachable);

@@ -48,6 +48,12 @@ ok "with what to do" todo "does not answer" "kill $serve"
 ok "providers load apart" finds ok providers nap
 end_serve
 
+# One that has just begun holds the directory and cannot be reached yet.
+(flock 9; exec sleep 2) 9>"$data/lock" &
+until_ok sh -c "! flock -n '$data/lock' true"
+run doctor
+ok "one that cannot be reached yet is waited for" not finds problem holder
+
 # A database that an older orrery made has fewer columns: the next one that opens it adds them.
 sqlite3 "$data/orrery.db" 'ALTER TABLE backup DROP COLUMN keepLast'
 run db check
@@ -173,7 +179,8 @@ rm providers/spare.lua
 # What a runtime has read of a zone it still has when the file goes.
 mkdir -p zones/Europe
 cp /usr/share/zoneinfo/Europe/Berlin zones/Europe/
-later --setting zoneinfo="$PWD/zones" serve --log-format logfmt 2>serve.log &
+: >serve.log # the one before said ready too
+later --setting zoneinfo="$PWD/zones" serve --log-format logfmt 2>>serve.log &
 serve=$!
 until_ok grep -q msg=ready serve.log
 run doctor

@@ -170,7 +170,8 @@ python3 manager.py "$ORRERY" "$data" "$providers" 2>&1
 
 # A socket that is none: one warning, and it serves.
 for socket in /nonexistent/notify relative/path "@$(printf '%0200d' 0)"; do
-  NOTIFY_SOCKET=$socket later serve --log-format logfmt 2>serve.log &
+  : >serve.log # the one before said ready too
+  NOTIFY_SOCKET=$socket later serve --log-format logfmt 2>>serve.log &
   serve=$!
   until_ok grep -q msg=ready serve.log
   run status
