@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "args.h"
-#include "base/str.h"
 #include "model/status.h"
 #include "task.h"
 #include "wait.h"

@@ -19,7 +19,7 @@
 #include "port/record.h"
 #include "trial.h"
 
-enum { BODY_MAX = 65536, PAIRS_MAX = 64 << 20, NOTED_MAX = 1000, TEXT_MAX_SHOWN = 1 << 20 };
+enum { BODY_MAX = 65536, PAIRS_MAX = 64 << 20, NOTED_MAX = 1000 /* of a hook */, TEXT_MAX_SHOWN = 1 << 20 };
 
 static bool is_recorded(const orr__hookcall *hc) {
   const orr__call *call = hc->call;
@@ -182,8 +182,10 @@ static orr__json *describe(const orr__hookcall *hc, const orr__exchange *e) {
 void orr__record_note(const orr__wait *wait, const orr__exchange *exchange) {
   orr__hookcall *hc = wait->task->hc;
   if (!hc->recorded) hc->recorded = orr__json_list();
-  if (!hc->recorded || orr__json_count(hc->recorded) >= NOTED_MAX) return;
-  orr__json *line = describe(hc, exchange);
+  size_t count = hc->recorded ? orr__json_count(hc->recorded) : NOTED_MAX + 1;
+  if (count > NOTED_MAX) return;
+  orr__json *line = count < NOTED_MAX ? describe(hc, exchange) : orr__json_map();
+  if (line && count == NOTED_MAX) orr__json_put_bool(line, "full", true); /* as the limit in bytes says it: nothing comes behind it */
   if (line) orr__json_append(hc->recorded, line);
 }
 

@@ -118,6 +118,25 @@ run provider test providers/acme/spec/record_spec.lua --record
 ok "it is recorded from the real thing" exits 0
 ok "into the file" test -s providers/acme/spec/recorded.jsonl
 ok "without the token" not grep -q token-of-mine providers/acme/spec/recorded.jsonl
+
+# A hook that asks more often than a recording holds: it says that there was more.
+mkdir many
+cat >many/chatty.lua <<'LUA'
+local provider = Provider { apiVersion = 1, code = "chatty", name = "Chatty", version = "1.0.0", idempotent = true,
+  optionTypes = { { fieldName = "at", inputType = "text" } }, needs = { http = { "${option.at}" } } }
+function provider.executeBackup(b, r)
+  for i = 1, 1003 do http.get(url.join(b:getConfigProperty("at"), "jobs/chatty")) end
+  r.status = "SUCCEEDED"
+end
+return provider
+LUA
+chatty() { "$ORRERY" --data many/data --providers many --setting shipped_providers=false --setting record_http=all --setting record_limit=100000000 "$@"; }
+chatty backup create c --provider chatty --set at="http://127.0.0.1:$(cat port)" >/dev/null
+chatty backup run c --wait >out 2>err
+ok "a hook may ask more often than is recorded" test $? -eq 0
+ok "a thousand requests are kept" test "$(grep -c '"request"' many/data/recordings/*.jsonl)" = 1000
+ok "and the last line says that there were more" test "$(tail -n 1 many/data/recordings/*.jsonl)" = '{"full":true}'
+
 kill "$outside"
 wait "$outside" 2>/dev/null
 run provider test providers/acme/spec/record_spec.lua
