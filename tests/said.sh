@@ -25,12 +25,12 @@ says() { case $out in *"$1"*) ;; *) return 1 ;; esac; }
 complains() { case $err in *"$1"*) ;; *) return 1 ;; esac; }
 not() { ! "$@"; }
 
-# Waits up to 20 s for a command to succeed.
+# Waits for a command to succeed, at least half a minute: a limit against hanging.
 until_ok() {
   tries=0
   until "$@" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    [ "$tries" -lt 200 ] || return 1
+    [ "$tries" -lt 300 ] || return 1
     sleep 0.1
   done
 }

@@ -4,7 +4,7 @@ if [ "$(id -u)" -eq 0 ]; then echo "skip postgres: its server does not run as ro
 
 make_server main
 start_server "$PWD/main"
-printf 'hush-hush-hush\n' >password
+printf 'hush-%s\n' "$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')" >password # of no other test beside this one
 echo "create role keeper login replication password :'password'" | sql $port postgres -v password="$(cat password)"
 echo "create database shop owner keeper" | sql $port postgres
 echo "set role keeper; create table people as select g, repeat(md5(g::text), 5) as note from generate_series(1, 30000) g" | sql $port shop
@@ -111,7 +111,7 @@ unlock
 
 # ---- a cluster: progress, and cancel ----
 wrap tools pg_basebackup <<'SH'
-exec "$real" "$@" --max-rate=2000
+exec "$real" "$@" --max-rate=500
 SH
 later backup run all --wait --json >slow 2>slow.err &
 slow=$!

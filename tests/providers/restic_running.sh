@@ -7,15 +7,15 @@ snapshots() { vault snapshots --no-lock --json | grep -o '"short_id"' | wc -l; }
 locks() { find repository/locks -type f | wc -l; }
 is_locked() { [ "$(locks)" -gt 0 ]; }
 
-o connection add vault --provider restic --set repository="$repository" --set password=@password --set lockWait=40 >/dev/null
+o connection add vault --provider restic --set repository="$repository" --set password=@password --set lockWait=300 >/dev/null
 o connection add hasty --provider restic --set repository="$repository" --set password=@password --set lockWait=0 >/dev/null
 for name in docs other; do o backup create $name --provider restic --connection vault --set path="$PWD/source" >/dev/null; done
 o backup create hasty --provider restic --connection hasty --set path="$PWD/source" >/dev/null
 
 # Two first backups at once, in one runtime: one repository, with one key.
-later serve 2>serve.log &
+later serve --log-format logfmt 2>serve.log &
 serve=$!
-until_ok o status
+until_ok grep -qs msg=ready serve.log # asking with a command would make that the runtime where there is none yet
 later backup run other --wait >/dev/null &
 other=$!
 run backup run docs --wait --json
@@ -27,12 +27,13 @@ wait "$serve"
 ok "the repository has one key" is "$(find repository/keys -type f | wc -l)" 1
 ok "and both snapshots" is "$(snapshots)" 2
 
-# Real work that takes a while: 3 MB at 600 KiB/s.
+# Real work that takes a while: 3 MB at so many KiB/s; half an hour where it is not to come to its end.
 head -c 3000000 /dev/urandom >source/large
-tool restic <<'SH'
-case " $* " in *" backup "*) exec "$real" --limit-upload 600 "$@" ;; esac
-exec "$real" "$@"
+tool restic <<SH
+case " \$* " in *" backup "*) exec "\$real" --limit-upload "\$(cat "$PWD/rate")" "\$@" ;; esac
+exec "\$real" "\$@"
 SH
+echo 2 >rate
 run backup run docs --json
 id=$(field uuid)
 ok "without --wait it is in progress" ended IN_PROGRESS
@@ -46,6 +47,7 @@ run result rm "$id" --yes
 ok "what was cancelled can be removed" exits 0
 
 # The runtime dies in the middle; restic does not.
+echo 600 >rate
 later backup run docs --wait >/dev/null 2>&1 &
 runtime=$!
 until_ok is_locked
@@ -63,6 +65,7 @@ ok "made by one job" is "$(ls "data/jobs/$id")" backup-1
 begun() { id=$(o result ls --limit 1 --json | grep -o '"uuid":"[^"]*"' | cut -d'"' -f4); grep -qs '^end' "data/jobs/$id/backup-1/begun"; }
 kill_job() { sed -n 's/^\(runner\|tool\)=//p' "data/jobs/$id/backup-1/begun" | xargs kill -9; }
 head -c 3000000 /dev/urandom >source/large
+echo 2 >rate
 o backup run docs >/dev/null 2>&1
 until_ok begun
 until_ok is_locked

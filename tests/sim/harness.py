@@ -45,12 +45,12 @@ class Simulator:
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(LIMIT)
 
     def ask(self, world, view, body=None):
         request = urllib.request.Request("http://127.0.0.1:%d/w/%s/_sim/%s" % (self.port, world, view), method="GET" if body is None else "POST",
                                          data=None if body is None else json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=LIMIT) as reply:
             return json.load(reply)
 
 

@@ -198,7 +198,7 @@ def kill_while_waiting(case, scenario):
 
 @row
 def vanished(case, scenario):
-    s = scenario("vanished", tune={"timeout": "12"}).serve()
+    s = scenario("vanished", tune={"timeout": "30"}).serve()
     frozen(s)
     s.run()
     s.started()
@@ -212,10 +212,9 @@ def vanished(case, scenario):
 
 @row
 def never_finishes(case, scenario):
-    s = scenario("endless", tune={"timeout": "6"}).serve()
+    s = scenario("endless", tune={"timeout": "15"}).serve()
     frozen(s)
     s.run()
-    s.started()
     result = s.ended(case.overdue_status)
     once(s, case)
     case.overdue(s, result)
