@@ -70,11 +70,21 @@ static cJSON *ask_still(guest *g, const char *request, const char *args) {
   return reply;
 }
 
+static int runs; /* of the Backup, and the id of its last result */
+
+static void run_once_more(guest *g) {
+  cJSON_Delete(ask_still(g, "backup.run", "{\"backup\":\"b\"}"));
+  runs++;
+}
+
+/* A hook that was over before we looked, on a busy machine, is run once more. */
 static void until_in_flight(guest *g) {
   int in_flight = 0;
   for (int64_t end = now_ms() + 30000; !in_flight && now_ms() < end;) {
     cJSON *status = ask_still(g, "status", NULL);
+    const cJSON *over = cJSON_GetObjectItem(cJSON_GetObjectItem(status, "results"), "SUCCEEDED");
     in_flight = (int)cJSON_GetNumberValue(cJSON_GetObjectItem(status, "inFlight"));
+    if (!in_flight && cJSON_IsNumber(over) && over->valueint == runs) run_once_more(g);
     cJSON_Delete(status);
   }
   assert_true(in_flight > 0);
@@ -82,8 +92,9 @@ static void until_in_flight(guest *g) {
 
 /* Until its hook is in flight. */
 static void begin(guest *g) {
+  runs = 0;
   cJSON_Delete(ask_still(g, "backup.create", "{\"name\":\"b\",\"provider\":\"guest\"}"));
-  cJSON_Delete(ask_still(g, "backup.run", "{\"backup\":\"b\"}"));
+  run_once_more(g);
   until_in_flight(g);
 }
 
@@ -94,7 +105,9 @@ static int64_t time_to_close(guest *g) {
 }
 
 static void assert_status(guest *g, const char *expected) {
-  cJSON *result = guest_ask(g, "result.show", "{\"result\":\"1\"}");
+  char args[40];
+  snprintf(args, sizeof args, "{\"result\":\"%d\"}", runs);
+  cJSON *result = guest_ask(g, "result.show", args);
   if (g->code) fail_msg("%s", g->message);
   assert_string_equal(guest_str(result, "status"), expected);
   cJSON_Delete(result);
