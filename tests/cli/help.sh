@@ -62,16 +62,16 @@ printf '#!/bin/sh\necho secret\n' >bin/pass
 chmod +x bin/*
 PATH=$PWD/bin:$PATH
 
-# A fresh directory with what the examples speak of: vault, aws, web1, docs, home, and a result of docs that has ended.
+# A directory with what the examples speak of: vault, aws, web1, docs, home, and a result of docs that has ended. Each example has a copy of it.
 prepare() {
-  export ORRERY_TEST_DATA="$PWD/d$1"
+  export ORRERY_TEST_DATA="$PWD/fresh"
   orrery connection add vault --provider restic --set repository=/srv/restic
   orrery cloud add aws
   orrery server add web1
   orrery backup create docs --provider archive
   orrery backup create home --provider restic --schedule "0 2 * * *" --connection vault
   orrery backup run docs --wait
-  id=$(orrery result ls --quiet | head -n 1)
+  made=$(orrery result ls --quiet | head -n 1)
 }
 cp providers/restic.lua restic.good
 sha_of() { orrery provider show "$1" --json | sed 's/.*"sha256":"\([0-9a-f]*\)","loadedDate.*/\1/'; }
@@ -95,6 +95,7 @@ adapt() {
 }
 
 o --help | sed -n '/^Commands:/,/^Options/s/^  \([a-z][a-z-]*\) \([a-z-]*\).*/\1 \2/p' >commands
+prepare >prepared 2>&1
 n=0 sha=
 while read -r noun verb <&3; do
   o $noun $verb --help >help.txt
@@ -103,8 +104,10 @@ while read -r noun verb <&3; do
   ok "$noun $verb has an example" test -s examples
   while IFS= read -r example <&4; do
     n=$((n + 1))
-    prepare $n >prepared 2>&1
-    adapt "$example" >>prepared 2>&1
+    cp -r fresh "d$n"
+    export ORRERY_TEST_DATA="$PWD/d$n"
+    id=$made
+    adapt "$example" >prepared 2>&1
     case $example in
       *"backup resolve"* | *"result resolve"*) wanted="5" ;; # nothing waits here; resolve.sh has the real ones
       *"result retry"*) wanted=1 ;; # it fails again

@@ -11,4 +11,4 @@ ORRERY=${ORRERY:-$build/orrery}
 [ -x "$ORRERY" ] || { echo "there is no program $ORRERY"; echo "0 passed, 1 failed"; exit 1; }
 export ORRERY
 . "$here/../folder.sh"
-run_folder "$here" "$here/helpers/cli.sh" 400
+run_folder "$here" "$here/helpers/cli.sh" 600

@@ -224,7 +224,7 @@ describe("an external system that goes wrong", function()
       rt:run("p")
       assert.equal("SUCCEEDED", ends(60).status)
       assert.same({ 2, 1, 2 }, { asked("start"), done("start"), asked("refresh") })
-      assert.is_true(rt:now() - began >= 6000) -- two waits of two seconds, or of what is left of them, and the interval
+      assert.is_true(rt:now() - began >= 6000) -- two waits of two seconds, or of what is left of five, and the interval
       raw.outsideFault("delete", fault, 1)
       assert.equal(1, rt:requestOverTime("result.rm", { result = "1" }, 60).removed)
       assert.same({ 2, 1 }, { asked("delete"), done("delete") })

@@ -119,7 +119,7 @@ static void answer_huge(http_call *call) {
 
 static void answer_later(http_call *call, enum fault fault) {
   char header[160], date[64];
-  time_t when = time(NULL) + 2;
+  time_t when = time(NULL) + 5; /* a busy machine reads it some seconds later */
   struct tm tm;
   strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&when, &tm));
   snprintf(header, sizeof header, "Retry-After: %s\r\n", fault == STATUS_429_DATE ? date : "2");
