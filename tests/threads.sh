@@ -55,7 +55,7 @@ fi
 clean() {
   name=$1
   shift
-  TSAN_OPTIONS=second_deadlock_stack=1 timeout 200 $plain "$@" >"$work/$name.out" 2>&1
+  TSAN_OPTIONS=second_deadlock_stack=1 timeout 400 $plain "$@" >"$work/$name.out" 2>&1
   status=$?
   if [ "$status" -eq 0 ] && ! grep -q "WARNING: ThreadSanitizer" "$work/$name.out"; then
     passed=$((passed + 1))

@@ -48,7 +48,7 @@ makes() {
 ends() {
   word=$1
   shift
-  timeout 120 "$@" >"$place/said" 2>&1
+  timeout 400 "$@" >"$place/said" 2>&1
   status=$?
   cat "$place/said"
   [ "$status" -eq 0 ] && grep -q "$word" "$place/said"

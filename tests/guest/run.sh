@@ -48,7 +48,7 @@ holds "and runs a backup to its end" sh -c "'$place/hello' | tee /dev/stderr | g
 if [ -z "$sanitized" ]; then guest_flags= guest_lua=lua5.4; else guest_flags="-fsanitize=address,undefined -DGUEST_WITHOUT_LUA" guest_lua=; fi
 holds "the guest builds" gcc -Wall -Wextra -Werror -D_GNU_SOURCE $guest_flags -o "$place/guest" "$here/guest.c" \
   $(pkg-config --cflags --libs $guest_lua sqlite3 libcurl orrery) -pthread
-timeout 120 "$place/guest" "$place/guest-data" "$prefix/libexec/orrery/orrery-runner" >"$place/guest.log" 2>&1
+timeout 400 "$place/guest" "$place/guest-data" "$prefix/libexec/orrery/orrery-runner" >"$place/guest.log" 2>&1
 status=$?
 passed=$((passed + $(grep -c '^ok ' "$place/guest.log")))
 bad=$(grep -c '^not ok ' "$place/guest.log")

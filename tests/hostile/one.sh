@@ -23,7 +23,7 @@ if [ "$outcome" = refused ]; then
   has "$made" "$text" || say "not ok" "expected \"$text\": $made"
   say ok "refused"
 fi
-timeout 60 "$ORRERY" --data "$DATA" backup run "$name" --wait --json >/dev/null 2>&1
+timeout 200 "$ORRERY" --data "$DATA" backup run "$name" --wait --json >/dev/null 2>&1
 id=$(o result ls --backup "$name" --quiet 2>/dev/null | head -n 1)
 [ -n "$id" ] || say "not ok" "there is no result: $made"
 shown=$(o result show "$id" --journal --json 2>&1 | sed 's/.*"ops"://')

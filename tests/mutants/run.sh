@@ -14,7 +14,7 @@
 # `N passed, N failed`. Why patches: docs/decisions/0010-mutants-are-patches.md.
 set -u
 
-LIMIT=60
+LIMIT=240
 KILLS=24
 KILL_LIMIT=300
 

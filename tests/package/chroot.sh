@@ -93,14 +93,14 @@ serve() { # the unit's command line, by hand
   tries=0
   until inside grep -q '"msg":"ready"' /tmp/serve.log; do
     tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || { inside cat /tmp/serve.log; return 1; }
+    [ "$tries" -lt 600 ] || { inside cat /tmp/serve.log; return 1; }
     sleep 0.1
   done
 }
 end_serve() {
   inside sh -c 'kill $(cat /tmp/serve.pid)'
   tries=0
-  while inside sh -c 'kill -0 $(cat /tmp/serve.pid)' 2>/dev/null && [ "$tries" -lt 100 ]; do
+  while inside sh -c 'kill -0 $(cat /tmp/serve.pid)' 2>/dev/null && [ "$tries" -lt 600 ]; do
     tries=$((tries + 1))
     sleep 0.1
   done

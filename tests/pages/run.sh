@@ -54,7 +54,7 @@ for block in "$place"/blocks/*; do
       if [ -s "$place/jobs" ]; then
         server=$(cat "$place/jobs")
         tries=0
-        until python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+        until python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null || [ $tries -ge 600 ]; do tries=$((tries + 1)); sleep 0.1; done
       fi
       : >"$place/jobs"
       [ "$status" -eq 0 ]
