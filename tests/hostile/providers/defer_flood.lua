@@ -6,6 +6,6 @@ function provider.executeBackup(backup, backupResult)
   for i = 1, 1e6 do defer("x", { i = i }) end
 end
 
-function provider.cleanUp() end
+function provider.cleanUp() return true end
 
 return provider
