@@ -1,12 +1,13 @@
 /* What hostile providers meet outside: a server that answers badly, a canary that nobody may reach, and how long the machine itself made
  * somebody wait. usage: orrery-hostile-outside FOLDER, until it is terminated.
  *
- * Writes its ports into FOLDER/ports ("SERVER CANARY"), a line for each connection to the canary into FOLDER/reached, and the longest
- * time in ms that it was late itself into FOLDER/stall. Knows nothing of Orrery. */
+ * Writes its ports into FOLDER/ports ("SERVER CANARY"), a line for each connection to the canary into FOLDER/reached, and into FOLDER/stall and
+ * FOLDER/disk the longest time in ms that it was late itself, and that the disk took for a page to be there. Knows nothing of Orrery. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -174,6 +175,28 @@ static void drop_done(void) {
   }
 }
 
+static void note_longest(const char *name, int64_t ms, int64_t *longest) {
+  char text[32];
+  if (ms <= *longest) return;
+  *longest = ms;
+  snprintf(text, sizeof text, "%lld\n", (long long)ms);
+  write_file(name, text, false);
+}
+
+/* Others sync, too, and whoever commits waits for them. */
+static void *time_disk(void *unused) {
+  static const char page[4096];
+  int64_t longest = 0;
+  int fd = open("page", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  while (fd >= 0) {
+    int64_t before = now_ms();
+    if (pwrite(fd, page, sizeof page, 0) != sizeof page || fdatasync(fd)) break;
+    note_longest("disk", now_ms() - before, &longest);
+    poll(NULL, 0, TICK_MS);
+  }
+  return unused;
+}
+
 int main(int argc, char **argv) {
   static struct pollfd fds[PEERS_MAX + 2];
   char text[64];
@@ -186,6 +209,8 @@ int main(int argc, char **argv) {
   write_file("ports.new", text, false);
   if (rename("ports.new", "ports")) return 1;
   int64_t longest = 0;
+  pthread_t disk;
+  if (pthread_create(&disk, NULL, time_disk, NULL)) return 1;
   for (long tick = 0;; tick++) {
     fds[0] = (struct pollfd){ server, POLLIN, 0 };
     fds[1] = (struct pollfd){ canary, POLLIN, 0 };
@@ -193,12 +218,7 @@ int main(int argc, char **argv) {
     size_t count = peer_count;
     int64_t before = now_ms();
     poll(fds, count + 2, TICK_MS);
-    int64_t late = now_ms() - before - TICK_MS;
-    if (late > longest) {
-      longest = late;
-      snprintf(text, sizeof text, "%lld\n", (long long)late);
-      write_file("stall", text, false);
-    }
+    note_longest("stall", now_ms() - before - TICK_MS, &longest);
     for (size_t i = 0; i < count; i++) {
       if (peers[i].kind == ASKING && fds[i + 2].revents) read_request(&peers[i]);
       else if (fds[i + 2].revents & (POLLERR | POLLHUP)) peers[i].kind = DONE;
